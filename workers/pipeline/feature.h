@@ -1,0 +1,96 @@
+/*
+ * feature - one feature on its way through the pipeline, and what was found on it.
+ *
+ * In:  decode.c fills it, each stage reads and adds to it. Out: encode.c writes it.
+ * Depends on geometry.h and the table of codes. It lives on an arena and dies with it.
+ */
+#ifndef GS_PIPELINE_FEATURE_H
+#define GS_PIPELINE_FEATURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "schema/reject.h"
+#include "workers/pipeline/geometry.h"
+
+/* A piece of the feature's own text: raw + at, len bytes; len 0 means absent. */
+struct slice {
+	size_t at;
+	size_t len;
+};
+
+/* A member this program has no name for; carried through as it came. name holds its quotes. */
+struct member {
+	struct slice name;
+	struct slice value;
+};
+
+/*
+ * Where in the feature: `member` is a JSON Pointer below the feature ("/geometry/coordinates",
+ * "/properties", "" for the feature itself), `index` the array indexes that follow it. A fault
+ * in member 3 of a GeometryCollection has `collection` {3} and member "/coordinates".
+ */
+struct place {
+	const char *member;	/* static or on the arena */
+	uint32_t collection[4];	/* indexes into "geometries", outermost first */
+	uint8_t collection_depth;
+	uint32_t index[3];	/* part, ring, position: as deep as the type nests */
+	uint8_t depth;
+};
+
+struct finding {
+	enum reject_code code;
+	enum severity severity;	/* as this source has it */
+	struct place place;
+	bool has_at;
+	double at[2];		/* x, y in the document's CRS */
+	const char *reason;	/* words of GEOS or PROJ; NULL or on the arena */
+};
+
+enum outcome { OUTCOME_ACCEPTED, OUTCOME_REPAIRED, OUTCOME_REJECTED };
+
+#define FEATURE_MAX_FINDINGS 16	/* each code is noted once; one code is not crowded out by another */
+
+struct feature {
+	struct arena *arena;
+	const char *raw;	/* its text, as it came */
+	size_t raw_len;
+	uint64_t offset;	/* byte offset of raw[0] in the document */
+	uint64_t index;		/* 0-based, in document order */
+	bool bare;		/* the document is this geometry: raw is a geometry object */
+
+	struct slice id, properties, bbox;	/* their value texts */
+	struct member *foreign;
+	size_t foreign_count;
+	struct geometry *geometry;	/* NULL: "geometry": null */
+	double box[6];			/* the bbox as numbers */
+	unsigned box_len;		/* 0 (absent), 4 or 6 */
+
+	const unsigned char *severity;	/* [R_COUNT] enum severity, as this source has it */
+	struct finding findings[FEATURE_MAX_FINDINGS];
+	size_t finding_count;
+	enum reject_code fatal;		/* the code that rejects it, or R_NONE */
+
+	bool repaired;			/* its shape was changed by repair or the antimeridian cut */
+	double area_before, area_after;	/* set where repaired; in the CRS that the repair ran in, units squared */
+	size_t vertices_before, vertices_after;	/* positions, likewise */
+	bool geometry_changed;		/* coordinates differ from the document's: bbox is to be made anew */
+};
+
+/*
+ * Notes a code with the severity that this source gives it; one note per code, the first.
+ * Returns that severity, so that a stage can stop on SEV_REJECT (f->fatal is then set) and
+ * mend on SEV_FIX. `place` may be NULL for the feature as a whole.
+ */
+enum severity feature_note(struct feature *f, enum reject_code code, const struct place *place);
+/* The same with a point and words; reason is copied onto the arena. */
+enum severity feature_note_at(struct feature *f, enum reject_code code, const struct place *place,
+    const double at[2], const char *reason);
+
+/* JSON Pointer of a place, without the feature's own prefix: "/geometry/coordinates/0/4". Returns out. */
+const char *place_format(const struct feature *f, const struct place *p, char *out, size_t room);
+
+/* The note on `code`, or NULL. */
+const struct finding *feature_finding(const struct feature *f, enum reject_code code);
+
+#endif

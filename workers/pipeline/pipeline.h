@@ -1,0 +1,96 @@
+/*
+ * pipeline - bytes of a GeoJSON document in, one verdict per feature out.
+ *
+ * In:  the document, in pieces of any size, and options.
+ * Out: for each feature a verdict and, unless rejected, its new text; for the document its
+ *      totals, or the code that says why it cannot be read. Depends on the stages beside it;
+ *      knows neither Redis nor HTTP. Holds one feature at a time.
+ *
+ *   feed → decode → validate → topology → reproject → encode → sink
+ *
+ * A struct pipeline belongs to one thread.
+ */
+#ifndef GS_PIPELINE_PIPELINE_H
+#define GS_PIPELINE_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+#include "schema/reject.h"
+#include "workers/pipeline/feature.h"
+
+struct pipeline_options {
+	const char *source_crs;		/* NULL: OGC:CRS84, unless the document says otherwise */
+	const char *target_crs;		/* NULL: OGC:CRS84 */
+	unsigned char severity[R_COUNT];	/* enum severity per code; see pipeline_options_init */
+	size_t max_depth;		/* nesting of arrays and objects */
+	size_t max_token_bytes;		/* one string or number */
+	size_t max_feature_bytes;	/* one feature's text */
+	unsigned feature_timeout_ms;	/* 0: none */
+	int precision;			/* decimals to round to; -1: none */
+	double max_area_loss;		/* share of the area that a repair may lose, 0 to 1 */
+	bool decode_only;		/* for benchmarks: stop behind decode */
+};
+
+/* The defaults: severities of reject.def, limits of limits.def. */
+void pipeline_options_init(struct pipeline_options *o);
+
+/* What a sink is told of one feature. Valid during the call. */
+struct verdict {
+	const struct feature *feature;
+	enum outcome outcome;
+	enum reject_code code;	/* rejected: why; repaired: the first fault; else R_NONE */
+	const struct finding *finding;	/* the note on code; NULL with R_NONE */
+	const char *path;	/* JSON Pointer into the document: /features/12/geometry/coordinates/0/4 */
+	uint64_t offset;	/* byte offset in the document of what path names */
+	const char *text;	/* the feature as GeoJSON text, no newline; NULL if rejected */
+	size_t text_len;
+};
+
+/* Called for every feature in document order; -1 (e filled) stops the pipeline. */
+typedef int (*verdict_fn)(void *ctx, const struct verdict *v, struct err *e);
+
+struct pipeline_totals {
+	uint64_t features, accepted, repaired, rejected;
+	uint64_t bytes;			/* of the document, fed so far */
+	uint64_t repair_fallbacks;	/* repairs that GEOS had to do */
+	const char *head;		/* foreign members of the collection: "\"name\":\"x\",…", "" if none */
+	size_t head_len;
+	const char *crs;		/* the source CRS that was used */
+};
+
+struct pipeline;
+
+struct pipeline *pipeline_new(const struct pipeline_options *o, verdict_fn fn, void *ctx, struct err *e);
+void pipeline_free(struct pipeline **p);
+
+/*
+ * Feeds n bytes. 0: go on. -1: the document cannot be read (ERR_INPUT or ERR_LIMIT with the
+ * code in e->code; pipeline_offset says where), or the sink or the machine failed (other classes).
+ */
+int pipeline_feed(struct pipeline *p, const char *bytes, size_t n, struct err *e);
+
+/*
+ * Ends the document. 0: read whole. -1: as pipeline_feed. 1: a "crs" member behind the features
+ * names another CRS than the one assumed: discard what the sink got, and feed the document again
+ * from its first byte into the same pipeline, which has reset itself and knows the CRS now.
+ */
+int pipeline_finish(struct pipeline *p, struct err *e);
+
+/* Byte offset of the last fault, or of the end of what was read. */
+uint64_t pipeline_offset(const struct pipeline *p);
+/* Byte offset behind the last feature whose verdict was given. */
+uint64_t pipeline_parsed(const struct pipeline *p);
+struct pipeline_totals pipeline_totals(const struct pipeline *p);
+
+/*
+ * One verdict as a line of NDJSON without the newline, appended to b: index, id, outcome, code,
+ * section, path, offset, at, reason, warnings, and for repairs area and vertices before and after.
+ * `file` is named first unless NULL. This is what `geosluice check` prints and /report serves.
+ */
+struct buf;
+int verdict_write(struct buf *b, const struct verdict *v, const char *file);
+
+#endif
