@@ -1,0 +1,107 @@
+/*
+ * redis - commands to Redis and their replies, blocking or on a loop.
+ *
+ * In:  commands. Out: replies, or an err of class ERR_RETRY while Redis is away, full or loading.
+ * Depends on hiredis, which nothing else includes.
+ *
+ * Works with hiredis 0.14 and 1.x, Redis 7 and 8, Valkey 8; over TCP or a unix socket.
+ */
+#ifndef GS_LIB_REDIS_H
+#define GS_LIB_REDIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/err.h"
+
+/* A script: text with a NUL behind it; sha is filled in by redis.c. */
+struct redis_script {
+	const char *name;
+	const char *text;
+	char sha[41];
+};
+
+/* A command under construction. Arguments are borrowed until it is sent; integers are kept inside. */
+struct redis_cmd {
+	const char **argv;
+	size_t *lens;
+	size_t argc;
+	size_t room;
+	char (*ints)[24];
+	size_t int_count;
+	bool failed;		/* no memory: sending it fails */
+	struct redis_script *script;
+};
+
+void cmd_init(struct redis_cmd *c);
+void cmd_clear(struct redis_cmd *c);
+void cmd_reset(struct redis_cmd *c);	/* empties, keeps memory */
+void cmd_str(struct redis_cmd *c, const char *s);
+void cmd_bytes(struct redis_cmd *c, const void *p, size_t n);
+void cmd_int(struct redis_cmd *c, long long v);	/* decimal */
+/* Resets c and adds each string up to the NULL: cmd_line(&c, "XADD", key, "*", NULL). */
+void cmd_line(struct redis_cmd *c, ...) __attribute__((sentinel));
+/* Resets c and begins EVALSHA sha nkeys; keys and arguments follow. */
+void cmd_script(struct redis_cmd *c, struct redis_script *s, int nkeys);
+
+enum reply_type { REPLY_NIL, REPLY_STRING, REPLY_INT, REPLY_ARRAY, REPLY_STATUS, REPLY_ERROR };
+
+struct reply;	/* hiredis's, read through these; all are NULL-safe and bounds-safe */
+enum reply_type reply_type(const struct reply *r);
+const char *reply_str(const struct reply *r, size_t *len);	/* "" where it is no string; len may be NULL */
+long long reply_int(const struct reply *r);	/* of an integer or of decimal text; 0 otherwise */
+size_t reply_count(const struct reply *r);
+const struct reply *reply_at(const struct reply *r, size_t i);	/* NULL past the end */
+/* Value behind `name` in a flat array of name, value, … from element `first`; NULL if absent. */
+const struct reply *reply_field(const struct reply *r, size_t first, const char *name);
+void reply_free(struct reply **r);	/* replies that redis_receive gave; not those of callbacks */
+
+/* Is url one that redis_open takes? redis://[user:password@]host[:port][/db], unix:///path[?db=n] */
+bool redis_url_ok(const char *url);
+
+/* ---- blocking ---- */
+
+struct redis;
+
+/* Opens no connection yet: the first command does, and later ones open it again after a loss. */
+struct redis *redis_open(const char *url, unsigned timeout_ms, struct err *e);
+void redis_close(struct redis **r);
+
+/* Sends c and waits for its reply. A script that Redis does not have is loaded and tried again.
+ * -1: ERR_RETRY (away, LOADING, READONLY, OOM, MISCONF, BUSY, CLUSTERDOWN…) or ERR_SYSTEM (any other error
+ * reply; e->text begins with Redis's own word for it, such as NOGROUP). *out is NULL then. */
+int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, struct err *e);
+
+/* Pipelining: redis_send queues and flushes c; redis_receive waits for the oldest outstanding reply.
+ * A lost connection fails all outstanding ones. redis_do may not be called while any is outstanding. */
+int redis_send(struct redis *r, const struct redis_cmd *c, struct err *e);
+int redis_receive(struct redis *r, struct reply **out, struct err *e);
+size_t redis_outstanding(const struct redis *r);
+int redis_fd(const struct redis *r);	/* -1 while not connected */
+
+/* ---- on a loop ---- */
+
+struct loop;
+struct redis_async;
+
+/* Called with each reply, in order; r is NULL and e filled where there is none. r lives during the call. */
+typedef void (*redis_fn)(void *ctx, const struct reply *r, const struct err *e);
+/* Called when the connection is up (scripts loaded) or lost. */
+typedef void (*redis_state_fn)(void *ctx, bool up);
+
+/* Connects, and reconnects with jittered exponential backoff (50 ms to 2 s) as long as it lives. The scripts
+ * (a NULL-terminated list) are loaded on every connection before it counts as up. */
+struct redis_async *redis_async_new(struct loop *l, const char *url, struct redis_script *const *scripts,
+    redis_state_fn fn, void *ctx, struct err *e);
+/* Fails what is outstanding (ERR_RETRY), then frees. */
+void redis_async_free(struct redis_async **r);
+bool redis_async_up(const struct redis_async *r);
+
+/* 0: fn will be called once, later, never from inside this call. -1: not connected or no memory; e says so.
+ * The bytes of c are copied. NOSCRIPT: fn gets ERR_RETRY, and the scripts are being loaded again. */
+int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx, struct err *e);
+/* Bytes of commands that wait to be written to the socket, roughly. */
+size_t redis_async_outstanding(const struct redis_async *r);
+
+#endif

@@ -1,0 +1,20 @@
+-- called: a callback was tried; settles it, or notes the attempt.
+--
+-- KEYS job, outbox
+-- ARGV 1 group, 2 message id, 3 outcome ('delivered', 'failed', 'retry', 'none'), 4 HTTP status, 5 now ms
+-- Returns the number of attempts so far. A job that has expired is not brought back.
+local attempts = 0
+if redis.call('EXISTS', KEYS[1]) == 1 then
+	if ARGV[3] ~= 'none' then
+		attempts = redis.call('HINCRBY', KEYS[1], 'callback_attempts', 1)
+		redis.call('HSET', KEYS[1], 'callback_status', ARGV[4], 'callback_at', ARGV[5])
+	end
+	if ARGV[3] == 'delivered' or ARGV[3] == 'failed' then
+		redis.call('HSET', KEYS[1], 'callback', ARGV[3])
+	end
+end
+if ARGV[3] ~= 'retry' then
+	redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
+	redis.call('XDEL', KEYS[2], ARGV[2])
+end
+return attempts

@@ -1,0 +1,31 @@
+-- chunk: writes one chunk's results, report, dead letters and counts, once.
+--
+-- KEYS job, out, report, dead, deadof
+-- ARGV 1 epoch, 2 index of its first feature, 3 index behind its last, 4 accepted, 5 repaired, 6 rejected,
+--      7 bytes parsed, 8 now ms, 9 results ('' if none), 10 report ('' if none), then for each dead letter
+--      the number of its field and value arguments and those arguments
+-- Returns 'ok', or 'stale' if the caller no longer owns the job or the chunk is there already.
+local job, out, report, dead, deadof = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'chunk')
+if have[1] ~= ARGV[1] or have[2] ~= 'running' or (have[3] or '0') ~= ARGV[2] then
+	return 'stale'
+end
+local n = have[4] or '0'
+if ARGV[9] ~= '' then
+	redis.call('HSET', out, n, ARGV[9])
+end
+if ARGV[10] ~= '' then
+	redis.call('HSET', report, n, ARGV[10])
+end
+local at = 11
+while at <= #ARGV do
+	local fields = tonumber(ARGV[at])
+	local id = redis.call('XADD', dead, '*', unpack(ARGV, at + 1, at + fields))
+	redis.call('RPUSH', deadof, id)
+	at = at + 1 + fields
+end
+redis.call('HINCRBY', job, 'accepted', ARGV[4])
+redis.call('HINCRBY', job, 'repaired', ARGV[5])
+redis.call('HINCRBY', job, 'rejected', ARGV[6])
+redis.call('HSET', job, 'next', ARGV[3], 'chunk', tonumber(n) + 1, 'parsed', ARGV[7], 'updated', ARGV[8])
+return 'ok'

@@ -1,0 +1,56 @@
+-- replay: makes a dead letter a job of its own, once.
+--
+-- KEYS dead, replayed, raw (new), job (new), jobs, index, raw (of the letter's job; for kind 'document')
+-- ARGV 1 stream id of the letter, 2 new job id, 3 now ms, 4 the letter's id for clients, 5 segment bytes
+-- Returns {'gone'}; {'same', job} if it was replayed before; {'cut'} if its text is not whole; {'ok', job}.
+local dead, replayed, raw, job, jobs, index, old = unpack(KEYS)
+local letter = redis.call('XRANGE', dead, ARGV[1], ARGV[1])[1]
+if not letter then
+	return {'gone'}
+end
+local before = redis.call('HGET', replayed, ARGV[1])
+if before then
+	return {'same', before}
+end
+local f = {}
+for i = 1, #letter[2], 2 do
+	f[letter[2][i]] = letter[2][i + 1]
+end
+local bytes, segments, kept = 0, 0, {}
+if f.kind == 'document' then
+	if redis.call('EXISTS', old) == 0 then
+		return {'cut'}
+	end
+	redis.call('COPY', old, raw)
+	redis.call('PERSIST', raw)
+	local was = old:gsub(':raw:', ':job:', 1)
+	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs')
+	bytes, segments = have[1], have[2]
+	for i, name in ipairs({'hash', 'type', 'crs'}) do
+		if have[i + 2] then
+			kept[#kept + 1] = name
+			kept[#kept + 1] = have[i + 2]
+		end
+	end
+else
+	if not f.raw or f.cut == '1' then
+		return {'cut'}
+	end
+	local size = tonumber(ARGV[5])
+	bytes = #f.raw
+	for at = 1, bytes, size do
+		segments = segments + 1
+		redis.call('XADD', raw, segments .. '-0', 'd', f.raw:sub(at, at + size - 1))
+	end
+	kept = {'type', 'application/geo+json'}
+	if f.crs and f.crs ~= '' then
+		kept[#kept + 1] = 'crs'
+		kept[#kept + 1] = f.crs
+	end
+end
+redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'source', f.source, 'bytes', bytes, 'segments', segments,
+	'created', ARGV[3], 'updated', ARGV[3], 'ack', 'memory', 'replay_of', ARGV[4], unpack(kept))
+redis.call('XADD', jobs, '*', 'v', '1', 'job', ARGV[2])
+redis.call('ZADD', index, ARGV[3], ARGV[2])
+redis.call('HSET', replayed, ARGV[1], ARGV[2])
+return {'ok', ARGV[2]}

@@ -1,0 +1,20 @@
+/* scripts - see scripts.h. The assembler takes the files in as they are. */
+#include "schema/scripts.h"
+
+#define SCRIPT(name) \
+	__asm__(".section .rodata\n" \
+		"lua_" #name ": .incbin \"schema/" #name ".lua\"\n" \
+		".byte 0\n" \
+		".previous\n"); \
+	extern const char lua_##name[]; \
+	struct redis_script script_##name = { #name, lua_##name, "" };
+
+SCRIPT(commit)
+SCRIPT(claim)
+SCRIPT(renew)
+SCRIPT(chunk)
+SCRIPT(restart)
+SCRIPT(finish)
+SCRIPT(dismiss)
+SCRIPT(replay)
+SCRIPT(called)

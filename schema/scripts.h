@@ -1,0 +1,15 @@
+/*
+ * scripts - the Lua scripts of this folder, as the programs carry them.
+ *
+ * In:  schema/NAME.lua at build time. Out: text and length. Each script's head says what its
+ * KEYS and ARGV are and what it returns; schema/wire.md says how they fit together.
+ */
+#ifndef GS_SCHEMA_SCRIPTS_H
+#define GS_SCHEMA_SCRIPTS_H
+
+#include "lib/redis.h"
+
+extern struct redis_script script_commit, script_claim, script_renew, script_chunk,
+    script_restart, script_finish, script_dismiss, script_replay, script_called;
+
+#endif
