@@ -22,7 +22,7 @@ WARN := -Wall -Wextra -Wshadow -Werror
 CWARN := -Wstrict-prototypes -Wmissing-prototypes
 OPT ?= -O2
 FLAGS := $(OPT) -g -ffp-contract=off -fno-math-errno -fstack-protector-strong \
-	-D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE -DGEOS_USE_ONLY_R_API \
+	-D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DGEOS_USE_ONLY_R_API \
 	-DGS_VERSION='"$(VERSION)"' -I. $(WARN) $(if $(SAN),$(SANFLAGS))
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_ALL = -std=c17 $(FLAGS) $(CWARN) $(CFLAGS) $(PKG_CFLAGS)
@@ -30,7 +30,7 @@ CXXFLAGS_ALL = -std=c++17 -fno-exceptions -fno-rtti $(FLAGS) $(CXXFLAGS)
 LDFLAGS_ALL = $(if $(SAN),$(SANFLAGS)) -Wl,--as-needed $(LDFLAGS)
 
 # Evaluated once, and only when something is compiled: the packages may just have come.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS_all)))$(PKG_CFLAGS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out $(PKGS_test),$(PKGS_all))))$(PKG_CFLAGS)
 libs = $(shell pkg-config --libs $(1))
 
 SRC_core     := $(wildcard lib/*.c schema/*.c)
@@ -55,12 +55,19 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_bench))
 
 all: $(PROGRAMS)
 
+# These goals install what they need before anything is compiled; others compile with what is there.
+INSTALLING := $(filter demo test check-san fuzz lint bench conformance,$(MAKECMDGOALS))
+PACKAGES := $(if $(INSTALLING),packages)
+packages:
+	@tools/install-packages build run test $(filter lint fuzz bench,$(INSTALLING))
+
 $(BUILD)/libcore.a: $(call obj,$(SRC_core))
 $(BUILD)/libpipeline.a: $(call obj,$(SRC_pipeline) $(CXX_pipeline))
 $(BUILD)/libserver.a: $(call lib_of,$(SRC_server))
 $(BUILD)/libworker.a: $(call lib_of,$(SRC_worker))
 $(BUILD)/libcourier.a: $(call lib_of,$(SRC_courier))
 $(BUILD)/libcli.a: $(call lib_of,$(SRC_cli))
+$(BUILD)/libfakes.a: $(call obj,$(wildcard tests/fakes/*.c))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
 	rm -f $@
@@ -78,7 +85,7 @@ $(BUILD)/geosluice-courier: $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.
 $(BUILD)/geosluice: $(BUILD)/cli/main.o $(BUILD)/libcli.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_cli) $(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libserver.a $(BUILD)/libworker.a $(BUILD)/libcourier.a \
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libfakes.a $(BUILD)/libserver.a $(BUILD)/libworker.a $(BUILD)/libcourier.a \
 		$(BUILD)/libcli.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_all)) -lgeos_c -lpthread -lm
@@ -87,11 +94,19 @@ $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpipeline.a $(BUILD)/libco
 	@mkdir -p $(@D)
 	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
 
-$(BUILD)/%.o: %.c
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libserver.a $(BUILD)/libworker.a $(BUILD)/libcourier.a \
+		$(BUILD)/libcli.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	$(CXX) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(call libs,$(filter-out $(PKGS_test),$(PKGS_all))) -lgeos_c -lpthread -lm
+
+$(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libcore.a
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_core)) -lm
+
+$(BUILD)/%.o: %.c | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
-$(BUILD)/%.o: %.cc
+$(BUILD)/%.o: %.cc | $(PACKAGES)
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
 
@@ -99,10 +114,64 @@ $(BUILD)/%.o: %.cc
 $(BUILD)/schema/scripts.o: $(wildcard schema/*.lua)
 $(BUILD)/server/openapi.o: openapi.yaml
 
+# What runs. Debian's own Python: the packages above belong to it.
+
+PYTHON ?= /usr/bin/python3
+SCRIPT = BUILD=$(BUILD) $(PYTHON)
+
+demo: $(PROGRAMS)
+	@$(SCRIPT) tools/demo $(if $(FILE),"$(FILE)")
+
+test: $(PROGRAMS) $(UNIT) check-docs
+	@$(SCRIPT) tests/run unit fixtures system
+
+# ASan and UBSan over the unit tests, the fixtures and the system tests that do not measure memory.
+check-san: | $(PACKAGES)
+	@$(MAKE) --no-print-directory SAN=1 check-san-built
+check-san-built: $(PROGRAMS) $(UNIT)
+	@GEOSLUICE_SAN=1 $(SCRIPT) tests/run unit fixtures system
+
+FUZZ_SECONDS ?= 60
+FUZZ_FLAGS := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+fuzz: | $(PACKAGES)
+	@$(MAKE) --no-print-directory BUILD=build-fuzz CC=clang CXX=clang++ OPT=-O1 CFLAGS="$(FUZZ_FLAGS)" \
+		CXXFLAGS="$(FUZZ_FLAGS)" LDFLAGS="-fsanitize=address,undefined" fuzz-built
+fuzz-built: $(FUZZ)
+	@$(SCRIPT) tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
+
+lint: | $(PACKAGES)
+	@$(SCRIPT) tools/lint
+
+deps: $(PROGRAMS)
+	@$(SCRIPT) tools/check-deps
+
+bench: $(PROGRAMS) $(BENCH)
+	@$(SCRIPT) tests/bench/run.py
+
+CORPUS ?= ../shared/data
+conformance: $(PROGRAMS)
+	@$(SCRIPT) tests/conformance.py "$(CORPUS)"
+
+# docs/codes.md and docs/settings.md are made from the tables that the programs are made from.
+docs: $(BUILD)/tools/print-docs
+	$< codes > docs/codes.md
+	$< settings > docs/settings.md
+check-docs: $(BUILD)/tools/print-docs
+	@for d in codes settings; do \
+		$< $$d | cmp -s - docs/$$d.md || { echo "docs/$$d.md is out of date: make docs"; exit 1; }; \
+	done
+
+install: $(PROGRAMS)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/geosluice
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 README.md CHANGELOG.md LICENSE openapi.yaml docs/*.md \
+		$(DESTDIR)$(PREFIX)/share/doc/geosluice
+
 clean:
 	rm -rf build build-san build-fuzz build-nomem
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all clean
+.PHONY: all packages demo test check-san check-san-built fuzz fuzz-built lint deps bench conformance \
+	docs check-docs install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

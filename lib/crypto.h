@@ -30,6 +30,9 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t n);
 void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES]);
 void sha256_free(struct sha256 **s);
 
+/* SHA-1 in hex: Redis names scripts by it. Not for anything that has to resist an attacker. */
+void sha1_hex(char out[41], const void *bytes, size_t n);
+
 /* Compares in time that depends on n alone. */
 bool bytes_equal_ct(const void *a, const void *b, size_t n);
 

@@ -17,8 +17,13 @@ struct log_field {
 	long long value;
 };
 
-#define LOG_STR(key, s) { (key), (s) ? (s) : "", 0 }
+#define LOG_STR(key, s) { (key), log_text(s), 0 }
 #define LOG_INT(key, v) { (key), NULL, (long long)(v) }
+
+static inline const char *log_text(const char *s)
+{
+	return s != 0 ? s : "";
+}
 
 /* The program's name, and the lowest level that is written. Call once, before threads start. */
 void log_init(const char *program, enum log_level lowest);

@@ -97,6 +97,8 @@ struct redis_async *redis_async_new(struct loop *l, const char *url, struct redi
 /* Fails what is outstanding (ERR_RETRY), then frees. */
 void redis_async_free(struct redis_async **r);
 bool redis_async_up(const struct redis_async *r);
+/* A reply that takes longer than this loses the connection. 0, the default: no limit. */
+void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
 
 /* 0: fn will be called once, later, never from inside this call. -1: not connected or no memory; e says so.
  * The bytes of c are copied. NOSCRIPT: fn gets ERR_RETRY, and the scripts are being loaded again. */

@@ -4,11 +4,15 @@
 -- ARGV 1 epoch, 2 index of its first feature, 3 index behind its last, 4 accepted, 5 repaired, 6 rejected,
 --      7 bytes parsed, 8 now ms, 9 results ('' if none), 10 report ('' if none), then for each dead letter
 --      the number of its field and value arguments and those arguments
--- Returns 'ok', or 'stale' if the caller no longer owns the job or the chunk is there already.
+-- Returns 'ok', also where the same call was done before and its reply was lost; 'stale' if the caller no longer
+-- owns the job, or the job is not where the caller thinks.
 local job, out, report, dead, deadof = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'chunk')
-if have[1] ~= ARGV[1] or have[2] ~= 'running' or (have[3] or '0') ~= ARGV[2] then
+if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
+end
+if (have[3] or '0') ~= ARGV[2] then
+	return have[3] == ARGV[3] and 'ok' or 'stale'
 end
 local n = have[4] or '0'
 if ARGV[9] ~= '' then
@@ -27,5 +31,6 @@ end
 redis.call('HINCRBY', job, 'accepted', ARGV[4])
 redis.call('HINCRBY', job, 'repaired', ARGV[5])
 redis.call('HINCRBY', job, 'rejected', ARGV[6])
-redis.call('HSET', job, 'next', ARGV[3], 'chunk', tonumber(n) + 1, 'parsed', ARGV[7], 'updated', ARGV[8])
+redis.call('HSET', job, 'next', ARGV[3], 'chunk', tonumber(n) + 1, 'parsed', ARGV[7], 'updated', ARGV[8],
+	'tries', '0')
 return 'ok'

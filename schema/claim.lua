@@ -2,8 +2,8 @@
 --
 -- KEYS job
 -- ARGV 1 worker, 2 now ms, 3 deliveries allowed
--- Returns {'gone'}; {'done'} if it has ended; {'worn', epoch} if it was tried too often (the caller ends it as
--- failed); or {'run', epoch, field, value, …} with the whole hash.
+-- Returns {'gone'}; {'done'} if it has ended; {'worn', epoch, field, value, …} with the whole hash if it was tried
+-- too often without getting further (the caller ends it as failed); else {'run', epoch, field, value, …}.
 local job = KEYS[1]
 local state = redis.call('HGET', job, 'state')
 if not state then
@@ -13,13 +13,11 @@ if state ~= 'accepted' and state ~= 'running' then
 	return {'done'}
 end
 local epoch = redis.call('HINCRBY', job, 'epoch', 1)
-local attempts = redis.call('HINCRBY', job, 'attempts', 1)
+local tries = redis.call('HINCRBY', job, 'tries', 1)
+redis.call('HINCRBY', job, 'attempts', 1)
 redis.call('HSETNX', job, 'started', ARGV[2])
 redis.call('HSET', job, 'state', 'running', 'worker', ARGV[1], 'updated', ARGV[2])
-if attempts > tonumber(ARGV[3]) then
-	return {'worn', tostring(epoch)}
-end
 local reply = redis.call('HGETALL', job)
 table.insert(reply, 1, tostring(epoch))
-table.insert(reply, 1, 'run')
+table.insert(reply, 1, tries > tonumber(ARGV[3]) and 'worn' or 'run')
 return reply

@@ -8,6 +8,11 @@
 local raw, job, jobs, staging, index, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local id, now, last, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
 
+-- The same call again, after its reply was lost.
+if redis.call('EXISTS', job) == 1 then
+	return {'ok'}
+end
+
 local function undo()
 	if last > 1 then
 		redis.call('UNLINK', raw)

@@ -4,21 +4,29 @@
 -- ARGV 1 epoch, 2 group, 3 message id, 4 now ms, 5 state, 6 features read, 7 retention of the job ms,
 --      8 retention of the raw bytes ms, 9 number of field, value arguments for the job, those, then field, value
 --      arguments of a dead letter of kind 'document' (none unless failed)
--- Returns 'ok'; 'stale' if the caller no longer owns the job; 'short' if counts do not add up to the features read.
+-- Returns 'ok'; 'stale' if the caller no longer owns the job (or the same call was done before and its reply was
+-- lost); 'short' if counts do not add up to the features read.
 local job, jobs, outbox, raw, out, report, dead, deadof, stats = unpack(KEYS)
 local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected')
 local state, keep = ARGV[5], ARGV[7]
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
 end
-if state == 'successful' and (have[3] or '0') ~= ARGV[6] then
-	return 'short'
+if state == 'successful' then
+	local counted = 0
+	for i = 5, 7 do
+		counted = counted + tonumber(have[i] or '0')
+	end
+	if (have[3] or '0') ~= ARGV[6] or counted ~= tonumber(ARGV[6]) then
+		return 'short'
+	end
 end
 local fields = tonumber(ARGV[9])
 redis.call('HSET', job, 'state', state, 'finished', ARGV[4], 'updated', ARGV[4], unpack(ARGV, 10, 9 + fields))
 if state == 'failed' then
-	for _, id in ipairs(redis.call('LRANGE', deadof, 0, -1)) do
-		redis.call('XDEL', dead, id)
+	local letters = redis.call('LRANGE', deadof, 0, -1)
+	for at = 1, #letters, 1000 do
+		redis.call('XDEL', dead, unpack(letters, at, math.min(at + 999, #letters)))
 	end
 	redis.call('UNLINK', out, deadof)
 	if #ARGV > 9 + fields then
@@ -26,7 +34,7 @@ if state == 'failed' then
 		redis.call('RPUSH', deadof, id)
 	end
 end
-redis.call('XADD', outbox, '*', 'v', '1', 'job', job:match('job:(.*)$'), 'source', have[4])
+redis.call('XADD', outbox, '*', 'v', '1', 'job', job:match('job:(.*)$'), 'source', have[4] or '')
 redis.call('XACK', jobs, ARGV[2], ARGV[3])
 redis.call('XDEL', jobs, ARGV[3])
 redis.call('PEXPIRE', raw, ARGV[8])

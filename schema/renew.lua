@@ -2,10 +2,12 @@
 --
 -- KEYS job, jobs
 -- ARGV 1 epoch, 2 group, 3 consumer, 4 message id, 5 bytes parsed, 6 now ms
--- Returns 'ok', or 'stale' if the job went to another worker or has ended.
-if redis.call('HGET', KEYS[1], 'epoch') ~= ARGV[1] or redis.call('HGET', KEYS[1], 'state') ~= 'running' then
+-- Returns 'ok', or 'stale' if the job went to another worker or has ended. A group that is lost has no lease to
+-- renew; who reads from it makes it again.
+local have = redis.call('HMGET', KEYS[1], 'epoch', 'state')
+if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
 end
 redis.call('HSET', KEYS[1], 'parsed', ARGV[5], 'updated', ARGV[6])
-redis.call('XCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[4], 'JUSTID')
+redis.pcall('XCLAIM', KEYS[2], ARGV[2], ARGV[3], 0, ARGV[4], 'JUSTID')
 return 'ok'

@@ -18,13 +18,13 @@ for i = 1, #letter[2], 2 do
 end
 local bytes, segments, kept = 0, 0, {}
 if f.kind == 'document' then
-	if redis.call('EXISTS', old) == 0 then
+	local was = old:gsub(':raw:', ':job:', 1)
+	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs')
+	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
 		return {'cut'}
 	end
 	redis.call('COPY', old, raw)
 	redis.call('PERSIST', raw)
-	local was = old:gsub(':raw:', ':job:', 1)
-	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs')
 	bytes, segments = have[1], have[2]
 	for i, name in ipairs({'hash', 'type', 'crs'}) do
 		if have[i + 2] then

@@ -10,6 +10,7 @@
 #include "lib/redis.h"
 
 extern struct redis_script script_commit, script_claim, script_renew, script_chunk,
-    script_restart, script_finish, script_dismiss, script_replay, script_called;
+    script_restart, script_finish, script_dismiss, script_replay, script_called,
+    script_release, script_abandon, script_sweep;
 
 #endif

@@ -18,7 +18,7 @@
 #define KEY_MAX 512
 
 /* A source name and a delivery id are bounded so that every key fits KEY_MAX. */
-#define SOURCE_NAME_MAX 64
+#define SOURCE_NAME_MAX 40
 #define DELIVERY_ID_MAX 256
 
 struct key {

@@ -1,0 +1,221 @@
+/* crypto - see crypto.h. Built on the EVP interface, which OpenSSL 3 keeps. */
+#include "lib/crypto.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
+
+struct hmac {
+	EVP_MAC_CTX *ctx;
+};
+
+struct sha256 {
+	EVP_MD_CTX *ctx;
+};
+
+struct hmac *hmac_new(const void *key, size_t key_len, struct err *e)
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	struct hmac *h = calloc(1, sizeof(*h));
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+	if (h != NULL && mac != NULL && (h->ctx = EVP_MAC_CTX_new(mac)) != NULL
+	    && EVP_MAC_init(h->ctx, key, key_len, params) == 1) {
+		EVP_MAC_free(mac);
+		return h;
+	}
+	EVP_MAC_free(mac);
+	hmac_free(&h);
+	err_set(e, ERR_SYSTEM, 0, "HMAC-SHA256 is not to be had from libcrypto");
+	return NULL;
+}
+
+struct hmac *hmac_copy(const struct hmac *h)
+{
+	struct hmac *copy = calloc(1, sizeof(*copy));
+
+	if (copy != NULL && (copy->ctx = EVP_MAC_CTX_dup(h->ctx)) == NULL)
+		hmac_free(&copy);
+	return copy;
+}
+
+void hmac_add(struct hmac *h, const void *bytes, size_t n)
+{
+	int ok = EVP_MAC_update(h->ctx, bytes, n);
+
+	assert(ok == 1);
+}
+
+void hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES])
+{
+	size_t n = 0;
+	int ok = EVP_MAC_final(h->ctx, out, &n, SHA256_BYTES);
+
+	assert(ok == 1 && n == SHA256_BYTES);
+}
+
+void hmac_free(struct hmac **h)
+{
+	if (*h == NULL)
+		return;
+	EVP_MAC_CTX_free((*h)->ctx);
+	free(*h);
+	*h = NULL;
+}
+
+struct sha256 *sha256_new(struct err *e)
+{
+	struct sha256 *s = calloc(1, sizeof(*s));
+
+	if (s != NULL && (s->ctx = EVP_MD_CTX_new()) != NULL
+	    && EVP_DigestInit_ex(s->ctx, EVP_sha256(), NULL) == 1)
+		return s;
+	sha256_free(&s);
+	err_set(e, ERR_SYSTEM, 0, "SHA-256 is not to be had from libcrypto");
+	return NULL;
+}
+
+void sha256_add(struct sha256 *s, const void *bytes, size_t n)
+{
+	int ok = EVP_DigestUpdate(s->ctx, bytes, n);
+
+	assert(ok == 1);
+}
+
+void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES])
+{
+	unsigned n = 0;
+	int ok = EVP_DigestFinal_ex(s->ctx, out, &n);
+
+	assert(ok == 1 && n == SHA256_BYTES);
+}
+
+void sha256_free(struct sha256 **s)
+{
+	if (*s == NULL)
+		return;
+	EVP_MD_CTX_free((*s)->ctx);
+	free(*s);
+	*s = NULL;
+}
+
+void sha1_hex(char out[41], const void *bytes, size_t n)
+{
+	unsigned char digest[20];
+	int ok = EVP_Digest(bytes, n, digest, NULL, EVP_sha1(), NULL);
+
+	assert(ok == 1);
+	hex_encode(out, digest, sizeof(digest));
+}
+
+bool bytes_equal_ct(const void *a, const void *b, size_t n)
+{
+	return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void hex_encode(char *out, const void *bytes, size_t n)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++) {
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
+	}
+	*out = '\0';
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool hex_decode(void *out, const char *hex, size_t n)
+{
+	unsigned char *p = out;
+
+	for (size_t i = 0; i < n; i++) {
+		int hi = hex_digit(hex[2 * i]);
+		int lo = hi < 0 ? -1 : hex_digit(hex[2 * i + 1]);
+
+		if (lo < 0)
+			return false;
+		p[i] = (unsigned char)(hi << 4 | lo);
+	}
+	return true;
+}
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void base64_encode(char *out, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (; n > 0; p += 3) {
+		unsigned long v = (unsigned long)p[0] << 16 | (n > 1 ? p[1] << 8 : 0) | (n > 2 ? p[2] : 0);
+
+		*out++ = base64_digits[v >> 18];
+		*out++ = base64_digits[v >> 12 & 63];
+		*out++ = n > 1 ? base64_digits[v >> 6 & 63] : '=';
+		*out++ = n > 2 ? base64_digits[v & 63] : '=';
+		n -= n > 3 ? 3 : n;
+	}
+	*out = '\0';
+}
+
+long base64_decode(void *out, const char *text, size_t len)
+{
+	unsigned char *p = out;
+	size_t pad = 0;
+
+	if (len % 4 != 0)
+		return -1;
+	if (len > 0)
+		pad = text[len - 1] != '=' ? 0 : text[len - 2] != '=' ? 1 : 2;
+	for (size_t i = 0; i < len; i += 4) {
+		size_t skip = i + 4 == len ? pad : 0;
+		unsigned long v = 0;
+
+		for (size_t k = 0; k < 4; k++) {
+			const char *d = k + skip < 4 ? strchr(base64_digits, text[i + k]) : base64_digits;
+
+			if (d == NULL || *d == '\0')
+				return -1;
+			v = v << 6 | (unsigned long)(d - base64_digits);
+		}
+		if ((skip == 1 && (v & 0xff)) || (skip == 2 && (v & 0xffff)))
+			return -1;	/* bits that no encoder sets */
+		*p++ = (unsigned char)(v >> 16);
+		if (skip < 2)
+			*p++ = (unsigned char)(v >> 8);
+		if (skip < 1)
+			*p++ = (unsigned char)v;
+	}
+	return (long)(p - (unsigned char *)out);
+}
+
+void random_bytes(void *out, size_t n)
+{
+	if (RAND_bytes(out, (int)n) != 1)
+		abort();
+}
+
+void secret_wipe(void *p, size_t n)
+{
+	OPENSSL_cleanse(p, n);
+}

@@ -1,0 +1,102 @@
+/* frame - see frame.h. */
+#include "lib/frame.h"
+
+#include <stdlib.h>
+#include <zstd.h>
+
+#define LEVEL 1
+#define STEP_BYTES ((size_t)64 << 10)	/* room that each step offers */
+
+struct frame_writer {
+	ZSTD_CCtx *ctx;
+};
+
+struct frame_writer *frame_writer_new(struct err *e)
+{
+	struct frame_writer *w = calloc(1, sizeof(*w));
+
+	if (w == NULL || (w->ctx = ZSTD_createCCtx()) == NULL) {
+		free(w);
+		err_errno(e, "zstd");
+		return NULL;
+	}
+	ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_compressionLevel, LEVEL);
+	return w;
+}
+
+void frame_writer_free(struct frame_writer **w)
+{
+	if (*w == NULL)
+		return;
+	ZSTD_freeCCtx((*w)->ctx);
+	free(*w);
+	*w = NULL;
+}
+
+static int compress(struct frame_writer *w, const void *bytes, size_t n, ZSTD_EndDirective how,
+    struct buf *out, struct err *e)
+{
+	ZSTD_inBuffer in = { bytes, n, 0 };
+	size_t left;
+
+	do {
+		if (buf_reserve(out, STEP_BYTES) != 0)
+			return err_set(e, ERR_SYSTEM, 0, "a zstd frame is too long");
+		ZSTD_outBuffer to = { out->data, out->room, out->len };
+
+		left = ZSTD_compressStream2(w->ctx, &to, &in, how);
+		out->len = to.pos;
+		if (ZSTD_isError(left))
+			return err_set(e, ERR_SYSTEM, 0, "zstd: %s", ZSTD_getErrorName(left));
+	} while (in.pos < in.size || (how == ZSTD_e_end && left > 0));
+	return 0;
+}
+
+int frame_add(struct frame_writer *w, const void *bytes, size_t n, struct buf *out, struct err *e)
+{
+	return compress(w, bytes, n, ZSTD_e_continue, out, e);
+}
+
+int frame_end(struct frame_writer *w, struct buf *out, struct err *e)
+{
+	return compress(w, NULL, 0, ZSTD_e_end, out, e);
+}
+
+void frame_abandon(struct frame_writer *w)
+{
+	ZSTD_CCtx_reset(w->ctx, ZSTD_reset_session_only);
+}
+
+int frame_read(const void *frame, size_t n, struct buf *out, struct err *e)
+{
+	ZSTD_DCtx *ctx = ZSTD_createDCtx();
+	ZSTD_inBuffer in = { frame, n, 0 };
+	size_t left = 1;
+	int rc = -1;
+
+	if (ctx == NULL)
+		return err_errno(e, "zstd");
+	while (left > 0) {
+		if (buf_reserve(out, STEP_BYTES) != 0) {
+			err_set(e, ERR_LIMIT, 0, "the text of a zstd frame is too long");
+			goto out;
+		}
+		ZSTD_outBuffer to = { out->data, out->room, out->len };
+		size_t before = in.pos + out->len;
+
+		left = ZSTD_decompressStream(ctx, &to, &in);
+		out->len = to.pos;
+		if (ZSTD_isError(left)) {
+			err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(left));
+			goto out;
+		}
+		if (left > 0 && in.pos + out->len == before) {
+			err_set(e, ERR_INPUT, 0, "a zstd frame ends early");
+			goto out;
+		}
+	}
+	rc = 0;
+ out:
+	ZSTD_freeDCtx(ctx);
+	return rc;
+}

@@ -1,0 +1,28 @@
+/*
+ * frame - text into a zstd frame, piece by piece, and back.
+ *
+ * In:  bytes. Out: one frame (RFC 8878), or the bytes again. Depends on libzstd, which nothing
+ * else includes. Neither way holds more than a window of the plain text.
+ */
+#ifndef GS_LIB_FRAME_H
+#define GS_LIB_FRAME_H
+
+#include <stddef.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+/* Compresses at level 1. One writer makes many frames, one after the other. */
+struct frame_writer;
+struct frame_writer *frame_writer_new(struct err *e);
+void frame_writer_free(struct frame_writer **w);
+/* What is ready is appended to out; -1: out is at its ceiling, or there is no memory. */
+int frame_add(struct frame_writer *w, const void *bytes, size_t n, struct buf *out, struct err *e);
+int frame_end(struct frame_writer *w, struct buf *out, struct err *e);
+/* Forgets a frame that was begun. */
+void frame_abandon(struct frame_writer *w);
+
+/* Appends the plain text of one whole frame to out. -1: it is damaged, or too long for out. */
+int frame_read(const void *frame, size_t n, struct buf *out, struct err *e);
+
+#endif

@@ -1,0 +1,188 @@
+/* redis - see redis.h: the blocking half. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "lib/redis_internal.h"
+
+struct redis {
+	struct redis_url url;
+	struct timeval timeout;
+	redisContext *c;
+	size_t outstanding;
+};
+
+struct redis *redis_open(const char *url, unsigned timeout_ms, struct err *e)
+{
+	struct redis *r = calloc(1, sizeof(*r));
+
+	if (r == NULL) {
+		err_errno(e, "redis");
+		return NULL;
+	}
+	if (redis_url_parse(&r->url, url, e) != 0) {
+		free(r);
+		return NULL;
+	}
+	r->timeout.tv_sec = timeout_ms / 1000;
+	r->timeout.tv_usec = timeout_ms % 1000 * 1000;
+	return r;
+}
+
+static void drop(struct redis *r)
+{
+	if (r->c != NULL)
+		redisFree(r->c);
+	r->c = NULL;
+	r->outstanding = 0;
+}
+
+void redis_close(struct redis **r)
+{
+	if (*r == NULL)
+		return;
+	drop(*r);
+	redis_url_clear(&(*r)->url);
+	free(*r);
+	*r = NULL;
+}
+
+/* The connection is lost: whatever was on its way is of unknown outcome. */
+static int lost(struct redis *r, struct err *e)
+{
+	err_set(e, ERR_RETRY, 0, "Redis: %.160s", r->c == NULL ? "no memory" : r->c->errstr);
+	drop(r);
+	return -1;
+}
+
+/* One command of the handshake: any error reply ends it. */
+static int greet(struct redis *r, const char **argv, int argc, struct err *e)
+{
+	redisReply *reply = redisCommandArgv(r->c, argc, argv, NULL);
+	int rc = 0;
+
+	if (reply == NULL)
+		return lost(r, e);
+	if (reply->type == REDIS_REPLY_ERROR) {
+		rc = redis_error(e, reply);
+		drop(r);
+	}
+	freeReplyObject(reply);
+	return rc;
+}
+
+static int connect_now(struct redis *r, struct err *e)
+{
+	const struct redis_url *u = &r->url;
+	char db[16];
+
+	if (r->c != NULL)
+		return 0;
+	r->c = u->path ? redisConnectUnixWithTimeout(u->path, r->timeout)
+	    : redisConnectWithTimeout(u->host, u->port, r->timeout);
+	if (r->c == NULL || r->c->err != 0 || redisSetTimeout(r->c, r->timeout) != REDIS_OK)
+		return lost(r, e);
+	if (u->password != NULL) {
+		const char *argv[] = { "AUTH", u->user ? u->user : u->password, u->password };
+
+		if (greet(r, argv, u->user ? 3 : 2, e) != 0)
+			return -1;
+	}
+	if (u->db != 0) {
+		const char *argv[] = { "SELECT", db };
+
+		snprintf(db, sizeof(db), "%d", u->db);
+		if (greet(r, argv, 2, e) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static redisReply *call(struct redis *r, const struct redis_cmd *c)
+{
+	return redisCommandArgv(r->c, (int)c->argc, c->argv, c->lens);
+}
+
+static int load(struct redis *r, const struct redis_script *s, struct err *e)
+{
+	const char *argv[] = { "SCRIPT", "LOAD", s->text };
+
+	return greet(r, argv, 3, e);
+}
+
+int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, struct err *e)
+{
+	redisReply *reply;
+	int rc;
+
+	assert(r->outstanding == 0);
+	*out = NULL;
+	if (c->failed)
+		return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
+	if (connect_now(r, e) != 0)
+		return -1;
+	reply = call(r, c);
+	if (c->script != NULL && redis_is_noscript(reply)) {
+		freeReplyObject(reply);
+		if (load(r, c->script, e) != 0)
+			return -1;
+		reply = call(r, c);
+	}
+	if (reply == NULL)
+		return lost(r, e);
+	if (reply->type == REDIS_REPLY_ERROR) {
+		rc = redis_error(e, reply);
+		freeReplyObject(reply);
+		return rc;
+	}
+	*out = (struct reply *)reply;
+	return 0;
+}
+
+int redis_send(struct redis *r, const struct redis_cmd *c, struct err *e)
+{
+	int done = 0;
+
+	if (c->failed)
+		return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
+	if (connect_now(r, e) != 0)
+		return -1;
+	if (redisAppendCommandArgv(r->c, (int)c->argc, c->argv, c->lens) != REDIS_OK)
+		return lost(r, e);
+	while (!done)
+		if (redisBufferWrite(r->c, &done) != REDIS_OK)
+			return lost(r, e);
+	r->outstanding++;
+	return 0;
+}
+
+int redis_receive(struct redis *r, struct reply **out, struct err *e)
+{
+	void *reply = NULL;
+	int rc;
+
+	*out = NULL;
+	if (r->outstanding == 0)
+		return err_set(e, ERR_RETRY, 0, "Redis: the connection was lost");
+	if (redisGetReply(r->c, &reply) != REDIS_OK)
+		return lost(r, e);
+	r->outstanding--;
+	if (((redisReply *)reply)->type == REDIS_REPLY_ERROR) {
+		rc = redis_error(e, reply);
+		freeReplyObject(reply);
+		return rc;
+	}
+	*out = reply;
+	return 0;
+}
+
+size_t redis_outstanding(const struct redis *r)
+{
+	return r->outstanding;
+}
+
+int redis_fd(const struct redis *r)
+{
+	return r->c == NULL ? -1 : r->c->fd;
+}

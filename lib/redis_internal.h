@@ -1,0 +1,26 @@
+/* redis_internal - what redis.c, redis_async.c and redis_cmd.c share. Not for others. */
+#ifndef GS_LIB_REDIS_INTERNAL_H
+#define GS_LIB_REDIS_INTERNAL_H
+
+#include <hiredis/hiredis.h>
+
+#include "lib/redis.h"
+
+struct redis_url {
+	char *path;	/* unix socket, or NULL */
+	char *host;
+	char *user, *password;	/* or NULL */
+	int port;
+	int db;
+};
+
+int redis_url_parse(struct redis_url *u, const char *url, struct err *e);
+void redis_url_clear(struct redis_url *u);
+
+/* Fills in s->sha; safe from several threads. */
+void redis_script_name(struct redis_script *s);
+/* The class of an error reply, by its first word; always returns -1. */
+int redis_error(struct err *e, const redisReply *r);
+bool redis_is_noscript(const redisReply *r);
+
+#endif

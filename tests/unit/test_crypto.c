@@ -1,0 +1,103 @@
+/* lib/crypto: published vectors, and what decoders must refuse. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "lib/crypto.h"
+
+static void hmac_vectors_of_rfc_4231(void **state)
+{
+	static const struct { const char *key; size_t key_len; const char *data, *mac; } cases[] = {
+		{ "\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b", 20,
+			"Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+		{ "Jefe", 4, "what do ya want for nothing?",
+			"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = strlen(cases[i].data);
+		struct hmac *base = hmac_new(cases[i].key, cases[i].key_len, NULL);
+
+		for (size_t split = 0; split <= n; split++) {
+			struct hmac *h = hmac_copy(base);
+			unsigned char mac[SHA256_BYTES];
+			char hex[SHA256_HEX + 1];
+
+			hmac_add(h, cases[i].data, split);
+			hmac_add(h, cases[i].data + split, n - split);
+			hmac_end(h, mac);
+			hex_encode(hex, mac, sizeof(mac));
+			assert_string_equal(hex, cases[i].mac);
+			hmac_free(&h);
+		}
+		hmac_free(&base);
+	}
+}
+
+static void digests(void **state)
+{
+	struct sha256 *s = sha256_new(NULL);
+	unsigned char d[SHA256_BYTES];
+	char hex[SHA256_HEX + 1];
+
+	(void)state;
+	sha256_add(s, "ab", 2);
+	sha256_add(s, "c", 1);
+	sha256_end(s, d);
+	hex_encode(hex, d, sizeof(d));
+	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	sha256_free(&s);
+	sha1_hex(hex, "abc", 3);
+	assert_string_equal(hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
+}
+
+static void base64_of_rfc_4648(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+	};
+	static const char *const broken[] = {
+		"Z", "Zg", "Zg=", "Zg=a", "=g==", "Zh==", "Zm9=", "Zm9v\n", "Zm-v", "====", "Z===", "Zg==Zg==",
+	};
+	char text[32];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		base64_encode(text, pairs[i][0], strlen(pairs[i][0]));
+		assert_string_equal(text, pairs[i][1]);
+		assert_int_equal(base64_decode(text, pairs[i][1], strlen(pairs[i][1])), strlen(pairs[i][0]));
+		assert_memory_equal(text, pairs[i][0], strlen(pairs[i][0]));
+	}
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		if (base64_decode(text, broken[i], strlen(broken[i])) != -1)
+			fail_msg("%s", broken[i]);
+}
+
+static void hex_is_strict(void **state)
+{
+	unsigned char out[2];
+
+	(void)state;
+	assert_true(hex_decode(out, "00fF", 2));
+	assert_int_equal(out[1], 255);
+	assert_false(hex_decode(out, "0g", 1));
+	assert_false(hex_decode(out, " 0", 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hmac_vectors_of_rfc_4231),
+		cmocka_unit_test(digests),
+		cmocka_unit_test(base64_of_rfc_4648),
+		cmocka_unit_test(hex_is_strict),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,230 @@
+/* lib/redis: commands, replies and URLs, and both kinds of connection against a real Redis. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "lib/clock.h"
+#include "lib/loop.h"
+#include "lib/redis.h"
+#include "tests/fakes/private_redis.h"
+
+static struct private_redis server;
+
+static int setup(void **state)
+{
+	(void)state;
+	return private_redis_start(&server, "no");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	private_redis_stop(&server);
+	return 0;
+}
+
+static void urls_are_read_strictly(void **state)
+{
+	static const struct { const char *url; bool ok; } cases[] = {
+		{ "redis://localhost", true }, { "redis://localhost:6380/2", true },
+		{ "redis://user:pass@h:1/0", true }, { "redis://:pass@h", true },
+		{ "redis://[::1]:6379/0", true }, { "unix:///run/r.sock", true },
+		{ "unix:///run/r.sock?db=3", true }, { "redis://", false },
+		{ "redis://h:0", false }, { "redis://h:65536", false }, { "redis://h/x", false },
+		{ "redis://h:6379x", false }, { "redis://user@h", false }, { "redis://[::1", false },
+		{ "unix://run/r.sock", false }, { "unix:///r?db=", false }, { "unix:///r?x=1", false },
+		{ "rediss://h", false }, { "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (redis_url_ok(cases[i].url) != cases[i].ok)
+			fail_msg("%s", cases[i].url);
+}
+
+static void blocking_commands_and_scripts(void **state)
+{
+	static struct redis_script script = { "test", "return {KEYS[1], ARGV[1], 7}", "" };
+	struct err e = ERR_INIT;
+	struct redis *r = redis_open(server.url, 5000, &e);
+	struct redis_cmd c;
+	struct reply *reply;
+	size_t len;
+
+	(void)state;
+	assert_non_null(r);
+	cmd_init(&c);
+	cmd_line(&c, "SET", "k", NULL);
+	cmd_bytes(&c, "a\0b", 3);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	assert_int_equal(reply_type(reply), REPLY_STATUS);
+	reply_free(&reply);
+	cmd_line(&c, "GET", "k", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	assert_memory_equal(reply_str(reply, &len), "a\0b", 3);
+	assert_int_equal(len, 3);
+	reply_free(&reply);
+	cmd_script(&c, &script, 1);
+	cmd_str(&c, "key");
+	cmd_int(&c, -5);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);	/* loads it first */
+	assert_int_equal(reply_count(reply), 3);
+	assert_string_equal(reply_str(reply_at(reply, 1), NULL), "-5");
+	assert_int_equal(reply_int(reply_at(reply, 2)), 7);
+	assert_null(reply_at(reply, 3));
+	reply_free(&reply);
+	cmd_line(&c, "LPUSH", "k", "x", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), -1);
+	assert_int_equal(e.cls, ERR_SYSTEM);
+	assert_memory_equal(e.text, "WRONGTYPE", 9);
+	assert_null(reply);
+	err_clear(&e);
+	for (int i = 0; i < 3; i++) {
+		cmd_line(&c, "INCR", "n", NULL);
+		assert_int_equal(redis_send(r, &c, &e), 0);
+	}
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(redis_receive(r, &reply, &e), 0);
+		assert_int_equal(reply_int(reply), i);
+		reply_free(&reply);
+	}
+	assert_int_equal(redis_receive(r, &reply, &e), -1);	/* nothing is owed */
+	cmd_clear(&c);
+	redis_close(&r);
+}
+
+static void lost_connections_are_retry(void **state)
+{
+	struct err e = ERR_INIT;
+	struct redis *r = redis_open("unix:///nonexistent/redis.sock", 100, &e);
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	cmd_init(&c);
+	cmd_line(&c, "PING", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), -1);
+	assert_int_equal(e.cls, ERR_RETRY);
+	cmd_clear(&c);
+	redis_close(&r);
+}
+
+/* The asynchronous scenario: up, a command, Redis stopped (timeout), killed, started again, up. */
+struct scene {
+	struct loop *loop;
+	struct redis_async *redis;
+	int ups, downs, replies, failures;
+	long long last;
+	bool stop_on_up, stop_on_reply, stop_on_down;
+};
+
+static void on_state(void *ctx, bool up)
+{
+	struct scene *s = ctx;
+
+	if (up)
+		s->ups++;
+	else
+		s->downs++;
+	if (up ? s->stop_on_up : s->stop_on_down)
+		loop_stop(s->loop);
+}
+
+static void on_reply(void *ctx, const struct reply *r, const struct err *e)
+{
+	struct scene *s = ctx;
+
+	if (r == NULL) {
+		assert_int_equal(e->cls, ERR_RETRY);
+		s->failures++;
+	} else {
+		s->replies++;
+		s->last = reply_int(r);
+	}
+	if (s->stop_on_reply)
+		loop_stop(s->loop);
+}
+
+static void on_late(void *ctx)
+{
+	(void)ctx;
+	fail_msg("the awaited event did not come");
+}
+
+static void async_survives_restart_and_silence(void **state)
+{
+	static struct redis_script twice = { "twice", "return ARGV[1] * 2", "" };
+	static struct redis_script *const scripts[] = { &twice, NULL };
+	struct err e = ERR_INIT;
+	struct scene s = { .stop_on_up = true };
+	struct loop_timer *late;
+	struct redis_cmd c;
+
+	(void)state;
+	cmd_init(&c);
+	s.loop = loop_new(&e);
+	late = loop_timer_new(s.loop, on_late, NULL, &e);
+	loop_timer_start(late, 30000, 0);
+	s.redis = redis_async_new(s.loop, server.url, scripts, on_state, &s, &e);
+	assert_non_null(s.redis);
+	redis_async_timeout(s.redis, 300);
+	cmd_script(&c, &twice, 0);
+	cmd_int(&c, 21);
+	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), -1);	/* not up yet */
+	err_clear(&e);
+	loop_run(s.loop);
+	assert_int_equal(s.ups, 1);
+	s.stop_on_reply = true;
+	s.stop_on_up = false;
+	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), 0);
+	assert_true(redis_async_outstanding(s.redis) > 0);
+	loop_run(s.loop);
+	assert_int_equal(s.last, 42);
+	assert_int_equal(redis_async_outstanding(s.redis), 0);
+
+	kill(server.pid, SIGSTOP);	/* silent, but connected: the timeout tells */
+	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), 0);
+	loop_run(s.loop);
+	assert_int_equal(s.failures, 1);
+	kill(server.pid, SIGCONT);
+	private_redis_kill(&server);
+	s.stop_on_up = true;
+	s.stop_on_reply = false;
+	assert_int_equal(private_redis_restart(&server), 0);
+	loop_run(s.loop);
+	assert_true(s.ups >= 2);
+	s.stop_on_reply = true;
+	s.stop_on_up = false;
+	s.last = 0;
+	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), 0);	/* the script is there again */
+	loop_run(s.loop);
+	assert_int_equal(s.last, 42);
+
+	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), 0);
+	s.failures = 0;
+	redis_async_free(&s.redis);	/* what is owed fails, once */
+	assert_int_equal(s.failures, 1);
+	cmd_clear(&c);
+	loop_free(&s.loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(urls_are_read_strictly),
+		cmocka_unit_test(blocking_commands_and_scripts),
+		cmocka_unit_test(lost_connections_are_retry),
+		cmocka_unit_test(async_survives_restart_and_silence),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
