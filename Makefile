@@ -1,7 +1,7 @@
 # geosluice. `make demo` and `make test` are the two commands to know; see README.md.
 #
 # One Makefile, no recursion: sources are found by folder, headers by the compiler.
-# BUILD=dir builds elsewhere; SAN=1 adds ASan and UBSan (in build-san).
+# BUILD=dir builds elsewhere; SAN=1 adds ASan and UBSan (in build-san); V=1 shows the commands.
 
 SAN ?=
 BUILD ?= $(if $(SAN),build-san,build)
@@ -9,14 +9,16 @@ CC ?= gcc
 CXX ?= g++
 PREFIX ?= /usr/local
 VERSION := $(shell cat VERSION)
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $(1)")
 
 PKGS_core     := libuv hiredis libcrypto inih libxxhash libzstd
 PKGS_server   := libmicrohttpd
 PKGS_pipeline := yajl proj
 PKGS_courier  := libcurl
-PKGS_cli      := libcurl
+PKGS_cli      := libcurl zlib
 PKGS_test     := cmocka
-PKGS_all      := $(PKGS_core) $(PKGS_server) $(PKGS_pipeline) $(PKGS_courier) $(PKGS_test)
+PKGS_all      := $(PKGS_core) $(PKGS_server) $(PKGS_pipeline) $(PKGS_courier) $(PKGS_cli) $(PKGS_test)
 
 WARN := -Wall -Wextra -Wshadow -Werror
 CWARN := -Wstrict-prototypes -Wmissing-prototypes
@@ -59,7 +61,7 @@ all: $(PROGRAMS)
 INSTALLING := $(filter demo test check-san fuzz lint bench conformance,$(MAKECMDGOALS))
 PACKAGES := $(if $(INSTALLING),packages)
 packages:
-	@tools/install-packages build run test $(filter lint fuzz bench,$(INSTALLING))
+	@tools/install-packages build run test $(filter lint fuzz conformance bench,$(INSTALLING))
 
 $(BUILD)/libcore.a: $(call obj,$(SRC_core))
 $(BUILD)/libpipeline.a: $(call obj,$(SRC_pipeline) $(CXX_pipeline))
@@ -70,45 +72,55 @@ $(BUILD)/libcli.a: $(call lib_of,$(SRC_cli))
 $(BUILD)/libfakes.a: $(call obj,$(wildcard tests/fakes/*.c))
 $(BUILD)/%.a:
 	@mkdir -p $(@D)
-	rm -f $@
-	ar rcs $@ $^
+	@rm -f $@
+	@ar rcs $@ $^
 
 $(BUILD)/geosluice-server: $(BUILD)/server/main.o $(BUILD)/libserver.a $(BUILD)/libcore.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_server) $(PKGS_core)) -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_server) $(PKGS_core)) -lpthread -lm
 
 $(BUILD)/geosluice-worker: $(BUILD)/workers/main.o $(BUILD)/libworker.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
 
 $(BUILD)/geosluice-courier: $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.a $(BUILD)/libcore.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_courier) $(PKGS_core)) -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_courier) $(PKGS_core)) -lpthread -lm
 
 $(BUILD)/geosluice: $(BUILD)/cli/main.o $(BUILD)/libcli.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_cli) $(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_cli) $(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libfakes.a $(BUILD)/libserver.a $(BUILD)/libworker.a $(BUILD)/libcourier.a \
 		$(BUILD)/libcli.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_all)) -lgeos_c -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_all)) -lgeos_c -lpthread -lm
 
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
 
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libserver.a $(BUILD)/libworker.a $(BUILD)/libcourier.a \
 		$(BUILD)/libcli.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
-	$(CXX) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(call libs,$(filter-out $(PKGS_test),$(PKGS_all))) -lgeos_c -lpthread -lm
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(call libs,$(filter-out $(PKGS_test),$(PKGS_all))) -lgeos_c -lpthread -lm
 
 $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libcore.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_core)) -lm
+	$(call say,LINK $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_core)) -lm
 
 $(BUILD)/%.o: %.c | $(PACKAGES)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.o: %.cc | $(PACKAGES)
 	@mkdir -p $(@D)
-	$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CXX $<)
+	$(Q)$(CXX) $(CXXFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # Files that an object embeds; the compiler's header search does not see them.
 $(BUILD)/schema/scripts.o: $(wildcard schema/*.lua)
@@ -146,7 +158,7 @@ deps: $(PROGRAMS)
 	@$(SCRIPT) tools/check-deps
 
 bench: $(PROGRAMS) $(BENCH)
-	@$(SCRIPT) tests/bench/run.py
+	@$(SCRIPT) tests/bench/run.py "$(wildcard $(CORPUS))"
 
 CORPUS ?= ../shared/data
 conformance: $(PROGRAMS)

@@ -9,12 +9,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define LINE_MAX_BYTES 16384	/* a CRS as WKT2 takes some thousand */
+
+/*
+ * Where Debian builds inih with options that are set at run time, lines may be longer than 200 bytes.
+ * Nothing else here relies on an option, so either build will do.
+ */
+extern bool ini_use_stack __attribute__((weak)), ini_allow_realloc __attribute__((weak));
+extern int ini_max_line __attribute__((weak)), ini_initial_alloc __attribute__((weak));
+
 struct reading {
 	const char *file;
 	const char *at, *end;	/* what inih has not been given yet */
 	int line;		/* of what it was given last */
 	int failed_line;	/* where fn or the reader refused; 0 if neither did */
-	bool whole;		/* what it was given last reached the line's end */
+	bool whole;		/* what it was given last went to the line's end */
 	conf_fn fn;
 	void *ctx;
 	struct err *e;
@@ -26,7 +35,8 @@ static int refuse(struct reading *r, const char *why)
 	return err_set(r->e, ERR_INPUT, 0, "%s:%d: %s", r->file, r->line, why);
 }
 
-/* Gives inih the next line. Leading white space goes: inih would take it for a continuation. */
+/* Gives inih the next line, or the beginning that there is room for. White space before it goes: inih could
+ * take it for a continuation. */
 static char *next_line(char *out, int room, void *stream)
 {
 	struct reading *r = stream;
@@ -35,11 +45,13 @@ static char *next_line(char *out, int room, void *stream)
 
 	if (r->failed_line != 0)
 		return NULL;
-	if (r->whole) {
-		r->line++;
-		while (r->at < r->end && (*r->at == ' ' || *r->at == '\t'))
-			r->at++;
+	if (!r->whole) {	/* a newer inih skips the rest of a line that does not fit, and goes on */
+		refuse(r, "the line is too long");
+		return NULL;
 	}
+	r->line++;
+	while (r->at < r->end && (*r->at == ' ' || *r->at == '\t'))
+		r->at++;
 	if (r->at == r->end || room < 2)
 		return NULL;
 	nl = memchr(r->at, '\n', (size_t)(r->end - r->at));
@@ -48,7 +60,7 @@ static char *next_line(char *out, int room, void *stream)
 		refuse(r, "holds a NUL byte");
 		return NULL;
 	}
-	if (r->whole && *r->at == '[' && (close = memchr(r->at, ']', n)) != NULL &&
+	if (*r->at == '[' && (close = memchr(r->at, ']', n)) != NULL &&
 	    close - r->at - 1 > CONF_SECTION_MAX) {
 		refuse(r, "the section's name is too long: 49 characters at the most");
 		return NULL;
@@ -81,12 +93,24 @@ static int pair(void *user, const char *section, const char *name, const char *v
 	return 1;
 }
 
+static void allow_long_lines(void)
+{
+	if (&ini_use_stack == NULL || &ini_allow_realloc == NULL || &ini_max_line == NULL ||
+	    &ini_initial_alloc == NULL)
+		return;
+	ini_use_stack = false;
+	ini_allow_realloc = false;
+	ini_initial_alloc = ini_max_line = LINE_MAX_BYTES;
+}
+
 int conf_read(const char *file, const char *text, size_t n, conf_fn fn, void *ctx, struct err *e)
 {
 	struct reading r = { .file = file, .at = text, .end = text + n, .whole = true,
 		.fn = fn, .ctx = ctx, .e = e };
-	int rc = ini_parse_stream(next_line, &r, pair, &r);
+	int rc;
 
+	allow_long_lines();
+	rc = ini_parse_stream(next_line, &r, pair, &r);
 	if (rc < 0)
 		return err_set(e, ERR_SYSTEM, 0, "%s: out of memory", file);
 	/* inih reads on past a line that it cannot split; the first fault is the one to tell. */

@@ -1,7 +1,10 @@
 /* frame - see frame.h. */
 #include "lib/frame.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
 #include <zstd.h>
 
 #define LEVEL 1
@@ -99,4 +102,51 @@ int frame_read(const void *frame, size_t n, struct buf *out, struct err *e)
  out:
 	ZSTD_freeDCtx(ctx);
 	return rc;
+}
+
+struct frame_reader {
+	ZSTD_DCtx *ctx;
+	ZSTD_inBuffer in;
+	bool ended;
+	char frame[];
+};
+
+struct frame_reader *frame_reader_new(const void *frame, size_t n, struct err *e)
+{
+	struct frame_reader *r = malloc(sizeof(*r) + n);
+
+	if (r == NULL || (r->ctx = ZSTD_createDCtx()) == NULL) {
+		free(r);
+		err_errno(e, "zstd");
+		return NULL;
+	}
+	memcpy(r->frame, frame, n);
+	r->in = (ZSTD_inBuffer){ r->frame, n, 0 };
+	r->ended = false;
+	return r;
+}
+
+void frame_reader_free(struct frame_reader **r)
+{
+	if (*r == NULL)
+		return;
+	ZSTD_freeDCtx((*r)->ctx);
+	free(*r);
+	*r = NULL;
+}
+
+long frame_take(struct frame_reader *r, void *out, size_t room, struct err *e)
+{
+	ZSTD_outBuffer to = { out, room, 0 };
+
+	while (to.pos < room && !r->ended) {
+		size_t before = r->in.pos + to.pos, left = ZSTD_decompressStream(r->ctx, &to, &r->in);
+
+		if (ZSTD_isError(left))
+			return err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(left));
+		r->ended = left == 0;
+		if (left > 0 && r->in.pos + to.pos == before)
+			return err_set(e, ERR_INPUT, 0, "a zstd frame ends early");
+	}
+	return (long)to.pos;
 }

@@ -25,4 +25,11 @@ void frame_abandon(struct frame_writer *w);
 /* Appends the plain text of one whole frame to out. -1: it is damaged, or too long for out. */
 int frame_read(const void *frame, size_t n, struct buf *out, struct err *e);
 
+/* The same in pieces of any size, so that only a window of the plain text is held. */
+struct frame_reader;
+struct frame_reader *frame_reader_new(const void *frame, size_t n, struct err *e);	/* copies the frame */
+void frame_reader_free(struct frame_reader **r);
+/* Bytes written to out, at most room; 0 at the end; -1: it is damaged. */
+long frame_take(struct frame_reader *r, void *out, size_t room, struct err *e);
+
 #endif

@@ -10,9 +10,9 @@
 #define R_ONLY (1u << SEV_REJECT)
 
 static const struct reject_info infos[R_COUNT] = {
-	[R_NONE] = { "", STAGE_DOCUMENT, "", SEV_WARN, RW, "", "" },
-#define CODE(name, stage, section, severity, allowed, meaning, advice) \
-	[R_##name] = { #name, STAGE_##stage, section, SEV_##severity, allowed, meaning, advice },
+	[R_NONE] = { "", STAGE_DOCUMENT, "", SEV_WARN, RW, "", "", "" },
+#define CODE(name, stage, section, severity, allowed, meaning, example, advice) \
+	[R_##name] = { #name, STAGE_##stage, section, SEV_##severity, allowed, meaning, example, advice },
 #include "schema/reject.def"
 #undef CODE
 };

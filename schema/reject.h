@@ -20,7 +20,7 @@ enum reject_stage { STAGE_DOCUMENT, STAGE_STRUCTURE, STAGE_COORDINATES, STAGE_TO
 
 enum reject_code {
 	R_NONE,
-#define CODE(name, stage, section, severity, fixes, meaning, advice) R_##name,
+#define CODE(name, stage, section, severity, allowed, meaning, example, advice) R_##name,
 #include "schema/reject.def"
 #undef CODE
 	R_COUNT
@@ -33,6 +33,7 @@ struct reject_info {
 	enum severity severity;	/* by default */
 	unsigned allowed;	/* set of 1u << severity that a source may choose */
 	const char *meaning;	/* one sentence */
+	const char *example;	/* a piece of JSON, or words */
 	const char *advice;	/* what the sender or operator can do */
 };
 

@@ -13,6 +13,8 @@ for at = 1, #letters, 1000 do
 end
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[5])
 redis.call('HDEL', KEYS[1], 'accepted', 'repaired', 'rejected', 'next', 'chunk')
-redis.call('HSET', KEYS[1], 'pass_crs', ARGV[2], 'parsed', '0', 'tries', '0',
-	'updated', ARGV[3])
+if redis.call('HSET', KEYS[1], 'pass_crs', ARGV[2]) == 1 then
+	redis.call('HSET', KEYS[1], 'tries', '0')
+end
+redis.call('HSET', KEYS[1], 'parsed', '0', 'updated', ARGV[3])
 return 'ok'

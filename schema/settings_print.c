@@ -1,7 +1,7 @@
 /*
  * settings_print - the table of settings as text, and the command line that shows it.
  *
- * In:  the table, argv. Out: text for --help and docs/configuration.md. Depends on nothing.
+ * In:  the table, argv. Out: text for --help and docs/settings.md. Depends on nothing.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "schema/settings_table.h"
 
 static const char preface[] =
-"# Configuration\n"
+"# Settings\n"
 "\n"
 "All programs read the same settings: first the defaults below, then an INI file (`-c FILE`, or\n"
 "`GEOSLUICE_CONFIG`), then the environment. What is wrong or unknown in the file is refused at the\n"
@@ -29,6 +29,8 @@ static const char preface[] =
 "\n"
 "- A value goes to the end of its line. `;` after white space begins a comment, as `;` and `#` do at\n"
 "  the start of a line. Nothing is quoted, and nothing is continued on the next line.\n"
+"- A line has at most 16,000 bytes, or 199 where the system's inih is built that way. The environment has\n"
+"  no such limit.\n"
 "- Whole numbers are plain decimal digits, without separators or suffixes.\n"
 "- A secret is the text itself, or `whsec_` and base64. `<name>_file` (in the environment `…_FILE`)\n"
 "  names a file with that one line instead. Secrets and passwords in URLs appear in no log or message.\n"
@@ -38,12 +40,13 @@ static const char preface[] =
 "  the source (name in lower case) where the file has none of that name.\n"
 "- Environment names that are not in these tables are ignored, except those that begin with\n"
 "  `GEOSLUICE_SOURCE_`.\n"
-"- This file is written by `geosluice settings --markdown`.\n";
+"\n"
+"This page is made by `make docs` from `schema/limits.def`; `geosluice settings` prints the same.\n";
 
 static const char severities[] =
 "\n"
 "Any code is a setting of a source too: `CODE = reject`, `warn` or `fix` says what happens to a\n"
-"feature that has the fault. `codes.md` lists the codes, their defaults and what each may be set to.\n";
+"feature that has the fault. [codes.md](codes.md) lists them, with their defaults and what each may be.\n";
 
 static void print_plain(FILE *f, const struct item *it)
 {
@@ -92,7 +95,7 @@ void settings_print(FILE *f, bool markdown)
 	print_items(f, setting_items, setting_item_count, markdown);
 	print_items(f, source_items, source_item_count, markdown);
 	fputs(markdown ? severities : "  CODE = reject, warn or fix\n      What happens to a feature "
-	    "with that fault; `geosluice codes` lists them.\n", f);
+	    "with that fault; docs/codes.md lists them.\n", f);
 }
 
 static void usage(FILE *f, const char *program, const char *about)

@@ -53,28 +53,32 @@ enum outcome { OUTCOME_ACCEPTED, OUTCOME_REPAIRED, OUTCOME_REJECTED };
 
 struct feature {
 	struct arena *arena;
-	const char *raw;	/* its text, as it came */
+	const char *raw;	/* its text, as it came; only the beginning of one that is too large */
 	size_t raw_len;
+	uint64_t length;	/* bytes that it takes in the document */
 	uint64_t offset;	/* byte offset of raw[0] in the document */
 	uint64_t index;		/* 0-based, in document order */
+	int64_t element;	/* its index in "features"; -1: it is the document or a record */
 	bool bare;		/* the document is this geometry: raw is a geometry object */
 
 	struct slice id, properties, bbox;	/* their value texts */
 	struct member *foreign;
 	size_t foreign_count;
 	struct geometry *geometry;	/* NULL: "geometry": null */
+	const struct geometry *original;	/* a copy of the document's, once a stage changed it; else NULL */
 	double box[6];			/* the bbox as numbers */
 	unsigned box_len;		/* 0 (absent), 4 or 6 */
+	bool box_stale;			/* box is not the document's: write it instead of the bbox's text */
 
 	const unsigned char *severity;	/* [R_COUNT] enum severity, as this source has it */
 	struct finding findings[FEATURE_MAX_FINDINGS];
 	size_t finding_count;
 	enum reject_code fatal;		/* the code that rejects it, or R_NONE */
 
-	bool repaired;			/* its shape was changed by repair or the antimeridian cut */
+	bool repaired;			/* its shape was changed; an antimeridian cut keeps the shape */
 	double area_before, area_after;	/* set where repaired; in the CRS that the repair ran in, units squared */
 	size_t vertices_before, vertices_after;	/* positions, likewise */
-	bool geometry_changed;		/* coordinates differ from the document's: bbox is to be made anew */
+	bool geometry_changed;		/* coordinates differ from the document's */
 };
 
 /*

@@ -47,6 +47,16 @@ double geometry_ring_area(const struct geometry *g, size_t begin, size_t end)
 	return twice / 2;
 }
 
+bool geometry_has_length(const struct geometry *g, size_t i)
+{
+	const double *first = g->coords + seq_begin(g, i) * g->stride, *p = first;
+
+	for (size_t n = g->seq_end[i] - seq_begin(g, i); n > 0; n--, p += g->stride)
+		if (p[0] != first[0] || p[1] != first[1])
+			return true;
+	return false;
+}
+
 double geometry_area(const struct geometry *g)
 {
 	double area = 0;

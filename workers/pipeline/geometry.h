@@ -49,6 +49,10 @@ struct geometry {
 	size_t parts;
 	struct geometry **members;	/* GEOM_COLLECTION only */
 	size_t member_count;
+	const char *foreign;	/* its own foreign members as JSON, each behind a comma; NULL: none */
+	size_t foreign_len;
+	const char *bbox;	/* its own bbox as JSON, where that is not the feature's; NULL: none */
+	size_t bbox_len;
 };
 
 /* First position of sequence i, first sequence of part i; the ends stand in the arrays. */
@@ -77,6 +81,9 @@ struct geometry *geometry_new(struct arena *a, enum geometry_type type, unsigned
 /* Signed area of positions [begin, end) as a closed ring, in coordinate units squared; > 0 is
  * counterclockwise. Differences are taken to the first position, so that far rings keep their digits. */
 double geometry_ring_area(const struct geometry *g, size_t begin, size_t end);
+
+/* Does sequence i hold two positions that differ in x or y? */
+bool geometry_has_length(const struct geometry *g, size_t i);
 
 /* Sum over parts of |shell| - |holes|; 0 for what is not areal. Collections are recursed. */
 double geometry_area(const struct geometry *g);

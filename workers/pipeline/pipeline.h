@@ -22,7 +22,8 @@
 #include "workers/pipeline/feature.h"
 
 struct pipeline_options {
-	const char *source_crs;		/* NULL: OGC:CRS84, unless the document says otherwise */
+	const char *source_crs;		/* goes before what the document says; NULL: the document's */
+	const char *default_crs;	/* where neither says; NULL: OGC:CRS84 */
 	const char *target_crs;		/* NULL: OGC:CRS84 */
 	unsigned char severity[R_COUNT];	/* enum severity per code; see pipeline_options_init */
 	size_t max_depth;		/* nesting of arrays and objects */
@@ -31,6 +32,7 @@ struct pipeline_options {
 	unsigned feature_timeout_ms;	/* 0: none */
 	int precision;			/* decimals to round to; -1: none */
 	double max_area_loss;		/* share of the area that a repair may lose, 0 to 1 */
+	bool verdict_only;		/* make no text: verdict.text is NULL */
 	bool decode_only;		/* for benchmarks: stop behind decode */
 };
 
@@ -73,9 +75,10 @@ void pipeline_free(struct pipeline **p);
 int pipeline_feed(struct pipeline *p, const char *bytes, size_t n, struct err *e);
 
 /*
- * Ends the document. 0: read whole. -1: as pipeline_feed. 1: a "crs" member behind the features
- * names another CRS than the one assumed: discard what the sink got, and feed the document again
- * from its first byte into the same pipeline, which has reset itself and knows the CRS now.
+ * Ends the document. 0: read whole. -1: as pipeline_feed. 1: a member behind the features says how
+ * they were to be read (a "crs", or a "type" that is no FeatureCollection's): discard what the sink
+ * got, and feed the document again from its first byte into the same pipeline, which has reset
+ * itself and knows now. This happens once at the most.
  */
 int pipeline_finish(struct pipeline *p, struct err *e);
 
@@ -92,5 +95,9 @@ struct pipeline_totals pipeline_totals(const struct pipeline *p);
  */
 struct buf;
 int verdict_write(struct buf *b, const struct verdict *v, const char *file);
+
+/* The same for a document that cannot be read; R_NONE where the reason is no fault of its bytes. */
+int verdict_write_failed(struct buf *b, const char *file, enum reject_code code, uint64_t offset,
+    const char *reason);
 
 #endif

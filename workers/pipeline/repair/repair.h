@@ -23,23 +23,27 @@ struct repair_limits {
 	void *ctx;
 };
 
+/* What a core gets through in a second or two; no repair makes sense of denser input. */
+#define REPAIR_LIMITS_INIT { .max_pairs = 100000000, .max_events = 1000000 }
+
 struct repair_stats {
 	uint64_t pairs, events, passes;
 };
 
 /*
- * Is there any fault that the sweep can see? 0: sound, every ring simple, and rings neither cross
- * nor touch along an edge (nesting is checked too). 1: there may be a fault: ask GEOS for its name,
- * or repair. -1: gave up, e is filled (ERR_LIMIT: a budget; ERR_SYSTEM: memory).
+ * Is there any fault? 0: none, GEOS would call it valid too. 1: there is one; GEOS knows its name.
+ * -1: no verdict, e is filled as by repair_areal.
  */
 int repair_suspect(const struct geometry *in, const struct repair_limits *l, struct err *e);
 
 /*
- * The repaired geometry on `a`, or NULL with e filled (ERR_LIMIT R_FEATURE_TIMEOUT: interrupted;
- * ERR_LIMIT R_REPAIR_FAILED: a budget; ERR_INPUT R_REPAIR_EMPTY: nothing is left; ERR_SYSTEM: memory).
- * Parts and rings without a fault keep their positions and heights bit for bit.
- * The result is a Polygon where one part is left, else a MultiPolygon; shells counterclockwise,
- * holes clockwise. Scratch memory is on the heap and freed before return.
+ * The repaired geometry on `a`, or NULL with e filled: ERR_INPUT R_REPAIR_EMPTY (nothing is left),
+ * R_INVALID_COORDINATE (x or y not finite); ERR_LIMIT R_FEATURE_TIMEOUT (interrupted),
+ * R_REPAIR_FAILED (a budget; or coordinates beyond 1e150); ERR_SYSTEM (no memory, here or on `a`).
+ * Rings without a fault keep their positions with all ordinates, bit for bit; other ordinates than
+ * x and y may be NaN. Shells run counterclockwise, holes clockwise. A Polygon of which several
+ * parts are left becomes a MultiPolygon, a MultiPolygon stays one. `stats` may be NULL.
+ * Scratch memory is on the heap and freed before return.
  */
 struct geometry *repair_areal(const struct geometry *in, struct arena *a,
     const struct repair_limits *l, struct repair_stats *stats, struct err *e);

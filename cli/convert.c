@@ -1,0 +1,141 @@
+/*
+ * convert - `geosluice convert`: the whole pipeline on a file, one Feature per line.
+ *
+ * The output appears under its name when it is complete, or not at all.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/transform.h"
+#include "lib/buf.h"
+
+struct convert {
+	struct transform t;
+	struct buf line;
+};
+
+/* A rejected feature is not in the output: stderr says so, as `check` would. */
+static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
+{
+	struct convert *c = ctx;
+
+	if (v->outcome == OUTCOME_REJECTED) {
+		buf_reset(&c->line);
+		if (verdict_write(&c->line, v, NULL) == 0 && !c->t.summary)
+			fprintf(stderr, "%s\n", buf_cstr(&c->line));
+		return 0;
+	}
+	if (fwrite(v->text, 1, v->text_len, c->t.spool) != v->text_len || putc('\n', c->t.spool) == EOF)
+		return err_errno(e, "output");
+	return 0;
+}
+
+static int spool_copy(FILE *spool)
+{
+	char bytes[65536];
+	size_t n;
+
+	rewind(spool);
+	while ((n = fread(bytes, 1, sizeof(bytes), spool)) > 0)
+		if (fwrite(bytes, 1, n, stdout) != n)
+			return -1;
+	return fflush(stdout);
+}
+
+/* FILE for the output and its temporary name ("" where it has none), beside the final one. */
+static FILE *spool_open(const char *out, char **name)
+{
+	size_t room = out == NULL ? 1 : strlen(out) + 8;
+	FILE *f = NULL;
+	int fd;
+
+	if ((*name = calloc(1, room)) == NULL)
+		return NULL;
+	if (out == NULL)
+		return tmpfile();
+	snprintf(*name, room, "%s.XXXXXX", out);
+	if ((fd = mkstemp(*name)) == -1) {
+		(*name)[0] = '\0';
+		return NULL;
+	}
+	if ((f = fdopen(fd, "w+")) == NULL)
+		close(fd);
+	return f;
+}
+
+static int spool_publish(struct convert *c, const char *name)
+{
+	mode_t mask = umask(0);
+
+	umask(mask);
+	if (c->t.out == NULL)
+		return spool_copy(c->t.spool);
+	if (fflush(c->t.spool) != 0 || fchmod(fileno(c->t.spool), 0666 & ~mask) != 0)
+		return -1;
+	return rename(name, c->t.out);
+}
+
+static int convert_file(struct convert *c, const char *path)
+{
+	struct err e = ERR_INIT;
+	struct timespec begin, end;
+	int status = EXIT_FAILED;
+	char *name = NULL;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	if ((c->t.spool = spool_open(c->t.out, &name)) == NULL) {
+		fprintf(stderr, "geosluice: %s: %s\n", c->t.out != NULL ? c->t.out : "temporary file",
+		    strerror(errno));
+		goto out;
+	}
+	if (transform_file(&c->t, path, on_verdict, c, &e) != 0) {
+		fprintf(stderr, "geosluice: %s: %s%s%s\n", path, e.text,
+		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? " " : "",
+		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? reject_name((enum reject_code)e.code) : "");
+		goto out;
+	}
+	if (spool_publish(c, name) != 0) {
+		fprintf(stderr, "geosluice: output: %s\n", strerror(errno));
+		goto out;
+	}
+	name[0] = '\0';
+	status = c->t.totals.rejected > 0 ? EXIT_REJECTED : EXIT_GOOD;
+ out:
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	if (c->t.summary)
+		transform_summary(&c->t, path, (double)(end.tv_sec - begin.tv_sec) +
+		    (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
+	if (c->t.spool != NULL)
+		fclose(c->t.spool);
+	if (name != NULL && name[0] != '\0')
+		unlink(name);
+	free(name);
+	return status;
+}
+
+int cli_convert(int argc, char **argv)
+{
+	struct convert c;
+	int first = 0, status, rc = transform_args(&c.t, argc, argv, "o:sh", &first);
+
+	if (rc == 0 && first + 1 == argc) {
+		buf_init(&c.line, (size_t)64 << 20);
+		status = convert_file(&c, argv[first]);
+		buf_clear(&c.line);
+		return status;
+	}
+	fprintf(rc == 1 ? stdout : stderr,
+	    "usage: geosluice convert [OPTION…] [-o OUT] FILE\n\n"
+	    "Writes FILE's features, repaired where need be and in the target CRS, as one GeoJSON\n"
+	    "Feature per line; a bare geometry becomes a Feature without properties. FILE may be gzip;\n"
+	    "\"-\" is stdin. Rejected features are named on stderr, as by `geosluice check`.\n"
+	    "Exit status: 0 all good, 1 some rejected, 2 the file failed (nothing is written).\n\n"
+	    "  -o, --output OUT  file to write (default: stdout)\n%s", transform_help);
+	return rc == 1 ? EXIT_GOOD : EXIT_FAILED;
+}

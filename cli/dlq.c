@@ -1,0 +1,124 @@
+/*
+ * dlq - dead letters: what was rejected, why, and again.
+ *
+ * In:  list, show, replay or drop. Out: the server's JSON.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/http.h"
+#include "schema/wire.h"
+
+#define TIMEOUT_MS 60000
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
+static const char usage[] =
+"usage: geosluice dlq list [filters] [--limit N] [--cursor C]\n"
+"       geosluice dlq show ID\n"
+"       geosluice dlq replay ID | geosluice dlq replay filters\n"
+"       geosluice dlq drop ID\n"
+"\n"
+"  --source NAME  --job ID  --code CODE    filters: those of this source, job or code\n"
+"  --url URL      of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n";
+
+struct asking {
+	const char *base;
+	char query[1024];	/* "?name=value&…" or "" */
+};
+
+/* All values that make sense here need no escaping in a URL; others are refused. */
+static int add_filter(struct asking *a, const char *name, const char *value)
+{
+	size_t n = strlen(a->query);
+
+	if (*value == '\0' || value[strspn(value, PLAIN)] != '\0' || n + strlen(value) + 16 > sizeof(a->query)) {
+		fprintf(stderr, "geosluice: --%s %.60s: expected letters, digits, - _ .\n", name, value);
+		return -1;
+	}
+	snprintf(a->query + n, sizeof(a->query) - n, "%c%s=%s", n == 0 ? '?' : '&', name, value);
+	return 0;
+}
+
+static int ask(const struct asking *a, const char *method, const char *path)
+{
+	char url[2048];
+	const struct http_request q = { .method = method, .url = url, .timeout_ms = TIMEOUT_MS };
+	struct err e = ERR_INIT;
+	struct buf answer;
+	int status;
+
+	http_join(url, sizeof(url), a->base, path);
+	buf_init(&answer, HTTP_ANSWER_MAX);
+	status = http_do(&q, &answer, &e);
+	if (status >= 200 && status < 300) {
+		if (answer.len > 0)
+			printf("%s\n", buf_cstr(&answer));
+	} else {
+		http_complain(status, &answer, &e);
+	}
+	buf_clear(&answer);
+	return status >= 200 && status < 300 ? EXIT_GOOD : EXIT_FAILED;
+}
+
+/* 0: go on. Else the exit code, plus 1. */
+static int read_options(struct asking *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "source", required_argument, NULL, 'f' }, { "job", required_argument, NULL, 'f' },
+		{ "code", required_argument, NULL, 'f' }, { "limit", required_argument, NULL, 'f' },
+		{ "cursor", required_argument, NULL, 'f' }, { "url", required_argument, NULL, 'u' },
+		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+	};
+	int c, which = 0;
+
+	while ((c = getopt_long(argc, argv, "h", options, &which)) != -1) {
+		if (c == 'u') {
+			a->base = optarg;
+		} else if (c == 'f') {
+			if (add_filter(a, options[which].name, optarg) != 0)
+				return EXIT_FAILED + 1;
+		} else {
+			fputs(usage, c == 'h' ? stdout : stderr);
+			return (c == 'h' ? EXIT_GOOD : EXIT_FAILED) + 1;
+		}
+	}
+	a->base = http_base(a->base);
+	return 0;
+}
+
+int cli_dlq(int argc, char **argv)
+{
+	struct asking a = { .base = NULL };
+	const char *verb, *id;
+	char path[1280];
+	int rc;
+
+	if ((rc = read_options(&a, argc, argv)) != 0)
+		return rc - 1;
+	verb = optind < argc ? argv[optind] : "";
+	id = optind + 1 < argc ? argv[optind + 1] : NULL;
+	if (optind + 2 < argc || (id != NULL && (*a.query != '\0' || wire_letter_stream_id(id) == NULL))) {
+		fprintf(stderr, "geosluice: one id such as 0-1700000000000-0 is needed\n%s", usage);
+		return EXIT_FAILED;
+	}
+	if (strcmp(verb, "list") == 0 && id == NULL) {
+		snprintf(path, sizeof(path), "/v1/dead-letters%s", a.query);
+		return ask(&a, "GET", path);
+	}
+	if (strcmp(verb, "replay") == 0 && id == NULL && *a.query != '\0') {
+		snprintf(path, sizeof(path), "/v1/dead-letters/replay%s", a.query);
+		return ask(&a, "POST", path);
+	}
+	snprintf(path, sizeof(path), "/v1/dead-letters/%s%s", id ? id : "",
+	    strcmp(verb, "replay") == 0 ? "/replay" : "");
+	if (id != NULL && strcmp(verb, "show") == 0)
+		return ask(&a, "GET", path);
+	if (id != NULL && strcmp(verb, "replay") == 0)
+		return ask(&a, "POST", path);
+	if (id != NULL && strcmp(verb, "drop") == 0)
+		return ask(&a, "DELETE", path);
+	fputs(usage, stderr);
+	return EXIT_FAILED;
+}

@@ -1,0 +1,18 @@
+/* settings - every setting, as the table has it. In: --markdown or nothing. Out: text. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "schema/settings.h"
+
+int cli_settings(int argc, char **argv)
+{
+	bool markdown = argc == 2 && strcmp(argv[1], "--markdown") == 0;
+
+	if (argc > 1 && !markdown) {
+		fprintf(stderr, "usage: geosluice settings [--markdown]\n");
+		return EXIT_FAILED;
+	}
+	settings_print(stdout, markdown);
+	return EXIT_GOOD;
+}

@@ -1,0 +1,109 @@
+/* admission - see admission.h. */
+#include "server/admission.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#define RETRY_STORE_S 2
+#define RETRY_UPLOADS_S 5
+
+static const char *const media_types[] = {
+	"application/geo+json", "application/json", "application/vnd.geo+json",
+	"application/geo+json-seq", "application/json-seq",
+	"application/x-ndjson", "application/ndjson", "application/jsonl",
+};
+
+/* The table's spelling of a Content-Type, or NULL. Its parameters say nothing that JSON does not. */
+static const char *media_type(const char *value)
+{
+	size_t n = strcspn(value, "; \t");
+
+	for (size_t i = 0; i < sizeof(media_types) / sizeof(media_types[0]); i++)
+		if (strlen(media_types[i]) == n && strncasecmp(media_types[i], value, n) == 0)
+			return media_types[i];
+	return NULL;
+}
+
+static int check_content(struct admission *a, const struct admission_request *q, struct refusal *r)
+{
+	const char *type = q->header(q->ctx, "Content-Type");
+	const char *encoding = q->header(q->ctx, "Content-Encoding");
+
+	if (type == NULL)
+		return refuse(r, P_CONTENT_TYPE, "The Content-Type header is missing; send application/geo+json.");
+	if ((a->type = media_type(type)) == NULL)
+		return refuse(r, P_CONTENT_TYPE, "\"%.80s\" is not taken; send application/geo+json, "
+		    "application/json, application/geo+json-seq or application/x-ndjson.", type);
+	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
+		return refuse(r, P_CONTENT_ENCODING, "\"%.80s\" is not taken; send the document uncompressed.",
+		    encoding);
+	return 0;
+}
+
+static int check_size(const struct admission_request *q, const struct source *src, struct refusal *r)
+{
+	if (q->declared == 0)
+		return refuse(r, P_BODY_EMPTY, "A GeoJSON document is expected in the body.");
+	if (q->declared > src->max_body_bytes)
+		return refuse(r, P_BODY_TOO_LARGE, "%" PRId64 " bytes are declared; this source may send %"
+		    PRId64 ".", q->declared, src->max_body_bytes);
+	return 0;
+}
+
+/* What PROJ makes of it is the worker's to see: here it only has to be short and printable. */
+static int check_crs(struct admission *a, const struct admission_request *q, struct refusal *r)
+{
+	const char *crs = q->header(q->ctx, "Content-Crs");
+
+	if (crs == NULL)
+		crs = q->query_crs;
+	if (crs == NULL)
+		return 0;
+	if (*crs == '\0' || strlen(crs) > CRS_NAME_MAX)
+		return refuse(r, P_CRS_MALFORMED, "The CRS must have 1 to %d characters.", CRS_NAME_MAX);
+	for (const char *p = crs; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return refuse(r, P_CRS_MALFORMED, "The CRS holds a control character.");
+	a->crs = crs;
+	return 0;
+}
+
+/* W3C Trace Context, version 00: "00-<32 hex>-<16 hex>-<2 hex>". Anything else is left out, as it asks. */
+static const char *trace_of(const struct admission_request *q)
+{
+	static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+	const char *trace = q->header(q->ctx, "traceparent");
+
+	if (trace == NULL || strlen(trace) != sizeof(form) - 1)
+		return NULL;
+	for (size_t i = 0; form[i] != '\0'; i++)
+		if (form[i] == 'h' ? strchr("0123456789abcdef", trace[i]) == NULL : trace[i] != form[i])
+			return NULL;
+	return trace;
+}
+
+static int check_room(const struct admission_request *q, const struct settings *set, struct refusal *r)
+{
+	if (q->stopping)
+		return refuse_for_now(r, P_STOPPING, RETRY_STORE_S, "Try again: another process takes over.");
+	if (!q->store_up)
+		return refuse_for_now(r, P_STORE_UNAVAILABLE, RETRY_STORE_S, "Redis cannot be reached.");
+	if (q->uploads >= (uint64_t)set->server.max_uploads)
+		return refuse_for_now(r, P_UPLOADS_FULL, RETRY_UPLOADS_S, "%u uploads are in flight.", q->uploads);
+	return 0;
+}
+
+int admission_check(struct admission *a, const struct admission_request *q, const struct settings *set,
+    const struct source *src, struct refusal *r)
+{
+	memset(a, 0, sizeof(*a));
+	if (src == NULL)
+		return refuse(r, P_SOURCE_UNKNOWN, "No source of this name is configured.");
+	if (check_content(a, q, r) != 0 || check_size(q, src, r) != 0 || check_crs(a, q, r) != 0
+	    || signature_read(&a->signature, src->scheme, q->header, q->ctx, q->now_ms,
+	    (unsigned)set->server.timestamp_tolerance_s, r) != 0)
+		return -1;
+	a->trace = trace_of(q);
+	return check_room(q, set, r);
+}

@@ -1,0 +1,38 @@
+/*
+ * admission - may this upload begin? All that the headers tell, before a byte of the body.
+ *
+ * In:  headers, the source's settings, how full the server is. Out: what the job must know, or a
+ * refusal. Depends on signature.
+ */
+#ifndef GS_SERVER_ADMISSION_H
+#define GS_SERVER_ADMISSION_H
+
+#include "schema/settings.h"
+#include "server/signature.h"
+
+#define CRS_NAME_MAX 4096	/* WKT2 of a compound CRS is about half of it */
+
+struct admission_request {
+	header_fn header;
+	void *ctx;
+	const char *query_crs;	/* ?crs=, or NULL */
+	int64_t declared;	/* Content-Length, or -1 */
+	uint64_t now_ms;
+	bool store_up;
+	bool stopping;
+	unsigned uploads;	/* in flight on this reactor */
+};
+
+/* Text is borrowed from the request. */
+struct admission {
+	const char *type;	/* media type, lower case, no parameters; static */
+	const char *crs;	/* NULL if none is named */
+	const char *trace;	/* traceparent, or NULL */
+	struct signature signature;
+};
+
+/* 0, or -1 with the refusal. src is NULL where the path names none that is known. */
+int admission_check(struct admission *a, const struct admission_request *q, const struct settings *set,
+    const struct source *src, struct refusal *r);
+
+#endif

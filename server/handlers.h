@@ -1,0 +1,15 @@
+/*
+ * handlers - the handlers that routes.def names, each in the file that its name begins with.
+ *
+ * In: requests. Out: answers. Depends on http.
+ */
+#ifndef GS_SERVER_HANDLERS_H
+#define GS_SERVER_HANDLERS_H
+
+#include "server/http.h"
+
+#define ROUTE(id, method, path, handler) extern const struct http_handler handler;
+#include "server/routes.def"
+#undef ROUTE
+
+#endif

@@ -1,0 +1,159 @@
+/*
+ * health - GET /healthz, /readyz and /metrics.
+ *
+ * In:  the reactors' state, Redis's counters. Out: text for whoever watches. Depends on metrics.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/wire.h"
+#include "server/handlers.h"
+#include "server/reactor.h"
+
+static const char up[] = "{\"status\":\"up\"}\n", ready[] = "{\"status\":\"ready\"}\n";
+
+static void answer_health(struct http_request *q)
+{
+	http_answer_static(q, 200, "application/json", up, sizeof(up) - 1);
+}
+
+static void answer_ready(struct http_request *q)
+{
+	struct reactor *r = reactor_of(q);
+	struct refusal why = { .problem = P_NONE };
+
+	if (r->phase != REACTOR_RUNNING)
+		refuse_for_now(&why, P_NOT_READY, 2, "It is stopping.");
+	else if (!reactor_ready(r))
+		refuse_for_now(&why, P_NOT_READY, 2, "Redis cannot be reached, or takes no writes.");
+	else {
+		http_answer_static(q, 200, "application/json", ready, sizeof(ready) - 1);
+		return;
+	}
+	reactor_refuse(q, &why);
+}
+
+/* ---- metrics: the server's own, then what lies in Redis ---- */
+
+static const struct {
+	const char *key;
+	const char *command;
+	const char *metric;
+	const char *help;
+} lengths[] = {
+	{ "jobs", "XLEN", "jobs_waiting", "Jobs that are waiting or being processed." },
+	{ "dead", "XLEN", "dead_letters", "Dead letters kept." },
+	{ "outbox", "XLEN", "callbacks_owed", "Callbacks not yet delivered or given up." },
+	{ "staging", "ZCARD", "uploads_staged", "Uploads that have segments in Redis." },
+};
+
+#define LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
+
+/* One scrape; it outlives its request until the last reply is in. */
+struct scrape {
+	struct http_request *q;
+	unsigned owed;
+	size_t at;
+	bool failed;
+	struct buf text;
+};
+
+static void scrape_finish(struct scrape *s)
+{
+	if (--s->owed > 0)
+		return;
+	if (s->q != NULL) {
+		buf_printf(&s->text, "# HELP geosluice_redis_up Whether this reactor reaches Redis.\n"
+		    "# TYPE geosluice_redis_up gauge\ngeosluice_redis_up %d\n", !s->failed);
+		s->q->user = NULL;
+		http_answer(s->q, 200, "text/plain; version=0.0.4; charset=utf-8", &s->text);
+	}
+	buf_clear(&s->text);
+	free(s);
+}
+
+static void on_length(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct scrape *s = ctx;
+	size_t i = s->at++;
+
+	(void)e;
+	s->failed |= reply == NULL;
+	if (reply != NULL)
+		buf_printf(&s->text, "# HELP geosluice_%s %s\n# TYPE geosluice_%s gauge\ngeosluice_%s %lld\n",
+		    lengths[i].metric, lengths[i].help, lengths[i].metric, lengths[i].metric, reply_int(reply));
+	scrape_finish(s);
+}
+
+static bool is_name(const char *s)
+{
+	return *s != '\0' && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == strlen(s);
+}
+
+/* The workers' counters, under the names that they gave them. */
+static void on_stats(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct scrape *s = ctx;
+
+	(void)e;
+	s->failed |= reply == NULL;
+	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
+		const char *name = reply_str(reply_at(reply, i), NULL);
+
+		if (is_name(name))
+			buf_printf(&s->text, "# TYPE geosluice_%s_total counter\ngeosluice_%s_total %lld\n", name,
+			    name, reply_int(reply_at(reply, i + 1)));
+	}
+	scrape_finish(s);
+}
+
+static void ask(struct scrape *s, struct reactor *r, const char *command, const char *key, redis_fn fn)
+{
+	struct key k = wire_key(key, NULL);
+
+	cmd_line(&r->cmd, command, k.text, NULL);
+	if (reactor_do(r, fn, s) == 0)
+		s->owed++;
+	else
+		s->failed = true;
+}
+
+static void answer_metrics(struct http_request *q)
+{
+	struct reactor *r = reactor_of(q);
+	const struct server *srv = r->server;
+	struct scrape *s = calloc(1, sizeof(*s));
+	const struct metrics **all = calloc(srv->count, sizeof(*all));
+	struct refusal why = { .problem = P_NONE };
+
+	if (s == NULL || all == NULL) {
+		free(s);
+		free(all);
+		refuse(&why, P_INTERNAL, "There is no memory.");
+		reactor_refuse(q, &why);
+		return;
+	}
+	for (size_t i = 0; i < srv->count; i++)
+		all[i] = &srv->reactors[i].metrics;
+	buf_init(&s->text, 1 << 20);
+	metrics_write(&s->text, all, srv->count);
+	free(all);
+	s->q = q;
+	q->user = s;
+	s->owed = 1;	/* ours, until all are asked */
+	for (size_t i = 0; i < LENGTHS; i++)
+		ask(s, r, lengths[i].command, lengths[i].key, on_length);
+	ask(s, r, "HGETALL", "stats", on_stats);
+	scrape_finish(s);
+}
+
+static void metrics_gone(struct http_request *q)
+{
+	if (q->user != NULL)
+		((struct scrape *)q->user)->q = NULL;
+}
+
+const struct http_handler health_get = { .end = answer_health };
+const struct http_handler ready_get = { .end = answer_ready };
+const struct http_handler metrics_get = { .end = answer_metrics, .gone = metrics_gone };

@@ -1,0 +1,101 @@
+/*
+ * http - HTTP/1.1 requests in, answers out, on a loop.
+ *
+ * In:  a listening socket, handlers. Out: calls to them, in the order below; answers of any size.
+ * Depends on libmicrohttpd, which nothing else includes.
+ *
+ *   begin ──▶ body* ──▶ end ──▶ (answer goes out) ──▶ gone ──▶ over
+ *     │         │
+ *     └─────────┴──▶ answered early: the rest of the body is not read
+ *
+ * Every callback runs on the loop's thread. A request that has no answer when `end` returns, or takes
+ * less than it was given in `body`, waits without being watched until http_answer or http_wake is called.
+ */
+#ifndef GS_SERVER_HTTP_H
+#define GS_SERVER_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/loop.h"
+
+struct http;
+struct http_request;
+
+/* What a route does. Without `body`, a small body is skipped and a large one refused. */
+struct http_handler {
+	void (*begin)(struct http_request *q);	/* the headers are there; may answer. NULL: nothing to do */
+	size_t (*body)(struct http_request *q, const void *bytes, size_t n);	/* how many of n were taken */
+	void (*end)(struct http_request *q);	/* the request is whole: answer, now or later */
+	void (*gone)(struct http_request *q);	/* it is over, answered or not: release user. NULL: nothing */
+};
+
+#define HTTP_ARG_MAX 128
+
+struct http_request {
+	void *app;		/* of struct http_app */
+	const char *method;	/* "GET" also for HEAD */
+	const char *path;
+	const struct http_handler *handler;	/* set by http_app.begin */
+	char arg[HTTP_ARG_MAX];	/* the {} of the route's path */
+	void *user;		/* the handler's own */
+	void *owed;		/* the application's: what it waits for */
+	int64_t declared;	/* Content-Length, or -1 */
+
+	/* For logs and metrics. Text that handlers put here outlives the request. */
+	int route;
+	unsigned status;	/* 0 while there is none */
+	const char *source;
+	const char *code;	/* of a refusal */
+	char job[32];
+	uint64_t started_us;
+	uint64_t bytes_in, bytes_out;	/* of the bodies */
+};
+
+struct http_app {
+	void (*begin)(void *ctx, struct http_request *q);	/* sets route and handler, or answers */
+	void (*over)(void *ctx, struct http_request *q);
+	/* Writes the answer to what http itself refuses: status is 413 or 431. */
+	void (*refuse)(struct http_request *q, unsigned status);
+	void *ctx;
+};
+
+struct http_options {
+	int fd;			/* listening; http closes it */
+	unsigned max_connections;
+	size_t header_bytes;
+	unsigned idle_timeout_s;
+};
+
+struct http *http_new(struct loop *l, const struct http_options *o, const struct http_app *app, struct err *e);
+/* Takes no new connection, and closes each after its answer. */
+void http_quiesce(struct http *h);
+size_t http_active(const struct http *h);	/* requests in flight */
+/* Cuts off what is left. */
+void http_free(struct http **h);
+
+const char *http_header(void *request, const char *name);	/* NULL if absent; a header_fn */
+const char *http_query(struct http_request *q, const char *name);	/* decoded; NULL if absent, "" without value */
+
+/* Notes a job id for the log. */
+void http_note_job(struct http_request *q, const char *job);
+
+/* Answers with the bytes of body, whose memory http takes over. The answer leaves when the callback that is
+ * running returns; until then headers may be added. */
+void http_answer(struct http_request *q, unsigned status, const char *type, struct buf *body);
+/* The same with bytes that stay for ever; type NULL: there is no body. */
+void http_answer_static(struct http_request *q, unsigned status, const char *type, const char *text, size_t n);
+void http_answer_header(struct http_request *q, const char *name, const char *value);
+
+/* Answers piece by piece: pull writes up to room bytes and returns how many, or one of these. */
+enum { HTTP_WAIT = 0, HTTP_END = -1, HTTP_BROKEN = -2 };
+typedef long (*http_pull_fn)(struct http_request *q, char *out, size_t room);
+void http_answer_stream(struct http_request *q, unsigned status, const char *type, http_pull_fn pull);
+
+/* There is room, or more to send: body or pull is called again. */
+void http_wake(struct http_request *q);
+
+#endif

@@ -1,0 +1,19 @@
+/*
+ * listener - a socket that takes connections.
+ *
+ * In:  "address:port". Out: a listening descriptor, and the port where 0 was asked for. Several may
+ * share an address (SO_REUSEPORT). Depends on the system's sockets.
+ */
+#ifndef GS_SERVER_LISTENER_H
+#define GS_SERVER_LISTENER_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+#define LISTENER_TEXT 80
+
+/* Returns the descriptor, or -1. bound becomes the address with the port in use, as "address:port". */
+int listener_open(const char *listen, char bound[LISTENER_TEXT], struct err *e);
+
+#endif

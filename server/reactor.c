@@ -1,0 +1,387 @@
+/* reactor - see reactor.h. */
+#include "server/reactor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "schema/scripts.h"
+#include "schema/webhook.h"
+#include "server/durability.h"
+#include "server/routes.h"
+
+#define TICK_MS 1000
+#define DRAIN_TICK_MS 20
+#define LEAVE_MS 2000	/* for the orphans' last clean-up */
+
+static struct redis_script *const scripts[] = {
+	&script_commit, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters, NULL
+};
+static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, NULL };
+
+struct reactor *reactor_of(struct http_request *q)
+{
+	return q->app;
+}
+
+int reactor_do(struct reactor *r, redis_fn fn, void *ctx)
+{
+	struct err e = ERR_INIT;
+
+	return redis_async_do(r->redis, &r->cmd, fn, ctx, &e);
+}
+
+int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
+{
+	struct err e = ERR_INIT;
+
+	return redis_async_do(r->bulk, &r->cmd, fn, ctx, &e);
+}
+
+bool reactor_ready(const struct reactor *r)
+{
+	return r->store_up && redis_async_up(r->bulk);
+}
+
+/* ---- requests ---- */
+
+void reactor_refuse(struct http_request *q, const struct refusal *why)
+{
+	struct reactor *r = reactor_of(q);
+	struct buf b;
+	char seconds[16];
+
+	q->code = problem_code(why->problem);
+	metrics_add(&r->metrics.refusals[why->problem], 1);
+	buf_init(&b, 8192);
+	problem_write(&b, why);
+	http_answer(q, problem_status(why->problem), "application/problem+json", &b);
+	if (why->retry_after_s > 0) {
+		snprintf(seconds, sizeof(seconds), "%u", why->retry_after_s);
+		http_answer_header(q, "Retry-After", seconds);
+	}
+}
+
+struct asked {
+	struct http_request *q;		/* NULL once it is over */
+	ask_fn fn;
+	bool begun;			/* the answer: a refusal comes too late */
+};
+
+static void refuse_store(struct http_request *q)
+{
+	struct refusal why = { .problem = P_NONE };
+
+	refuse_for_now(&why, P_STORE_UNAVAILABLE, 2, "Redis did not answer as it should; try again.");
+	reactor_refuse(q, &why);
+}
+
+static void on_asked(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct asked *a = ctx;
+	struct http_request *q = a->q;
+	ask_fn fn = a->fn;
+	bool begun = a->begun;
+
+	free(a);
+	if (q == NULL)
+		return;
+	q->owed = NULL;
+	if (e->cls == ERR_NONE || begun)
+		fn(q, reply);
+	else
+		refuse_store(q);
+}
+
+static void ask(struct http_request *q, ask_fn fn, bool begun)
+{
+	struct asked *a = malloc(sizeof(*a));
+
+	if (a != NULL) {
+		a->q = q;
+		a->fn = fn;
+		a->begun = begun;
+	}
+	if (a != NULL && reactor_do(reactor_of(q), on_asked, a) == 0) {
+		q->owed = a;
+		return;
+	}
+	free(a);
+	if (begun)
+		fn(q, NULL);
+	else
+		refuse_store(q);
+}
+
+void reactor_ask(struct http_request *q, ask_fn fn)
+{
+	ask(q, fn, false);
+}
+
+void reactor_ask_any(struct http_request *q, ask_fn fn)
+{
+	ask(q, fn, true);
+}
+
+static void on_told(void *ctx, const struct reply *reply, const struct err *e)
+{
+	(void)ctx;
+	(void)reply;
+	(void)e;
+}
+
+void reactor_tell(struct reactor *r)
+{
+	reactor_do(r, on_told, NULL);
+}
+
+static void on_begin(void *ctx, struct http_request *q)
+{
+	struct refusal why = { .problem = P_NONE };
+	char allow[64];
+
+	(void)ctx;
+	if (routes_find(q, &why, allow) == 0)
+		return;
+	reactor_refuse(q, &why);
+	if (allow[0] != '\0')
+		http_answer_header(q, "Allow", allow);
+}
+
+static void on_refuse(struct http_request *q, unsigned status)
+{
+	struct refusal why = { .problem = P_NONE };
+
+	if (status == problem_status(P_HEADERS_TOO_LARGE))
+		refuse(&why, P_HEADERS_TOO_LARGE, "They may have %lld bytes together with the request line.",
+		    (long long)reactor_of(q)->settings->server.header_bytes);
+	else
+		refuse(&why, P_BODY_TOO_LARGE, "No body is expected here.");
+	reactor_refuse(q, &why);
+}
+
+static void on_over(void *ctx, struct http_request *q)
+{
+	struct reactor *r = ctx;
+	uint64_t us = clock_mono_us() - q->started_us;
+	enum log_level level = q->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+
+	if (q->owed != NULL)
+		((struct asked *)q->owed)->q = NULL;
+	/* Status 0: the client left before it had an answer. */
+	metrics_request(&r->metrics, q->route, q->status);
+	LOG_EVENT(level, "request", LOG_STR("route", route_name(q->route)), LOG_INT("status", q->status),
+	    LOG_INT("us", us), LOG_INT("in", q->bytes_in), LOG_INT("out", q->bytes_out),
+	    LOG_STR("source", q->source ? q->source : "-"), LOG_STR("job", q->job[0] ? q->job : "-"),
+	    LOG_STR("code", q->code ? q->code : "-"));
+}
+
+/* ---- Redis ---- */
+
+static void on_judged(struct reactor *r, const char *appendfsync)
+{
+	struct err e = ERR_INIT;
+
+	if (durability_check(r->info, appendfsync, r->settings->redis.allow_volatile, &r->ack, &e) == 0) {
+		r->store_up = true;
+		log_info("redis_up", LOG_INT("reactor", r->index), LOG_STR("acknowledges", r->ack));
+		return;
+	}
+	log_warn("redis_refused", LOG_INT("reactor", r->index), LOG_STR("reason", e.text));
+	if (e.cls == ERR_INPUT) {
+		r->fatal = e;
+		server_stop(r->server);
+	}
+}
+
+static void on_info(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct reactor *r = ctx;
+
+	(void)e;
+	free(r->info);
+	r->info = reply != NULL ? strdup(reply_str(reply, NULL)) : NULL;
+}
+
+/* A Redis whose CONFIG is renamed or forbidden answers with an error: "memory" is what is known then. */
+static void on_fsync(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct reactor *r = ctx;
+
+	(void)e;
+	if (r->info != NULL)
+		on_judged(r, reply_str(reply_at(reply, 1), NULL));
+	free(r->info);
+	r->info = NULL;
+	r->judging = false;
+}
+
+static void judge_store(struct reactor *r)
+{
+	if (r->judging)
+		return;
+	cmd_line(&r->cmd, "INFO", NULL);
+	reactor_do(r, on_info, r);
+	cmd_line(&r->cmd, "CONFIG", "GET", "appendfsync", NULL);
+	r->judging = reactor_do(r, on_fsync, r) == 0;
+}
+
+static void on_store(void *ctx, bool up)
+{
+	struct reactor *r = ctx;
+
+	if (up) {
+		judge_store(r);
+		return;
+	}
+	r->store_up = false;
+	log_warn("redis_down", LOG_INT("reactor", r->index));
+}
+
+static void on_bulk(void *ctx, bool up)
+{
+	struct reactor *r = ctx;
+
+	if (up)
+		r->bulk_since_ms = clock_mono_ms();
+}
+
+/* ---- time and stopping ---- */
+
+static void on_leave(struct reactor *r)
+{
+	if (orphans_done(&r->orphans) || !redis_async_up(r->bulk) || clock_mono_ms() >= r->phase_until_ms)
+		loop_stop(r->loop);
+}
+
+static void on_tick(void *ctx)
+{
+	struct reactor *r = ctx;
+
+	orphans_tick(&r->orphans);
+	if (r->phase == REACTOR_RUNNING && redis_async_up(r->redis) && !r->store_up)
+		judge_store(r);		/* a replica may have become a primary */
+	switch (r->phase) {
+	case REACTOR_RUNNING:
+		break;
+	case REACTOR_DRAINING:
+		if (http_active(r->http) > 0 && clock_mono_ms() < r->phase_until_ms)
+			break;
+		http_free(&r->http);
+		r->phase = REACTOR_LEAVING;
+		r->phase_until_ms = clock_mono_ms() + LEAVE_MS;
+		break;
+	case REACTOR_LEAVING:
+		on_leave(r);
+		break;
+	}
+}
+
+static void on_touch(void *ctx)
+{
+	segments_touch(ctx);
+}
+
+static void on_wake(void *ctx)
+{
+	struct reactor *r = ctx;
+
+	if (!r->server->stopping || r->phase != REACTOR_RUNNING)
+		return;
+	r->phase = REACTOR_DRAINING;
+	r->phase_until_ms = clock_mono_ms() + (uint64_t)r->settings->server.grace_s * 1000;
+	log_info("stopping", LOG_INT("reactor", r->index), LOG_INT("requests", http_active(r->http)));
+	http_quiesce(r->http);
+	loop_timer_start(r->timer, 0, DRAIN_TICK_MS);
+}
+
+void server_stop(struct server *s)
+{
+	s->stopping = true;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->reactors[i].loop != NULL)
+			loop_wake(s->reactors[i].loop);
+}
+
+/* ---- life ---- */
+
+static int make_keys(struct reactor *r, struct err *e)
+{
+	const struct settings *set = r->settings;
+
+	if ((r->keys = calloc(set->source_count + 1, sizeof(struct hmac *))) == NULL)
+		return err_errno(e, "keys");
+	for (size_t i = 0; i < set->source_count; i++) {
+		const struct source *src = &set->sources[i];
+
+		if (src->secret[0] == '\0')
+			return err_set(e, ERR_INPUT, 0, "[source %s] has no secret", src->name);
+		if ((r->keys[i] = secret_hmac(src->secret, e)) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct err *e)
+{
+	const struct settings *set = s->settings;
+	const struct http_app app = { on_begin, on_over, on_refuse, r };
+	const struct http_options options = {
+		.fd = fd,
+		.max_connections = (unsigned)set->server.max_connections,
+		.header_bytes = (size_t)set->server.header_bytes,
+		.idle_timeout_s = (unsigned)set->server.idle_timeout_s,
+	};
+
+	memset(r, 0, sizeof(*r));
+	r->server = s;
+	r->settings = set;
+	r->index = index;
+	r->ack = "memory";
+	r->segments.segment_bytes = (size_t)set->server.segment_bytes;
+	r->segments.window_segments = (size_t)set->server.window_segments;
+	r->segments.window_bytes = (size_t)set->server.window_bytes;
+	orphans_init(&r->orphans, r);
+	cmd_init(&r->cmd);
+	if (make_keys(r, e) != 0 || (r->loop = loop_new(e)) == NULL
+	    || (r->timer = loop_timer_new(r->loop, on_tick, r, e)) == NULL
+	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
+	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
+	    || (r->bulk = redis_async_new(r->loop, set->redis.url, bulk_scripts, on_bulk, r, e)) == NULL
+	    || (r->http = http_new(r->loop, &options, &app, e)) == NULL) {
+		reactor_clear(r);
+		return -1;
+	}
+	redis_async_timeout(r->redis, (unsigned)set->redis.timeout_ms);
+	redis_async_timeout(r->bulk, (unsigned)set->redis.timeout_ms);
+	loop_on_wake(r->loop, on_wake, r);
+	loop_timer_start(r->timer, TICK_MS, TICK_MS);
+	loop_timer_start(r->touch, (uint64_t)set->redis.staging_timeout_s * 1000 / 3,
+	    (uint64_t)set->redis.staging_timeout_s * 1000 / 3);
+	return 0;
+}
+
+void reactor_run(struct reactor *r)
+{
+	loop_run(r->loop);
+}
+
+void reactor_clear(struct reactor *r)
+{
+	http_free(&r->http);
+	redis_async_free(&r->redis);
+	redis_async_free(&r->bulk);
+	loop_timer_free(&r->timer);
+	loop_timer_free(&r->touch);
+	loop_free(&r->loop);
+	orphans_clear(&r->orphans);
+	cmd_clear(&r->cmd);
+	free(r->info);
+	r->info = NULL;
+	for (size_t i = 0; r->keys != NULL && i < r->settings->source_count; i++)
+		hmac_free(&r->keys[i]);
+	free(r->keys);
+	r->keys = NULL;
+}

@@ -1,0 +1,89 @@
+/*
+ * reactor - one thread of the front end: a loop, an HTTP daemon and a Redis connection of its own.
+ *
+ * In:  settings, a listening socket. Out: requests served until it is told to stop.
+ * Depends on lib/loop, lib/redis and http.
+ *
+ * Reactors share nothing but the settings and the port.
+ */
+#ifndef GS_SERVER_REACTOR_H
+#define GS_SERVER_REACTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/crypto.h"
+#include "lib/redis.h"
+#include "schema/settings.h"
+#include "server/http.h"
+#include "server/metrics.h"
+#include "server/orphans.h"
+#include "server/segment_writer.h"
+
+struct server;
+
+struct reactor {
+	struct server *server;
+	const struct settings *settings;
+	int index;
+	struct loop *loop;
+	struct http *http;
+	struct redis_async *redis;	/* for what a client waits for */
+	struct redis_async *bulk;	/* for bodies of more than one segment: nobody else queues behind them */
+	struct loop_timer *timer, *touch;
+	struct redis_cmd cmd;		/* for whoever builds a command */
+	struct hmac **keys;		/* per source, in the settings' order */
+	struct segment_pool segments;
+	struct orphans orphans;
+	struct metrics metrics;
+
+	bool store_up;			/* connected, and trusted */
+	const char *ack;		/* the acknowledgement level that it gives */
+	bool judging;			/* it is being asked what it is */
+	char *info;			/* its INFO text meanwhile */
+	uint64_t bulk_since_ms;		/* when bulk came up */
+	unsigned uploads;		/* in flight */
+
+	enum { REACTOR_RUNNING, REACTOR_DRAINING, REACTOR_LEAVING } phase;
+	uint64_t phase_until_ms;
+	struct err fatal;		/* why it gave up, if it did */
+};
+
+/* All reactors of the process. */
+struct server {
+	const struct settings *settings;
+	struct reactor *reactors;
+	size_t count;
+	_Atomic bool stopping;
+};
+
+/* fd becomes the reactor's. */
+int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct err *e);
+void reactor_clear(struct reactor *r);
+/* Serves until all is done after server_stop. */
+void reactor_run(struct reactor *r);
+
+/* Begins to stop: from any thread. */
+void server_stop(struct server *s);
+
+/* ---- for handlers ---- */
+
+struct reactor *reactor_of(struct http_request *q);
+/* Answers with problem+json. */
+void reactor_refuse(struct http_request *q, const struct refusal *why);
+/* Sends the reactor's cmd; fn gets its reply if the request is not over by then. Where Redis fails, 503 is
+ * answered. One reply at a time is waited for. */
+typedef void (*ask_fn)(struct http_request *q, const struct reply *reply);
+void reactor_ask(struct http_request *q, ask_fn fn);
+/* The same, but where Redis fails fn is called with NULL: for a request whose answer has begun. */
+void reactor_ask_any(struct http_request *q, ask_fn fn);
+/* Sends r->cmd and forgets it. */
+void reactor_tell(struct reactor *r);
+/* Sends r->cmd; where that fails, fn is not called and -1 is returned. */
+int reactor_do(struct reactor *r, redis_fn fn, void *ctx);
+/* The same on the connection for bodies, where commands stay in order. */
+int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx);
+/* Can uploads be taken? */
+bool reactor_ready(const struct reactor *r);
+
+#endif

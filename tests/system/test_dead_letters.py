@@ -1,0 +1,88 @@
+"""What could not be taken is kept, can be looked at, and can be tried again once."""
+import json
+import unittest
+
+from harness import BOW_TIE, FAR_AWAY, SOUND, UNCLOSED, StackTest, collection
+
+
+class DeadLetters(StackTest):
+    def letters(self, query):
+        answer = self.stack.get("/v1/dead-letters?" + query)
+        self.assertEqual(answer.status, 200, answer)
+        return answer.json()["deadLetters"]
+
+    def test_a_rejected_feature_is_kept_with_all_that_is_known(self):
+        body = collection(SOUND, UNCLOSED, FAR_AWAY)
+        job, info = self.stack.run("acme", body)
+        letters = self.letters("job=" + job)
+        self.assertEqual({d["code"] for d in letters}, {"RING_UNCLOSED", "LON_RANGE"})
+        letter = next(d for d in letters if d["code"] == "LON_RANGE")
+        self.assertEqual((letter["job"], letter["source"], letter["kind"]), (job, "acme", "feature"))
+        self.assertEqual(letter["index"], 2)
+        self.assertTrue(letter["path"].startswith("/features/2/geometry/coordinates"), letter)
+        self.assertTrue(letter["reason"])
+        at = letter["offset"]
+        self.assertEqual(body[at:at + 4], b"[400", "offset points at the position")
+        one = self.stack.get("/v1/dead-letters/" + letter["id"])
+        self.assertEqual(one.status, 200)
+        self.assertEqual(json.loads(one.json()["raw"]), FAR_AWAY)
+
+    def test_the_list_is_filtered_by_code_and_paged(self):
+        job, _ = self.stack.run("acme", collection(*[UNCLOSED, FAR_AWAY] * 3))
+        self.assertEqual(len(self.letters("job=%s&code=LON_RANGE" % job)), 3)
+        seen, path = [], "/v1/dead-letters?limit=2&job=" + job
+        while path:
+            page = self.stack.get(path).json()
+            seen += [d["id"] for d in page["deadLetters"]]
+            path = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
+        self.assertEqual(len(seen), 6)
+        self.assertEqual(len(set(seen)), 6)
+
+    def test_replay_makes_a_job_and_twice_is_once(self):
+        job, _ = self.stack.run("acme", collection(UNCLOSED))
+        letter = self.letters("job=" + job)[0]["id"]
+        first = self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter)
+        self.assertEqual(first.status, 202, first)
+        again = self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter)
+        self.assertEqual(again.json()["jobID"], first.json()["jobID"])
+        self.assertNotEqual(first.json()["jobID"], job)
+        info = self.stack.wait_for(first.json()["jobID"])
+        self.check_counts(info, 1, rejected=1)
+
+    def test_many_are_replayed_page_by_page(self):
+        job, _ = self.stack.run("acme", collection(*[UNCLOSED, FAR_AWAY] * 3))
+        replayed, path = [], "/v1/dead-letters/replay?code=LON_RANGE&limit=2&job=" + job
+        while path:
+            page = self.stack.request("POST", path)
+            self.assertEqual(page.status, 202, page)
+            self.assertEqual(page.json()["skipped"], [])
+            replayed += [r["job"] for r in page.json()["replayed"]]
+            path = next((link["href"] for link in page.json()["links"] if link["rel"] == "next"), None)
+        self.assertEqual(len(set(replayed)), 3)
+        for again in replayed:
+            self.check_counts(self.stack.wait_for(again), 1, rejected=1)
+
+    def test_a_document_that_cannot_be_read_is_one_letter(self):
+        body = collection(SOUND, BOW_TIE, FAR_AWAY)[:-20]
+        job, info = self.stack.run("acme", body)
+        self.assertEqual(info["status"], "failed")
+        letters = self.letters("job=" + job)
+        self.assertEqual([(d["kind"], d["code"]) for d in letters], [("document", "JSON_TRUNCATED")])
+        results = self.stack.get("/v1/jobs/%s/results" % job)
+        self.check_problem(results, results.status)
+        self.assertIn(results.status, (404, 409, 410))
+
+    def test_a_letter_that_is_not_there(self):
+        self.check_problem(self.stack.get("/v1/dead-letters/0-1-1"), 404)
+        self.check_problem(self.stack.get("/v1/dead-letters/nonsense"), 404)
+        self.check_problem(self.stack.request("POST", "/v1/dead-letters/0-1-1/replay"), 404)
+
+    def test_a_letter_can_be_dropped(self):
+        job, _ = self.stack.run("acme", collection(UNCLOSED))
+        letter = self.letters("job=" + job)[0]["id"]
+        self.assertIn(self.stack.request("DELETE", "/v1/dead-letters/" + letter).status, (200, 204))
+        self.assertEqual(self.letters("job=" + job), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,103 @@
+"""Documents that are meant to hurt: each fails in words, in bounded memory, and the next one passes."""
+import json
+import unittest
+
+from harness import SANITISED, SOUND, StackTest, children, collection, peak_rss_mb
+
+SERVER_MB, WORKER_MB = 64, 96
+
+
+class Repeated(list):
+    """A long body that is made while it is sent: head, n times piece, tail."""
+
+    def __init__(self, head, piece, n, tail):
+        super().__init__([head])
+        self.head, self.piece, self.n, self.tail = head, piece, n, tail
+
+    def __iter__(self):
+        yield self.head
+        for _ in range(self.n):
+            yield self.piece
+        yield self.tail
+
+
+class Poison(StackTest):
+    def fails(self, body, *codes, content_type="application/geo+json"):
+        job, info = self.stack.run("acme", body, content_type=content_type)
+        self.assertEqual(info["status"], "failed", info)
+        letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+        self.assertEqual(len(letters), 1)
+        self.assertEqual(letters[0]["kind"], "document")
+        self.assertIn(letters[0]["code"], codes)
+        self.assertTrue(info["message"])
+        return letters[0]
+
+    def tearDown(self):
+        _, info = self.stack.run("acme", collection(SOUND))
+        self.check_counts(info, 1, rejected=0)
+        if not SANITISED:
+            self.assertLessEqual(peak_rss_mb(self.stack.pid("server")), SERVER_MB)
+            for pid in children(self.stack.pid("worker")):
+                self.assertLessEqual(peak_rss_mb(pid), WORKER_MB)
+
+    def test_not_json(self):
+        self.fails(b"<gml:FeatureCollection/>", "JSON_SYNTAX")
+        self.fails(b"\x00\x01\x02\x03", "JSON_SYNTAX")
+        self.fails(b'{"type":"FeatureCollection","features":[]} trailing', "JSON_TRAILING")
+        self.fails(b'{"type":"FeatureCollection","features":[', "JSON_TRUNCATED")
+        self.fails(b'{"type":"FeatureCollection","n":NaN,"features":[]}', "JSON_NONFINITE", "JSON_SYNTAX")
+        self.fails(b'{"type":"FeatureCollection","s":"\xff","features":[]}', "JSON_UTF8")
+
+    def test_not_geojson(self):
+        self.fails(b"[1,2,3]", "ROOT_NOT_OBJECT")
+        self.fails(b'"text"', "ROOT_NOT_OBJECT")
+        self.fails(b"{}", "TYPE_MISSING")
+        self.fails(b'{"type":"Topology","objects":{}}', "TYPE_UNKNOWN")
+        self.fails(b'{"type":"FeatureCollection"}', "FEATURES_MISSING")
+        self.fails(b'{"type":"FeatureCollection","features":{}}', "FEATURES_NOT_ARRAY")
+
+    def test_ten_thousand_levels(self):
+        for body in (b"[" * 10000, b"[" * 10000 + b"]" * 10000, b'{"a":' * 10000 + b"1" + b"}" * 10000,
+                     b'{"type":"FeatureCollection","features":' + b"[" * 10000 + b"]" * 10000 + b"}"):
+            self.fails(body, "JSON_DEPTH", "ROOT_NOT_OBJECT")
+
+    def test_a_number_of_300_mb(self):
+        self.fails(Repeated(b'{"type":"Point","coordinates":[1', b"0" * 1_000_000, 300, b",2]}"), "TOKEN_TOO_LONG")
+
+    def test_a_string_of_300_mb(self):
+        collection_begin = b'{"type":"FeatureCollection","features":[],"'
+        self.fails(Repeated(collection_begin + b'name":"', b"x" * 1_000_000, 300, b'"}'), "TOKEN_TOO_LONG")
+        self.fails(Repeated(collection_begin, b"x" * 1_000_000, 300, b'":1}'), "TOKEN_TOO_LONG")
+
+    def test_white_space_without_end(self):
+        self.fails(Repeated(b"", b" " * 1_000_000, 50, b" "), "JSON_TRUNCATED", "JSON_SYNTAX")
+
+    def test_many_empty_features(self):
+        n = 20000
+        _, info = self.stack.run("acme", Repeated(b'{"type":"FeatureCollection","features":[{}', b",{}" * 100,
+                                                  n // 100, b"]}"))
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, n + 1, rejected=n + 1)
+
+
+class TooLarge(StackTest):
+    """A worker holds one feature: what max_feature_bytes allows, about three times over."""
+
+    def test_a_feature_of_100_mb_is_rejected_and_its_neighbours_are_not(self):
+        one = json.dumps(SOUND).encode()
+        job, info = self.stack.run("acme", Repeated(
+            b'{"type":"FeatureCollection","features":[' + one + b',{"type":"Feature","properties":null,'
+            b'"geometry":{"type":"LineString","coordinates":[[0,0]', b",[1,1]" * 10000, 1700, b"]}}," + one + b"]}"))
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 3, rejected=1)
+        letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+        self.assertEqual([d["code"] for d in letters], ["FEATURE_TOO_LARGE"])
+        self.check_problem(self.stack.request("POST", "/v1/dead-letters/%s/replay" % letters[0]["id"]), 422)
+        if not SANITISED:
+            self.assertLessEqual(peak_rss_mb(self.stack.pid("server")), SERVER_MB)
+            for pid in children(self.stack.pid("worker")):
+                self.assertLessEqual(peak_rss_mb(pid), 3 * 32 + 64)
+
+
+if __name__ == "__main__":
+    unittest.main()

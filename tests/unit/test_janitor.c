@@ -1,0 +1,240 @@
+/* janitor: what goes, what stays, and who may sweep. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/fakes/private_redis.h"
+#include "tests/fakes/seed.h"
+#include "schema/scripts.h"
+#include "workers/janitor.h"
+
+#define NOW ((uint64_t)1700000000000)
+#define DAY_MS ((uint64_t)86400000)
+
+static struct private_redis server;
+static struct redis *redis;
+static struct settings *settings;
+static struct err e;
+
+static int setup(void **state)
+{
+	static const char conf[] = "[redis]\nstaging_timeout_s = 120\nretention_s = 86400\ndead_retention_s = 172800\n";
+
+	(void)state;
+	settings = settings_parse(conf, strlen(conf), &e);
+	if (settings == NULL || private_redis_start(&server, "no") != 0)
+		return -1;
+	return (redis = redis_open(server.url, 5000, &e)) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	redis_close(&redis);
+	private_redis_stop(&server);
+	settings_free(&settings);
+	return 0;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	err_clear(&e);
+	seed_drop(redis, "FLUSHALL", NULL);
+	return 0;
+}
+
+static const char *number(uint64_t v)
+{
+	static char text[2][24];
+	static int turn;
+	char *s = text[turn++ % 2];
+
+	snprintf(s, sizeof(text[0]), "%llu", (unsigned long long)v);
+	return s;
+}
+
+static struct janitor_report sweep(void)
+{
+	struct janitor_report did;
+
+	assert_int_equal(janitor_sweep(redis, settings, NOW, &did, &e), 0);
+	return did;
+}
+
+static bool exists(const char *what, const char *id)
+{
+	struct key key = wire_key(what, id);
+
+	return seed_int(redis, "EXISTS", key.text, NULL) == 1;
+}
+
+static void uploads_without_a_sign_of_life_go(void **state)
+{
+	static const struct { const char *job; uint64_t silent_ms; bool stays; } cases[] = {
+		{ "dead", 121000, false }, { "slow", 119000, true }, { "live", 0, true },
+	};
+	struct key staging = wire_key("staging", NULL);
+	uint64_t removed;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct key raw = wire_key("raw", cases[i].job);
+
+		seed_drop(redis, "ZADD", staging.text, number(NOW - cases[i].silent_ms), cases[i].job, NULL);
+		seed_drop(redis, "XADD", raw.text, "1-0", "d", "x", NULL);
+	}
+	removed = sweep().uploads;
+	assert_int_equal(removed, 1);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(exists("raw", cases[i].job), cases[i].stays);
+	assert_int_equal(seed_int(redis, "ZCARD", staging.text, NULL), 2);
+}
+
+static void an_upload_that_comes_alive_meanwhile_stays(void **state)
+{
+	struct key staging = wire_key("staging", NULL), raw = wire_key("raw", "late");
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	seed_drop(redis, "XADD", raw.text, "1-0", "d", "x", NULL);
+	cmd_init(&c);
+	for (int sign = 2000; sign >= 1000; sign -= 1000) {
+		seed_drop(redis, "ZADD", staging.text, number((uint64_t)sign), "late", NULL);
+		cmd_script(&c, &script_abandon, 2);
+		cmd_str(&c, staging.text);
+		cmd_str(&c, raw.text);
+		cmd_str(&c, "late");
+		cmd_int(&c, 1000);	/* what the list that is worked on was made with */
+		assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+		assert_int_equal(reply_int(reply), sign == 1000);
+		assert_int_equal(exists("raw", "late"), sign == 2000);
+		reply_free(&reply);
+	}
+	cmd_clear(&c);
+}
+
+static void many_abandoned_uploads_go_in_rounds(void **state)
+{
+	struct key staging = wire_key("staging", NULL);
+
+	(void)state;
+	for (int i = 0; i < 700; i++)
+		seed_drop(redis, "ZADD", staging.text, "1", number((uint64_t)i), NULL);
+	assert_int_equal(sweep().uploads, 500);
+	assert_int_equal(sweep().uploads, 200);
+}
+
+static void expired_jobs_leave_the_index_and_take_their_keys(void **state)
+{
+	struct key index = wire_key("index", NULL);
+
+	(void)state;
+	for (uint64_t i = 0; i < 1200; i++) {	/* every third is there still */
+		struct key hash = wire_key("job", number(i)), letters = wire_key("deadof", number(i));
+
+		seed_drop(redis, "ZADD", index.text, number(NOW - 2 * DAY_MS + i), number(i), NULL);
+		seed_drop(redis, "RPUSH", letters.text, "1-0", NULL);
+		if (i % 3 == 0)
+			seed_drop(redis, "HSET", hash.text, "state", "running", NULL);
+	}
+	seed_drop(redis, "ZADD", index.text, number(NOW - 1000), "young", NULL);
+	assert_int_equal(sweep().jobs, 800);
+	assert_int_equal(seed_int(redis, "ZCARD", index.text, NULL), 401);
+	assert_true(exists("deadof", "3"));
+	assert_false(exists("deadof", "4"));
+	assert_int_equal(sweep().jobs, 0);
+}
+
+static void old_letters_go_and_what_refers_to_them(void **state)
+{
+	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL);
+	uint64_t ages[] = { 3 * DAY_MS, 2 * DAY_MS + 1, 2 * DAY_MS - 1, 0 };
+	struct janitor_report did;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		char id[48];
+
+		snprintf(id, sizeof(id), "%s-0", number(NOW - ages[i]));
+		seed_drop(redis, "XADD", dead.text, id, "v", "1", NULL);
+		seed_drop(redis, "HSET", replayed.text, id, "job", NULL);
+	}
+	did = sweep();
+	assert_int_equal(did.letters, 2);
+	assert_int_equal(did.replays, 2);
+	assert_int_equal(seed_int(redis, "XLEN", dead.text, NULL), 2);
+	assert_int_equal(seed_int(redis, "HLEN", replayed.text, NULL), 2);
+}
+
+static void consumers_go_only_if_idle_and_free(void **state)
+{
+	struct key jobs = wire_key("jobs", NULL);
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	seed_drop(redis, "XGROUP", "CREATE", jobs.text, GROUP_WORKERS, "0", "MKSTREAM", NULL);
+	seed_drop(redis, "XADD", jobs.text, "*", "v", "1", NULL);
+	seed_drop(redis, "XREADGROUP", "GROUP", GROUP_WORKERS, "busy", "STREAMS", jobs.text, ">", NULL);
+	seed_drop(redis, "XGROUP", "CREATECONSUMER", jobs.text, GROUP_WORKERS, "free", NULL);
+	assert_int_equal(sweep().consumers, 0);	/* neither is idle */
+	cmd_init(&c);
+	cmd_script(&c, &script_sweep, 1);
+	cmd_str(&c, jobs.text);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_int(&c, 0);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	assert_int_equal(reply_int(reply), 1);
+	reply_free(&reply);
+	cmd_clear(&c);
+	assert_int_equal(seed_int(redis, "XPENDING", jobs.text, GROUP_WORKERS, "-", "+", "9", "busy", NULL), 1);
+	assert_int_equal(seed_int(redis, "XINFO", "CONSUMERS", jobs.text, GROUP_WORKERS, NULL), 1);
+}
+
+static void an_empty_redis_is_no_fault(void **state)
+{
+	struct janitor_report did = sweep();
+
+	(void)state;
+	assert_int_equal(did.uploads + did.jobs + did.letters + did.replays + did.consumers, 0);
+}
+
+static void one_holds_the_lease(void **state)
+{
+	struct key key = wire_key("janitor", NULL);
+
+	(void)state;
+	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 0);
+	assert_int_equal(janitor_lease(redis, "b", 60000, &e), 1);
+	seed_drop(redis, "PEXPIRE", key.text, "5000", NULL);
+	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 0);
+	assert_true(seed_int(redis, "PTTL", key.text, NULL) > 5000);
+	seed_drop(redis, "DEL", key.text, NULL);	/* it expired */
+	assert_int_equal(janitor_lease(redis, "b", 60000, &e), 0);
+	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 1);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(uploads_without_a_sign_of_life_go),
+		TEST(an_upload_that_comes_alive_meanwhile_stays),
+		TEST(many_abandoned_uploads_go_in_rounds),
+		TEST(expired_jobs_leave_the_index_and_take_their_keys),
+		TEST(old_letters_go_and_what_refers_to_them),
+		TEST(consumers_go_only_if_idle_and_free),
+		TEST(an_empty_redis_is_no_fault),
+		TEST(one_holds_the_lease),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

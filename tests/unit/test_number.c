@@ -1,0 +1,170 @@
+/* number: exact both ways, against the C library, which is exact but slow and asks the locale. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "workers/pipeline/number.h"
+
+static uint64_t seed = 88172645463325252u;
+
+static uint64_t rnd(void)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return seed;
+}
+
+static void same_bits(double a, double b, const char *text)
+{
+	if (memcmp(&a, &b, sizeof(a)) != 0)
+		fail_msg("%s: %a, not %a", text, a, b);
+}
+
+static void parse_like_strtod(const char *text)
+{
+	double got = 0;
+
+	assert_true(number_parse(text, strlen(text), &got));
+	same_bits(got, strtod(text, NULL), text);
+}
+
+static void listed_texts_are_read(void **state)
+{
+	static const char *const texts[] = {
+		"0", "-0", "-0.0", "1", "-1", "0.1", "123.456", "9007199254740993", "9007199254740992.5",
+		"18446744073709551615", "18446744073709551616", "1e22", "1e23", "1E+5", "1e-5", "0.000001",
+		"179.99999999999999", "-33.8687999999999999", "8.4123456789012345", "0.30000000000000004",
+		"5e-324", "2.4703282292062327e-324", "2.47e-324", "1e-400", "-1e-400", "0e999999999999",
+		"1.7976931348623157e308", "1.7976931348623158e308", "0.0000000000000000000000001",
+		"1234567890123456789012345678901234567890", "0.1234567890123456789012345678901234567890",
+		"4503599627370496.5", "4503599627370497.5", "9223372036854775807.5", "1.00000000000000011102230246251565",
+		"2.2250738585072011e-308", "0e1000", "100000000000000000000000e-30",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		parse_like_strtod(texts[i]);
+}
+
+static void overflow_is_told(void **state)
+{
+	static const char *const texts[] = { "1e309", "-1e400", "1e99999999999999999999",
+		"1.7976931348623159e308", "123456e400" };
+	double v = 7;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_false(number_parse(texts[i], strlen(texts[i]), &v));
+	assert_true(v == 7);
+}
+
+/* Decimals of up to 22 digits around every path, among them the halfway cases of doubles. */
+static void decimals_are_read_exactly(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (int i = 0; i < 400000; i++) {
+		int digits = 1 + (int)(rnd() % 22), point = (int)(rnd() % 8), len = 0;
+
+		if (rnd() & 1)
+			text[len++] = '-';
+		for (int k = 0; k < digits; k++) {
+			text[len++] = (char)('0' + (k == 0 ? 1 + rnd() % 9 : rnd() % 10));
+			if (k == point && k + 1 < digits)
+				text[len++] = '.';
+		}
+		text[len] = '\0';
+		parse_like_strtod(text);
+	}
+	for (int i = 0; i < 100000; i++) {	/* the middle between two doubles, written in full */
+		double a = (double)(rnd() % 360000000) / 1e6 + 1, b;
+		uint64_t bits;
+
+		memcpy(&bits, &a, 8);
+		bits++;
+		memcpy(&b, &bits, 8);
+		snprintf(text, sizeof(text), "%.18Lf", ((long double)a + (long double)b) / 2);
+		parse_like_strtod(text);
+	}
+}
+
+static void check_format(double v)
+{
+	char text[NUMBER_TEXT_MAX + 1], other[64];
+	size_t n = number_format(v, text);
+	int digits = 0, least = 1;
+
+	assert_true(n <= NUMBER_TEXT_MAX);
+	text[n] = '\0';
+	same_bits(strtod(text, NULL), v, text);
+	for (; least < 17; least++) {
+		snprintf(other, sizeof(other), "%.*e", least - 1, v);
+		if (strtod(other, NULL) == v)
+			break;
+	}
+	for (const char *p = text; *p != '\0' && *p != 'e'; p++)	/* digits that count */
+		digits += *p >= '0' && *p <= '9' && (digits > 0 || *p != '0');
+	for (const char *p = strchr(text, 'e') ? strchr(text, 'e') : text + n; strchr(text, '.') == NULL &&
+	    p > text && p[-1] == '0'; p--)
+		digits--;
+	if (digits > least)
+		fail_msg("%s: %d digits, %d would do", text, digits, least);
+}
+
+static void doubles_are_written_shortest(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		uint64_t bits = rnd();
+		double v;
+
+		check_format(((double)(rnd() % 36000000000u) - 18e9) / 1e8);
+		check_format(((double)(rnd() >> 11) * 0x1p-53 - 0.5) * 360);
+		check_format((double)(rnd() % 20037508) + (double)(rnd() % 1000) / 1000);
+		memcpy(&v, &bits, sizeof(v));
+		if (v - v == 0 && (v > 1e21 || v < -1e21 || (v > -1e15 && v < 1e15)))
+			check_format(v);
+	}
+}
+
+static void forms_are_plain(void **state)
+{
+	static const struct {
+		double v;
+		const char *want;
+	} forms[] = {
+		{ 0, "0" }, { -0.0, "-0" }, { 1, "1" }, { -180, "-180" }, { 100000, "100000" }, { 0.1, "0.1" },
+		{ 1e-6, "0.000001" }, { 1e20, "100000000000000000000" }, { 1e21, "1e+21" }, { 1e-7, "1e-07" },
+		{ 12.5, "12.5" }, { 0.001, "0.001" }, { 999.999999999999, "999.999999999999" },
+		{ 8.412345678901234, "8.412345678901234" }, { 20037508.342789244, "20037508.342789244" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		char text[NUMBER_TEXT_MAX + 1];
+
+		text[number_format(forms[i].v, text)] = '\0';
+		assert_string_equal(text, forms[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(listed_texts_are_read),
+		cmocka_unit_test(overflow_is_told),
+		cmocka_unit_test(decimals_are_read_exactly),
+		cmocka_unit_test(doubles_are_written_shortest),
+		cmocka_unit_test(forms_are_plain),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

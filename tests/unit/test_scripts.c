@@ -1,0 +1,461 @@
+/* The worker's scripts against a real Redis: what each changes, and that twice is once. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/scripts.h"
+#include "tests/fakes/private_redis.h"
+#include "tests/fakes/seed.h"
+#include "workers/finish.h"
+#include "workers/job.h"
+#include "workers/letter.h"
+#include "workers/queue.h"
+#include "workers/sinks/sink.h"
+
+static struct private_redis server;
+static struct redis *redis;
+static struct settings *settings;
+static struct err e;
+
+static int setup(void **state)
+{
+	static const char conf[] = "[source acme]\nsecret = x\n";
+
+	(void)state;
+	settings = settings_parse(conf, strlen(conf), &e);
+	if (settings == NULL || private_redis_start(&server, "no") != 0)
+		return -1;
+	return (redis = redis_open(server.url, 5000, &e)) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	redis_close(&redis);
+	private_redis_stop(&server);
+	settings_free(&settings);
+	return 0;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	err_clear(&e);
+	seed_drop(redis, "FLUSHALL", NULL);
+	return 0;
+}
+
+/* A job, delivered to `consumer` and claimed. */
+static void claimed(struct job *j, const char *consumer)
+{
+	char id[JOB_ID_LEN + 1];
+	struct queue q;
+	struct message m;
+
+	seed_job(redis, "acme", "EPSG:4326", "0123456789", 10, 4, id);
+	queue_init(&q, redis, consumer, 1000, 10);
+	while (queue_next(&q, &m, &e) == 1)
+		;
+	queue_clear(&q);
+	assert_string_equal(m.job, id);
+	assert_int_equal(job_claim(j, redis, &m, consumer, 3, &e), CLAIM_RUN);
+}
+
+static void letter(struct args *a, const struct job *j, uint64_t index, const char *raw, size_t max_raw)
+{
+	struct feature f = { .raw = raw, .raw_len = strlen(raw), .length = strlen(raw), .index = index, .id = { 6, 1 } };
+	struct finding note = { .code = R_RING_SHORT, .has_at = true, .at = { 1.5, -2 } };
+	struct verdict v = {
+		.feature = &f, .outcome = OUTCOME_REJECTED, .code = R_RING_SHORT, .finding = &note,
+		.path = "/features/0/geometry", .offset = 40,
+	};
+
+	letter_of_feature(a, j, &v, "OGC:CRS84", max_raw);
+}
+
+/* Features [first, behind) of j; the last of them is a dead letter if `dead`. */
+static int chunk(const struct job *j, uint64_t first, uint64_t behind, bool dead)
+{
+	struct buf results = { .data = (char *)(uintptr_t)"lines", .len = 5 }, report = { .data = NULL };
+	struct args letters;
+	struct chunk c = {
+		.job = j, .first = first, .behind = behind, .accepted = behind - first - dead, .rejected = dead,
+		.parsed = behind, .results = &results, .report = &report, .letters = &letters,
+	};
+	int rc;
+
+	args_init(&letters, 1 << 20);
+	if (dead)
+		letter(&letters, j, behind - 1, "{\"id\":7}", 100);
+	rc = sink_redis.write(redis, &c, &e);
+	args_clear(&letters);
+	return rc;
+}
+
+static long long letters_of(const struct job *j)
+{
+	struct key deadof = wire_key("deadof", j->id);
+
+	return seed_int(redis, "LLEN", deadof.text, NULL);
+}
+
+static long long all_letters(void)
+{
+	struct key dead = wire_key("dead", NULL);
+
+	return seed_int(redis, "XLEN", dead.text, NULL);
+}
+
+static int end_well(const struct job *j, uint64_t features)
+{
+	struct pipeline_totals t = { .features = features, .crs = "EPSG:4326", .head = "\"a\":1", .head_len = 5 };
+
+	return finish_successful(j, redis, settings, &t, &e);
+}
+
+static void claim_gives_the_job_and_counts_tries(void **state)
+{
+	struct job j, again;
+
+	(void)state;
+	claimed(&j, "w0");
+	assert_string_equal(j.source, "acme");
+	assert_string_equal(j.crs, "EPSG:4326");
+	assert_null(j.pass_crs);
+	assert_int_equal(j.segments, 3);
+	assert_int_equal(j.bytes, 10);
+	assert_int_equal(j.epoch, 1);
+	assert_string_equal(seed_field(redis, j.id, "state"), "running");
+	for (int i = 2; i <= 3; i++) {
+		assert_int_equal(job_claim(&again, redis, &j.message, "w1", 3, &e), CLAIM_RUN);
+		assert_int_equal(again.epoch, i);
+		job_clear(&again);
+	}
+	assert_int_equal(job_claim(&again, redis, &j.message, "w1", 3, &e), CLAIM_WORN);
+	assert_string_equal(again.source, "acme");
+	job_clear(&again);
+	seed_drop(redis, "FLUSHALL", NULL);
+	assert_int_equal(job_claim(&again, redis, &j.message, "w1", 3, &e), CLAIM_OVER);
+	job_clear(&j);
+}
+
+static void progress_forgives_tries_and_release_is_none(void **state)
+{
+	struct job j, next;
+
+	(void)state;
+	claimed(&j, "w0");
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(chunk(&j, (uint64_t)i, (uint64_t)i + 1, false), 0);
+		assert_int_equal(job_claim(&next, redis, &j.message, "w0", 3, &e), CLAIM_RUN);
+		job_clear(&j);
+		j = next;
+	}
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(job_release(&j, redis, &e), 0);
+		assert_int_equal(job_claim(&next, redis, &j.message, "w0", 3, &e), CLAIM_RUN);
+		job_clear(&j);
+		j = next;
+	}
+	assert_string_equal(seed_field(redis, j.id, "attempts"), "21");
+	job_clear(&j);
+}
+
+static void a_released_job_is_taken_over_at_once(void **state)
+{
+	struct job j;
+	struct queue q;
+	struct message m;
+
+	(void)state;
+	claimed(&j, "w0");
+	queue_init(&q, redis, "w1", 60000, 10);
+	assert_int_equal(queue_next(&q, &m, &e), 1);
+	assert_int_equal(job_release(&j, redis, &e), 0);
+	q.scan_at_ms = 0;
+	assert_int_equal(queue_next(&q, &m, &e), 0);
+	assert_string_equal(m.job, j.id);
+	queue_clear(&q);
+	job_clear(&j);
+}
+
+static void a_chunk_is_written_once(void **state)
+{
+	struct key out;
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	out = wire_key("out", j.id);
+	assert_int_equal(chunk(&j, 0, 3, true), 0);
+	assert_int_equal(chunk(&j, 0, 3, true), 0);	/* its reply was lost: nothing happens */
+	assert_string_equal(seed_field(redis, j.id, "accepted"), "2");
+	assert_string_equal(seed_field(redis, j.id, "rejected"), "1");
+	assert_string_equal(seed_field(redis, j.id, "next"), "3");
+	assert_string_equal(seed_field(redis, j.id, "chunk"), "1");
+	assert_int_equal(letters_of(&j), 1);
+	assert_int_equal(all_letters(), 1);
+	assert_int_equal(chunk(&j, 0, 2, false), 1);
+	assert_int_equal(chunk(&j, 4, 5, false), 1);
+	assert_int_equal(chunk(&j, 3, 5, false), 0);
+	assert_int_equal(seed_int(redis, "HLEN", out.text, NULL), 2);
+	assert_string_equal(seed_text(redis, "HGET", out.text, "1", NULL), "lines");
+	job_clear(&j);
+}
+
+static void an_old_epoch_changes_nothing(void **state)
+{
+	struct job old, now;
+
+	(void)state;
+	claimed(&old, "w0");
+	assert_int_equal(chunk(&old, 0, 1, false), 0);
+	assert_int_equal(job_claim(&now, redis, &old.message, "w1", 3, &e), CLAIM_RUN);
+	assert_int_equal(chunk(&old, 1, 2, false), 1);
+	assert_int_equal(job_renew(&old, redis, 9, &e), 1);
+	assert_int_equal(job_release(&old, redis, &e), 1);
+	assert_int_equal(job_restart(&old, redis, "EPSG:3857", &e), 1);
+	assert_int_equal(end_well(&old, 1), 1);
+	assert_int_equal(finish_failed(&old, redis, settings, R_JSON_SYNTAX, "no", 1, &e), 1);
+	assert_string_equal(seed_field(redis, now.id, "state"), "running");
+	assert_string_equal(seed_field(redis, now.id, "next"), "1");
+	assert_string_equal(seed_field(redis, now.id, "pass_crs"), "");
+	assert_int_equal(all_letters(), 0);
+	assert_int_equal(chunk(&now, 1, 2, false), 0);
+	job_clear(&old);
+	job_clear(&now);
+}
+
+static void renew_keeps_the_lease_and_progress_never_goes_back(void **state)
+{
+	struct key jobs = wire_key("jobs", NULL);
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	assert_int_equal(job_renew(&j, redis, 7, &e), 0);
+	assert_int_equal(job_renew(&j, redis, 3, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "parsed"), "7");
+	assert_int_equal(seed_int(redis, "XPENDING", jobs.text, GROUP_WORKERS, "-", "+", "9", "w0", NULL), 1);
+	seed_drop(redis, "XGROUP", "DESTROY", jobs.text, GROUP_WORKERS, NULL);
+	assert_int_equal(job_renew(&j, redis, 8, &e), 0);	/* no lease to renew, no harm */
+	assert_string_equal(seed_field(redis, j.id, "parsed"), "8");
+	job_clear(&j);
+}
+
+static void restart_takes_everything_back(void **state)
+{
+	struct key out;
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	out = wire_key("out", j.id);
+	assert_int_equal(chunk(&j, 0, 2, true), 0);
+	assert_int_equal(job_restart(&j, redis, "EPSG:3857", &e), 0);
+	assert_int_equal(job_restart(&j, redis, "EPSG:3857", &e), 0);
+	assert_int_equal(j.next, 0);
+	assert_string_equal(seed_field(redis, j.id, "pass_crs"), "EPSG:3857");
+	assert_string_equal(seed_field(redis, j.id, "accepted"), "");
+	assert_int_equal(seed_int(redis, "EXISTS", out.text, NULL), 0);
+	assert_int_equal(letters_of(&j) + all_letters(), 0);
+	assert_int_equal(chunk(&j, 0, 2, false), 0);
+	assert_int_equal(end_well(&j, 2), 0);
+	job_clear(&j);
+}
+
+static void a_successful_end(void **state)
+{
+	struct key jobs = wire_key("jobs", NULL), outbox = wire_key("outbox", NULL);
+	struct key stats = wire_key("stats", NULL), hash;
+	struct reply *owed;
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	hash = wire_key("job", j.id);
+	assert_int_equal(chunk(&j, 0, 4, true), 0);
+	assert_int_equal(end_well(&j, 5), -1);		/* a feature is missing */
+	assert_string_equal(e.text, "finish.lua answered 'short'");
+	err_clear(&e);
+	seed_drop(redis, "HINCRBY", hash.text, "accepted", "1", NULL);
+	assert_int_equal(end_well(&j, 4), -1);		/* a count too many */
+	err_clear(&e);
+	seed_drop(redis, "HINCRBY", hash.text, "accepted", "-1", NULL);
+	assert_string_equal(seed_field(redis, j.id, "state"), "running");
+	assert_int_equal(end_well(&j, 4), 0);
+	assert_int_equal(end_well(&j, 4), 1);		/* its reply was lost */
+	assert_string_equal(seed_field(redis, j.id, "state"), "successful");
+	assert_string_equal(seed_field(redis, j.id, "used_crs"), "EPSG:4326");
+	assert_string_equal(seed_field(redis, j.id, "head"), "\"a\":1");
+	assert_string_equal(seed_field(redis, j.id, "parsed"), "10");
+	assert_int_equal(seed_int(redis, "XLEN", jobs.text, NULL), 0);
+	assert_int_equal(seed_int(redis, "XPENDING", jobs.text, GROUP_WORKERS, "-", "+", "9", NULL), 0);
+	assert_true(seed_int(redis, "PTTL", hash.text, NULL) > 0);
+	owed = seed_do(redis, "XRANGE", outbox.text, "-", "+", NULL);
+	assert_int_equal(reply_count(owed), 1);
+	assert_string_equal(reply_str(reply_field(reply_at(reply_at(owed, 0), 1), 0, "job"), NULL), j.id);
+	assert_string_equal(reply_str(reply_field(reply_at(reply_at(owed, 0), 1), 0, "source"), NULL), "acme");
+	reply_free(&owed);
+	assert_string_equal(seed_text(redis, "HGET", stats.text, "jobs_successful", NULL), "1");
+	assert_string_equal(seed_text(redis, "HGET", stats.text, "features_accepted", NULL), "3");
+	assert_int_equal(letters_of(&j), 1);
+	job_clear(&j);
+}
+
+static void an_empty_collection_ends_well(void **state)
+{
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	assert_int_equal(end_well(&j, 0), 0);
+	job_clear(&j);
+}
+
+static void a_failed_end_delivers_nothing(void **state)
+{
+	struct key dead = wire_key("dead", NULL), out, raw;
+	const struct reply *fields;
+	struct reply *list;
+	struct job j, other;
+
+	(void)state;
+	claimed(&other, "w1");
+	assert_int_equal(chunk(&other, 0, 1, true), 0);
+	claimed(&j, "w0");
+	out = wire_key("out", j.id);
+	raw = wire_key("raw", j.id);
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(chunk(&j, i, i + 1, true), 0);
+	assert_int_equal(all_letters(), 4);
+	assert_int_equal(finish_failed(&j, redis, settings, R_JSON_SYNTAX, "a comma", 77, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "state"), "failed");
+	assert_string_equal(seed_field(redis, j.id, "code"), "JSON_SYNTAX");
+	assert_string_equal(seed_field(redis, j.id, "offset"), "77");
+	assert_int_equal(seed_int(redis, "EXISTS", out.text, NULL), 0);
+	assert_true(seed_int(redis, "PTTL", raw.text, NULL) > 0);
+	assert_int_equal(letters_of(&j), 1);
+	assert_int_equal(letters_of(&other), 1);
+	list = seed_do(redis, "XRANGE", dead.text, "-", "+", NULL);
+	assert_int_equal(reply_count(list), 2);
+	fields = reply_at(reply_at(list, 1), 1);
+	assert_string_equal(reply_str(reply_field(fields, 0, "kind"), NULL), "document");
+	assert_string_equal(reply_str(reply_field(fields, 0, "reason"), NULL), "a comma");
+	reply_free(&list);
+	job_clear(&j);
+	job_clear(&other);
+}
+
+static void letters_hold_what_the_wire_says(void **state)
+{
+	static const struct { size_t max; const char *raw, *cut; } cases[] = {
+		{ 100, "{\"id\":7,\"x\":\"\xc3\xa4\"}", "" },
+		{ 14, "{\"id\":7,\"x\":\"", "1" },	/* not half an umlaut */
+		{ 15, "{\"id\":7,\"x\":\"\xc3\xa4", "1" },
+	};
+	struct key dead = wire_key("dead", NULL);
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		static const char *const want[][2] = {
+			{ "v", "1" }, { "kind", "feature" }, { "source", "acme" }, { "code", "RING_SHORT" },
+			{ "reason", "A ring has fewer than four positions." }, { "path", "/features/0/geometry" },
+			{ "offset", "40" }, { "index", "5" }, { "length", "17" }, { "id", "7" },
+			{ "at", "1.5 -2" }, { "crs", "OGC:CRS84" },
+		};
+		struct args a;
+		struct redis_cmd c;
+		struct err mine = ERR_INIT;
+		struct reply *reply;
+		const struct reply *fields;
+
+		args_init(&a, 1 << 20);
+		letter(&a, &j, 5, cases[0].raw, cases[i].max);
+		cmd_init(&c);
+		cmd_line(&c, "XADD", dead.text, "*", NULL);
+		args_to_cmd(&a, &c);
+		/* the first argument is the number of those behind it */
+		assert_int_equal(strtol(c.argv[3], NULL, 10), (long)a.count - 1);
+		memmove(&c.argv[3], &c.argv[4], (c.argc - 4) * sizeof(c.argv[0]));
+		memmove(&c.lens[3], &c.lens[4], (c.argc - 4) * sizeof(c.lens[0]));
+		c.argc--;
+		assert_int_equal(redis_do(redis, &c, &reply, &mine), 0);
+		reply_free(&reply);
+		cmd_clear(&c);
+		reply = seed_do(redis, "XREVRANGE", dead.text, "+", "-", "COUNT", "1", NULL);
+		fields = reply_at(reply_at(reply, 0), 1);
+		for (size_t k = 0; k < sizeof(want) / sizeof(want[0]); k++)
+			assert_string_equal(reply_str(reply_field(fields, 0, want[k][0]), NULL), want[k][1]);
+		assert_string_equal(reply_str(reply_field(fields, 0, "raw"), NULL), cases[i].raw);
+		assert_string_equal(reply_str(reply_field(fields, 0, "cut"), NULL), cases[i].cut);
+		reply_free(&reply);
+		args_clear(&a);
+	}
+	job_clear(&j);
+}
+
+static void a_commit_whose_reply_was_lost_may_be_repeated(void **state)
+{
+	struct key raw, jobs = wire_key("jobs", NULL), k[6];
+	struct err mine = ERR_INIT;
+	struct redis_cmd c;
+	struct reply *reply;
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	raw = wire_key("raw", j.id);
+	cmd_init(&c);
+	cmd_script(&c, &script_commit, 6);
+	for (int i = 0; i < 6; i++) {
+		static const char *const what[] = { "raw", "job", "jobs", "staging", "index", "raw" };
+
+		k[i] = wire_key(what[i], i < 2 || i == 5 ? j.id : NULL);
+		cmd_str(&c, k[i].text);
+	}
+	cmd_str(&c, j.id);
+	cmd_str(&c, "1");
+	cmd_int(&c, 3);
+	cmd_str(&c, "00");
+	cmd_str(&c, "89");
+	cmd_str(&c, "00");
+	cmd_int(&c, 0);
+	assert_int_equal(redis_do(redis, &c, &reply, &mine), 0);
+	assert_string_equal(reply_str(reply_at(reply, 0), NULL), "ok");
+	reply_free(&reply);
+	cmd_clear(&c);
+	assert_int_equal(seed_int(redis, "XLEN", raw.text, NULL), 3);
+	assert_int_equal(seed_int(redis, "XLEN", jobs.text, NULL), 1);
+	assert_string_equal(seed_field(redis, j.id, "state"), "running");
+	job_clear(&j);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(claim_gives_the_job_and_counts_tries),
+		TEST(progress_forgives_tries_and_release_is_none),
+		TEST(a_released_job_is_taken_over_at_once),
+		TEST(a_chunk_is_written_once),
+		TEST(an_old_epoch_changes_nothing),
+		TEST(renew_keeps_the_lease_and_progress_never_goes_back),
+		TEST(restart_takes_everything_back),
+		TEST(a_successful_end),
+		TEST(an_empty_collection_ends_well),
+		TEST(a_failed_end_delivers_nothing),
+		TEST(letters_hold_what_the_wire_says),
+		TEST(a_commit_whose_reply_was_lost_may_be_repeated),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,203 @@
+/* segment_reader: bodies of every segmentation, faults named, losses survived. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "schema/reject.h"
+#include "tests/fakes/private_redis.h"
+#include "tests/fakes/seed.h"
+#include "workers/segment_reader.h"
+
+static struct private_redis server;
+static struct redis *redis, *body;
+
+static int setup(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	if (private_redis_start(&server, "yes") != 0)
+		return -1;
+	redis = redis_open(server.url, 5000, &e);
+	body = redis_open(server.url, 5000, &e);
+	return redis && body ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	redis_close(&redis);
+	redis_close(&body);
+	private_redis_stop(&server);
+	return 0;
+}
+
+static char *make_text(size_t n)
+{
+	char *s = malloc(n + 1);
+
+	for (size_t i = 0; i < n; i++)
+		s[i] = (char)('a' + i * i % 26);
+	s[n] = '\0';
+	return s;
+}
+
+/* The number of segments that belong to n bytes. */
+static uint64_t segments_of(size_t n, size_t step)
+{
+	return n <= step ? 1 : (n + step - 1) / step;
+}
+
+/* As segment_reader_next; everything it gave is appended to out. */
+static int read_all(struct segment_reader *s, struct buf *out, struct err *e)
+{
+	const char *bytes;
+	size_t n;
+	int rc;
+
+	while ((rc = segment_reader_next(s, &bytes, &n, e)) == 0)
+		buf_append(out, bytes, n);
+	return rc;
+}
+
+static void body_comes_back_whatever_the_segments(void **state)
+{
+	static const size_t steps[] = { 1, 7, 999, 1000, 1001, 5000 };
+	char *text = make_text(1000), id[JOB_ID_LEN + 1];
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+		for (unsigned prefetch = 1; prefetch <= 64; prefetch *= 8) {
+			struct segment_reader *s;
+			struct buf got;
+
+			buf_init(&got, 1 << 20);
+			seed_job(redis, "acme", NULL, text, 1000, steps[i], id);
+			s = segment_reader_new(body, id, segments_of(1000, steps[i]), prefetch, &e);
+			assert_int_equal(read_all(s, &got, &e), 1);
+			assert_string_equal(buf_cstr(&got), text);
+			buf_reset(&got);
+			segment_reader_rewind(s);
+			assert_int_equal(read_all(s, &got, &e), 1);
+			assert_string_equal(buf_cstr(&got), text);
+			segment_reader_free(&s);
+			assert_int_equal(redis_outstanding(body), 0);
+			buf_clear(&got);
+		}
+	free(text);
+}
+
+static void leaving_early_leaves_nothing_outstanding(void **state)
+{
+	char *text = make_text(1000), id[JOB_ID_LEN + 1];
+	struct err e = ERR_INIT;
+	struct segment_reader *s;
+	const char *bytes;
+	size_t n;
+
+	(void)state;
+	seed_job(redis, "acme", NULL, text, 1000, 10, id);
+	s = segment_reader_new(body, id, 100, 8, &e);
+	assert_int_equal(segment_reader_next(s, &bytes, &n, &e), 0);
+	assert_true(redis_outstanding(body) > 0);
+	segment_reader_free(&s);
+	assert_int_equal(redis_outstanding(body), 0);
+	free(text);
+}
+
+static void missing_and_damaged_segments_are_named(void **state)
+{
+	static const struct { const char *cut, *add, *sum, *says; } cases[] = {
+		{ "4-0", NULL, NULL, "segment 4 of 10 is missing" },
+		{ "10-0", NULL, NULL, "segment 10 of 10 is missing" },
+		{ "1-0", NULL, NULL, "segment 1 of 10 is missing" },
+		{ NULL, "11-0", "0123456789abcdef", NULL },	/* behind the committed ones: not looked at */
+		{ NULL, "10-0", "0123456789abcdef", "segment 10 of 10 is damaged" },
+		{ NULL, "10-0", NULL, NULL },			/* without a sum nothing is compared */
+	};
+	char *text = make_text(1000), id[JOB_ID_LEN + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool last = cases[i].add != NULL && strcmp(cases[i].add, "10-0") == 0;
+		struct err e = ERR_INIT;
+		struct segment_reader *s;
+		struct buf got;
+		struct key raw;
+
+		buf_init(&got, 1 << 20);
+		seed_job(redis, "acme", NULL, text, last ? 900 : 1000, 100, id);
+		raw = wire_key("raw", id);
+		if (cases[i].cut != NULL)
+			seed_drop(redis, "XDEL", raw.text, cases[i].cut, NULL);
+		if (cases[i].add != NULL)
+			seed_drop(redis, "XADD", raw.text, cases[i].add, "d", "x",
+			    cases[i].sum ? "h" : NULL, cases[i].sum, NULL);
+		s = segment_reader_new(body, id, 10, 2, &e);
+		assert_int_equal(read_all(s, &got, &e), cases[i].says ? -1 : 1);
+		if (cases[i].says != NULL) {
+			assert_string_equal(e.text, cases[i].says);
+			assert_int_equal(e.code, R_BODY_LOST);
+			assert_int_equal(e.cls, ERR_INPUT);
+		}
+		segment_reader_free(&s);
+		buf_clear(&got);
+	}
+	free(text);
+}
+
+static void a_killed_redis_is_waited_for(void **state)
+{
+	char *text = make_text(1000), id[JOB_ID_LEN + 1];
+	struct err e = ERR_INIT;
+	struct segment_reader *s;
+	struct buf got;
+	const char *bytes;
+	size_t n;
+
+	(void)state;
+	buf_init(&got, 1 << 20);
+	seed_job(redis, "acme", NULL, text, 1000, 10, id);
+	s = segment_reader_new(body, id, 100, 4, &e);
+	for (int i = 0; i < 50; i++) {
+		assert_int_equal(segment_reader_next(s, &bytes, &n, &e), 0);
+		buf_append(&got, bytes, n);
+	}
+	private_redis_kill(&server);
+	do {	/* replies that are here already may still be read */
+		if (segment_reader_next(s, &bytes, &n, &e) == 0)
+			buf_append(&got, bytes, n);
+	} while (e.cls == ERR_NONE);
+	assert_int_equal(e.cls, ERR_RETRY);
+	err_clear(&e);
+	assert_int_equal(segment_reader_next(s, &bytes, &n, &e), -1);
+	assert_int_equal(e.cls, ERR_RETRY);
+	err_clear(&e);
+	assert_int_equal(private_redis_restart(&server), 0);
+	assert_int_equal(read_all(s, &got, &e), 1);
+	assert_string_equal(buf_cstr(&got), text);
+	segment_reader_free(&s);
+	buf_clear(&got);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(body_comes_back_whatever_the_segments),
+		cmocka_unit_test(leaving_early_leaves_nothing_outstanding),
+		cmocka_unit_test(missing_and_damaged_segments_are_named),
+		cmocka_unit_test(a_killed_redis_is_waited_for),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,224 @@
+/* segment_writer: what goes to Redis when, and who waits. Redis is this file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/reactor.h"
+
+struct sent {
+	char name[8], id[16];
+	size_t bytes;
+	redis_fn fn;
+	void *ctx;
+};
+
+static struct sent sent[256];
+static size_t sent_count, answered;
+static int sending = 0;		/* what reactor_do_bulk returns */
+static int woken;
+static struct reactor reactor;
+static const char JOB[] = "0-01k00000000000000000000000";
+
+/* In place of the reactor's. */
+int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
+{
+	struct sent *s = &sent[sent_count];
+
+	if (sending != 0)
+		return sending;
+	assert_true(sent_count < sizeof(sent) / sizeof(sent[0]));
+	snprintf(s->name, sizeof(s->name), "%s", r->cmd.argv[0]);
+	snprintf(s->id, sizeof(s->id), "%s", r->cmd.argv[2]);
+	s->bytes = r->cmd.argc > 4 ? r->cmd.lens[4] : 0;
+	s->fn = fn;
+	s->ctx = ctx;
+	sent_count++;
+	return 0;
+}
+
+/* Answers the oldest command; a reply is never looked into. */
+static void answer(bool good)
+{
+	struct err e = ERR_INIT;
+
+	if (!good)
+		err_set(&e, ERR_RETRY, 0, "OOM");
+	assert_true(answered < sent_count);
+	sent[answered].fn(sent[answered].ctx, good ? (const struct reply *)sent : NULL, &e);
+	answered++;
+}
+
+static void room(void *ctx)
+{
+	(void)ctx;
+	woken++;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&reactor, 0, sizeof(reactor));
+	reactor.segments.segment_bytes = 32768;
+	reactor.segments.window_segments = 2;
+	reactor.segments.window_bytes = 1 << 20;
+	cmd_init(&reactor.cmd);
+	sent_count = answered = 0;
+	sending = woken = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	while (answered < sent_count)
+		answer(true);
+	cmd_clear(&reactor.cmd);
+	assert_int_equal(reactor.segments.count, 0);
+	assert_int_equal(reactor.segments.waiting, 0);
+	return 0;
+}
+
+static char body[1 << 20];
+
+static void one_segment_stays_here(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	for (int i = 0; i < 32768; i++)
+		assert_int_equal(segment_add(w, body, 1), 1);
+	assert_int_equal(sent_count, 0);
+	assert_int_equal(segment_number(w), 1);
+	assert_int_equal(segment_last(w)->len, 32768);
+	segments_touch(&reactor);
+	assert_int_equal(sent_count, 0);
+	segment_writer_free(&w);
+	assert_null(w);
+}
+
+static void the_last_byte_never_leaves_alone(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	assert_int_equal(segment_add(w, body, 2 * 32768), 2 * 32768);
+	assert_int_equal(sent_count, 2);
+	assert_string_equal(sent[0].name, "ZADD");
+	assert_string_equal(sent[1].name, "XADD");
+	assert_string_equal(sent[1].id, "1-0");
+	assert_int_equal(sent[1].bytes, 32768);
+	assert_int_equal(segment_number(w), 2);
+	assert_int_equal(segment_last(w)->len, 32768);
+	segments_touch(&reactor);
+	assert_string_equal(sent[2].name, "ZADD");
+	assert_string_equal(sent[2].id, "XX");
+	segment_writer_free(&w);
+}
+
+static void a_full_window_stalls(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	assert_int_equal(segment_add(w, body, 5 * 32768), 3 * 32768);
+	assert_int_equal(sent_count, 3);	/* the mark and two segments; the third is at hand */
+	assert_int_equal(segment_add(w, body, 1), 0);
+	answer(true);
+	assert_int_equal(woken, 0);
+	answer(true);
+	assert_int_equal(woken, 1);
+	assert_int_equal(segment_add(w, body, 2 * 32768), 32768);
+	assert_string_equal(sent[3].id, "3-0");
+	segment_writer_free(&w);
+}
+
+static void a_refused_segment_fails_the_upload(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	assert_int_equal(segment_add(w, body, 5 * 32768), 3 * 32768);
+	answer(true);
+	answer(false);
+	assert_true(segment_failed(w));
+	assert_int_equal(woken, 1);
+	assert_int_equal(segment_add(w, body, 1), 0);
+	segment_writer_free(&w);
+
+	w = segment_writer_new(&reactor, JOB, room, NULL);
+	sending = -1;
+	segment_add(w, body, 2 * 32768);
+	assert_true(segment_failed(w));
+	segment_writer_free(&w);
+}
+
+static void all_share_one_window(void **state)
+{
+	struct segment_writer *a, *b;
+
+	(void)state;
+	reactor.segments.window_bytes = 3 * 32768;
+	a = segment_writer_new(&reactor, JOB, room, NULL);
+	b = segment_writer_new(&reactor, JOB, room, NULL);
+	assert_int_equal(segment_add(a, body, sizeof(body)), 3 * 32768);
+	assert_int_equal(reactor.segments.waiting, 2 * 32768);
+	assert_int_equal(segment_add(b, body, sizeof(body)), 2 * 32768);
+	assert_int_equal(segment_add(b, body, 1), 0);
+	answer(true);
+	answer(true);
+	assert_int_equal(woken, 1);	/* room for one, and a waited longer */
+	assert_int_equal(segment_add(a, body, 32768), 32768);
+	segment_writer_free(&a);
+	segment_writer_free(&b);
+}
+
+static void replies_after_the_end_are_taken(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	segment_add(w, body, 5 * 32768);
+	segment_writer_free(&w);
+	answer(true);
+	answer(true);
+	answer(false);
+	assert_int_equal(woken, 0);
+}
+
+static void segments_shrink_where_many_upload(void **state)
+{
+	struct segment_pool p = { .segment_bytes = 262144, .window_segments = 4, .window_bytes = 4194304 };
+	static const struct { unsigned count; size_t want; } cases[] = {
+		{ 0, 262144 }, { 15, 262144 }, { 16, 245760 }, { 99, 40960 }, { 100000, 16384 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		p.count = cases[i].count;
+		assert_int_equal(segment_size(&p), cases[i].want);
+	}
+	p.segment_bytes = 4096;
+	assert_int_equal(segment_size(&p), 4096);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_segment_stays_here),
+		TEST(the_last_byte_never_leaves_alone),
+		TEST(a_full_window_stalls),
+		TEST(a_refused_segment_fails_the_upload),
+		TEST(all_share_one_window),
+		TEST(replies_after_the_end_are_taken),
+		TEST(segments_shrink_where_many_upload),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+/* chunk_writer - see chunk_writer.h. */
+#include "workers/chunk_writer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/frame.h"
+#include "workers/letter.h"
+
+#define FRAME_MAX_BYTES ((size_t)256 << 20)	/* Redis takes 512 MiB in one value */
+#define LETTERS_MAX_BYTES ((size_t)1 << 30)
+#define KEEP_BYTES ((size_t)1 << 20)	/* memory that a buffer keeps from chunk to chunk */
+
+struct part {
+	struct frame_writer *frame;
+	struct buf out;
+	uint64_t plain;		/* bytes before compression */
+};
+
+struct chunk_writer {
+	const struct sink *sink;
+	struct redis *redis;
+	struct chunk_limits limits;
+	struct chunk chunk;
+	struct part results, report;
+	struct args letters;
+	struct buf line;
+};
+
+static int part_init(struct part *p, struct err *e)
+{
+	buf_init(&p->out, FRAME_MAX_BYTES);
+	return (p->frame = frame_writer_new(e)) == NULL ? -1 : 0;
+}
+
+static void part_clear(struct part *p)
+{
+	frame_writer_free(&p->frame);
+	buf_clear(&p->out);
+}
+
+static void part_reset(struct part *p)
+{
+	frame_abandon(p->frame);
+	buf_trim(&p->out, KEEP_BYTES);
+	p->plain = 0;
+}
+
+static int part_line(struct part *p, const char *text, size_t n, struct err *e)
+{
+	p->plain += n + 1;
+	if (frame_add(p->frame, text, n, &p->out, e) != 0)
+		return -1;
+	return frame_add(p->frame, "\n", 1, &p->out, e);
+}
+
+static int part_end(struct part *p, struct err *e)
+{
+	return p->plain == 0 ? 0 : frame_end(p->frame, &p->out, e);
+}
+
+struct chunk_writer *chunk_writer_new(const struct sink *s, struct redis *r, const struct chunk_limits *l,
+    struct err *e)
+{
+	struct chunk_writer *w = calloc(1, sizeof(*w));
+
+	if (w == NULL) {
+		err_errno(e, "chunk writer");
+		return NULL;
+	}
+	w->sink = s;
+	w->redis = r;
+	w->limits = *l;
+	args_init(&w->letters, LETTERS_MAX_BYTES);
+	buf_init(&w->line, FRAME_MAX_BYTES);
+	w->chunk.results = &w->results.out;
+	w->chunk.report = &w->report.out;
+	w->chunk.letters = &w->letters;
+	if (part_init(&w->results, e) != 0 || part_init(&w->report, e) != 0)
+		chunk_writer_free(&w);
+	return w;
+}
+
+void chunk_writer_free(struct chunk_writer **w)
+{
+	if (*w == NULL)
+		return;
+	part_clear(&(*w)->results);
+	part_clear(&(*w)->report);
+	args_clear(&(*w)->letters);
+	buf_clear(&(*w)->line);
+	free(*w);
+	*w = NULL;
+}
+
+static void empty(struct chunk_writer *w, uint64_t next)
+{
+	struct chunk *c = &w->chunk;
+
+	part_reset(&w->results);
+	part_reset(&w->report);
+	args_reset(&w->letters, KEEP_BYTES);
+	c->first = c->behind = next;
+	c->accepted = c->repaired = c->rejected = 0;
+}
+
+void chunk_writer_begin(struct chunk_writer *w, const struct job *j)
+{
+	w->chunk.job = j;
+	buf_trim(&w->line, KEEP_BYTES);
+	empty(w, j->next);
+}
+
+uint64_t chunk_writer_next(const struct chunk_writer *w)
+{
+	return w->chunk.behind;
+}
+
+static int report(struct chunk_writer *w, const struct verdict *v, struct err *e)
+{
+	if (v->outcome == OUTCOME_ACCEPTED && v->feature->finding_count == 0)
+		return 0;
+	buf_reset(&w->line);
+	if (verdict_write(&w->line, v, NULL) != 0)
+		return err_set(e, ERR_SYSTEM, 0, "a report line is too long");
+	return part_line(&w->report, w->line.data, w->line.len, e);
+}
+
+int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, uint64_t parsed,
+    struct err *e)
+{
+	struct chunk *c = &w->chunk;
+
+	assert(v->feature->index == c->behind);
+	if (v->outcome == OUTCOME_REJECTED)
+		letter_of_feature(&w->letters, c->job, v, crs, w->limits.letter_bytes);
+	else if (part_line(&w->results, v->text, v->text_len, e) != 0)
+		return -1;
+	if (report(w, v, e) != 0)
+		return -1;
+	c->accepted += v->outcome == OUTCOME_ACCEPTED;
+	c->repaired += v->outcome == OUTCOME_REPAIRED;
+	c->rejected += v->outcome == OUTCOME_REJECTED;
+	c->behind++;
+	if (c->behind - c->first < w->limits.features &&
+	    w->results.plain + w->report.plain + w->letters.text.len < w->limits.bytes)
+		return 0;
+	return chunk_writer_flush(w, parsed, e);
+}
+
+int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e)
+{
+	struct chunk *c = &w->chunk;
+	int rc;
+
+	if (c->behind == c->first)
+		return 0;
+	if (part_end(&w->results, e) != 0 || part_end(&w->report, e) != 0)
+		return -1;
+	c->parsed = parsed;
+	rc = w->sink->write(w->redis, c, e);
+	empty(w, c->behind);
+	return rc;
+}

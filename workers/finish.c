@@ -1,0 +1,87 @@
+/* finish - see finish.h. */
+#include "workers/finish.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+#include "schema/scripts.h"
+#include "workers/letter.h"
+#include "workers/patience.h"
+
+#define LETTER_MAX_BYTES 65536
+
+/* letter: a dead letter's fields, or none. */
+static int finish(const struct job *j, struct redis *r, const struct settings *s, const char *state,
+    uint64_t features, const struct args *fields, const struct args *letter, struct err *e)
+{
+	struct key keys[] = {
+		wire_key("job", j->id), wire_key("jobs", NULL), wire_key("outbox", NULL),
+		wire_key("raw", j->id), wire_key("out", j->id), wire_key("report", j->id),
+		wire_key("dead", NULL), wire_key("deadof", j->id), wire_key("stats", NULL),
+	};
+	struct redis_cmd c;
+	struct reply *reply;
+	int rc;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_finish, 9);
+	for (int i = 0; i < 9; i++)
+		cmd_str(&c, keys[i].text);
+	cmd_int(&c, j->epoch);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_str(&c, j->message.id);
+	cmd_int(&c, (long long)clock_unix_ms());
+	cmd_str(&c, state);
+	cmd_int(&c, (long long)features);
+	cmd_int(&c, (long long)s->redis.retention_s * 1000);
+	cmd_int(&c, (long long)s->redis.raw_retention_s * 1000);
+	cmd_int(&c, (long long)fields->count);
+	args_to_cmd(fields, &c);
+	args_to_cmd(letter, &c);
+	rc = redis_insist(r, &c, &reply, e);
+	cmd_clear(&c);
+	if (rc == 0)
+		rc = job_answer(reply, "finish", e);
+	reply_free(&reply);
+	return rc;
+}
+
+int finish_successful(const struct job *j, struct redis *r, const struct settings *s,
+    const struct pipeline_totals *t, struct err *e)
+{
+	struct args fields, none;
+	int rc;
+
+	args_init(&fields, t->head_len + strlen(t->crs) + LETTER_MAX_BYTES);
+	args_init(&none, 0);
+	args_str(&fields, "used_crs");
+	args_str(&fields, t->crs);
+	args_str(&fields, "head");
+	args_bytes(&fields, t->head, t->head_len);
+	args_str(&fields, "parsed");
+	args_uint(&fields, j->bytes);
+	rc = finish(j, r, s, "successful", t->features, &fields, &none, e);
+	args_clear(&fields);
+	return rc;
+}
+
+int finish_failed(const struct job *j, struct redis *r, const struct settings *s, enum reject_code code,
+    const char *reason, uint64_t offset, struct err *e)
+{
+	struct args fields, letter;
+	int rc;
+
+	args_init(&fields, LETTER_MAX_BYTES);
+	args_init(&letter, LETTER_MAX_BYTES);
+	args_str(&fields, "code");
+	args_str(&fields, reject_name(code));
+	args_str(&fields, "reason");
+	args_str(&fields, reason);
+	args_str(&fields, "offset");
+	args_uint(&fields, offset);
+	letter_of_document(&letter, j, code, reason, offset);
+	rc = finish(j, r, s, "failed", 0, &fields, &letter, e);
+	args_clear(&fields);
+	args_clear(&letter);
+	return rc;
+}

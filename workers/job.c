@@ -1,0 +1,162 @@
+/* job - see job.h. */
+#include "workers/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "schema/scripts.h"
+#include "workers/patience.h"
+
+#define RELEASED_IDLE_MS 86400000	/* above the longest lease that limits.def allows */
+
+static char *copy_text(const struct reply *r)
+{
+	size_t n;
+	const char *s = reply_str(r, &n);
+
+	return n == 0 ? NULL : strndup(s, n);
+}
+
+static void fill(struct job *j, const struct reply *r)
+{
+	const size_t first = 2;	/* behind the verdict and the epoch */
+
+	j->epoch = reply_int(reply_at(r, 1));
+	snprintf(j->source, sizeof(j->source), "%s", reply_str(reply_field(r, first, "source"), NULL));
+	j->crs = copy_text(reply_field(r, first, "crs"));
+	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
+	j->segments = (uint64_t)reply_int(reply_field(r, first, "segments"));
+	j->bytes = (uint64_t)reply_int(reply_field(r, first, "bytes"));
+	j->next = (uint64_t)reply_int(reply_field(r, first, "next"));
+	j->parsed = (uint64_t)reply_int(reply_field(r, first, "parsed"));
+}
+
+int job_claim(struct job *j, struct redis *r, const struct message *m, const char *consumer,
+    long long max_deliveries, struct err *e)
+{
+	struct key key = wire_key("job", m->job);
+	struct redis_cmd c;
+	struct reply *reply;
+	const char *verdict;
+	int rc;
+
+	memset(j, 0, sizeof(*j));
+	j->message = *m;
+	memcpy(j->id, m->job, sizeof(j->id));
+	j->consumer = consumer;
+	cmd_init(&c);
+	cmd_script(&c, &script_claim, 1);
+	cmd_str(&c, key.text);
+	cmd_str(&c, consumer);
+	cmd_int(&c, (long long)clock_unix_ms());
+	cmd_int(&c, max_deliveries);
+	rc = redis_insist(r, &c, &reply, e);
+	cmd_clear(&c);
+	if (rc != 0)
+		return -1;
+	verdict = reply_str(reply_at(reply, 0), NULL);
+	rc = CLAIM_OVER;
+	if (strcmp(verdict, "run") == 0)
+		rc = CLAIM_RUN;
+	else if (strcmp(verdict, "worn") == 0)
+		rc = CLAIM_WORN;
+	if (rc != CLAIM_OVER)
+		fill(j, reply);
+	reply_free(&reply);
+	return rc;
+}
+
+void job_clear(struct job *j)
+{
+	free(j->crs);
+	free(j->pass_crs);
+	j->crs = j->pass_crs = NULL;
+}
+
+int job_answer(const struct reply *reply, const char *script, struct err *e)
+{
+	const char *word = reply_str(reply, NULL);
+
+	if (strcmp(word, "ok") == 0)
+		return 0;
+	if (strcmp(word, "stale") == 0)
+		return 1;
+	return err_set(e, ERR_SYSTEM, 0, "%s.lua answered '%.40s'", script, word);
+}
+
+typedef int (*do_fn)(struct redis *, const struct redis_cmd *, struct reply **, struct err *);
+
+static int call(do_fn redis_call, struct redis *r, struct redis_cmd *c, struct err *e)
+{
+	struct reply *reply;
+	int rc = redis_call(r, c, &reply, e);
+
+	if (rc == 0)
+		rc = job_answer(reply, c->script->name, e);
+	reply_free(&reply);
+	cmd_clear(c);
+	return rc;
+}
+
+int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e)
+{
+	struct key key = wire_key("job", j->id), jobs = wire_key("jobs", NULL);
+	struct redis_cmd c;
+
+	if (parsed > j->parsed)	/* one that goes over old ground shows no progress */
+		j->parsed = parsed;
+	cmd_init(&c);
+	cmd_script(&c, &script_renew, 2);
+	cmd_str(&c, key.text);
+	cmd_str(&c, jobs.text);
+	cmd_int(&c, j->epoch);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_str(&c, j->consumer);
+	cmd_str(&c, j->message.id);
+	cmd_int(&c, (long long)j->parsed);
+	cmd_int(&c, (long long)clock_unix_ms());
+	return call(redis_do, r, &c, e);
+}
+
+int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
+{
+	static const char *const keys[] = { "job", "out", "report", "dead", "deadof" };
+	struct key key[5];
+	struct redis_cmd c;
+	char *copy = strdup(crs);
+
+	if (copy == NULL)
+		return err_errno(e, "job");
+	free(j->pass_crs);
+	j->pass_crs = copy;
+	j->next = j->parsed = 0;
+	cmd_init(&c);
+	cmd_script(&c, &script_restart, 5);
+	for (int i = 0; i < 5; i++) {
+		key[i] = wire_key(keys[i], i == 3 ? NULL : j->id);
+		cmd_str(&c, key[i].text);
+	}
+	cmd_int(&c, j->epoch);
+	cmd_str(&c, crs);
+	cmd_int(&c, (long long)clock_unix_ms());
+	return call(redis_insist, r, &c, e);
+}
+
+int job_release(struct job *j, struct redis *r, struct err *e)
+{
+	struct key key = wire_key("job", j->id), jobs = wire_key("jobs", NULL);
+	struct redis_cmd c;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_release, 2);
+	cmd_str(&c, key.text);
+	cmd_str(&c, jobs.text);
+	cmd_int(&c, j->epoch);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_str(&c, j->consumer);
+	cmd_str(&c, j->message.id);
+	cmd_int(&c, RELEASED_IDLE_MS);
+	return call(redis_do, r, &c, e);
+}

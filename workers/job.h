@@ -1,0 +1,48 @@
+/*
+ * job - one job that this worker holds: its fields, and the scripts that say so.
+ *
+ * In:  a message. Out: the job's hash as a struct; its lease. Depends on lib/redis and schema/wire.
+ *
+ * Calls wait while Redis is away and return 0 (done), 1 (stale: the job went to another worker or has
+ * ended; let go of it) or -1 (e: ERR_RETRY if the process is to stop).
+ */
+#ifndef GS_WORKERS_JOB_H
+#define GS_WORKERS_JOB_H
+
+#include <stdint.h>
+
+#include "lib/redis.h"
+#include "workers/queue.h"
+
+struct job {
+	struct message message;
+	char id[JOB_ID_LEN + 1];
+	const char *consumer;	/* borrowed */
+	char source[SOURCE_NAME_MAX + 1];
+	char *crs;		/* named by the request; NULL if none */
+	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
+	long long epoch;
+	uint64_t segments;
+	uint64_t bytes;
+	uint64_t next;		/* checkpoint: index of the next feature */
+	uint64_t parsed;	/* bytes, as last reported */
+};
+
+enum claim { CLAIM_RUN, CLAIM_WORN, CLAIM_OVER };
+
+/* Takes the job of m. CLAIM_WORN: tried too often, end it. CLAIM_OVER: gone or ended, drop the message;
+ * the job is not filled then. -1: failed. */
+int job_claim(struct job *j, struct redis *r, const struct message *m, const char *consumer,
+    long long max_deliveries, struct err *e);
+void job_clear(struct job *j);
+
+/* Tries once: while Redis is away the lease is not renewed (-1, ERR_RETRY). */
+int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
+int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
+/* Gives it back, for any worker to take at once. Tries once. */
+int job_release(struct job *j, struct redis *r, struct err *e);
+
+/* The verdict of a script on who owns the job: 0 for 'ok', 1 for 'stale', -1 for anything else. */
+int job_answer(const struct reply *reply, const char *script, struct err *e);
+
+#endif

@@ -1,0 +1,576 @@
+/*
+ * decode - see decode.h. This file feeds the parser and finds where records begin and end.
+ *
+ *            blank           first byte             root closes
+ *   START ───────────┐  ──────────────────→ TEXT ──────────────────→ BETWEEN
+ *     ↑              │                       │ ↑                       │
+ *     └──────────────┘         cannot be read│ │ next record           │ trailing text
+ *                                            ↓ │                       ↓
+ *                       a sequence: SKIP to the next record;  else: failed (by way of
+ *                       DOUBT, which waits for the bytes that tell NaN from a slip)
+ */
+#include "workers/pipeline/decode.h"
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+#include "workers/pipeline/decode_parts.h"
+
+#define SEPARATOR '\x1e'
+
+/*
+ * yajl does not look whether it got memory, so an allocation that fails leaves it by longjmp.
+ * Its handle can be freed afterwards, except while it is being made: then `made` is freed.
+ */
+struct yajl {
+	yajl_handle handle;
+	yajl_alloc_funcs memory;
+	jmp_buf no_memory;
+	void *made[8];
+	size_t made_count;
+};
+
+static void *given(struct yajl *y, void *p)
+{
+	if (p == NULL)
+		longjmp(y->no_memory, 1);
+	if (y->handle == NULL && y->made_count < COUNT(y->made))
+		y->made[y->made_count++] = p;
+	return p;
+}
+
+static void *yajl_new(void *ctx, size_t n)
+{
+	return given(ctx, malloc(n));
+}
+
+static void *yajl_more(void *ctx, void *p, size_t n)
+{
+	void *more = realloc(p, n);
+
+	if (more == NULL)
+		longjmp(((struct yajl *)ctx)->no_memory, 1);
+	return more;
+}
+
+static void yajl_done(void *ctx, void *p)
+{
+	(void)ctx;
+	free(p);
+}
+
+static const yajl_callbacks callbacks = {
+	.yajl_null = tree_null,
+	.yajl_boolean = tree_boolean,
+	.yajl_number = tree_number,
+	.yajl_string = tree_string,
+	.yajl_start_map = tree_start_map,
+	.yajl_map_key = tree_map_key,
+	.yajl_end_map = tree_end_map,
+	.yajl_start_array = tree_start_array,
+	.yajl_end_array = tree_end_array,
+};
+
+static void parser_close(struct decode *d)
+{
+	if (d->yajl->handle != NULL)
+		yajl_free(d->yajl->handle);
+	d->yajl->handle = NULL;
+}
+
+static int parser_open(struct decode *d)
+{
+	struct yajl *y = d->yajl;
+	yajl_handle handle;
+
+	parser_close(d);
+	y->made_count = 0;
+	if (setjmp(y->no_memory) != 0) {
+		while (y->made_count > 0)
+			free(y->made[--y->made_count]);
+		return decode_oom(d) - 1;
+	}
+	handle = yajl_alloc(&callbacks, &y->memory, d);
+	yajl_config(handle, yajl_dont_validate_strings, 1);	/* bytes.c has */
+	yajl_parse(handle, (const unsigned char *)"", 0);	/* makes what it makes late */
+	y->handle = handle;
+	return 0;
+}
+
+/* n bytes to yajl; with p NULL, the end. Without memory the decoder has failed. */
+static yajl_status parse(struct decode *d, const char *p, size_t n)
+{
+	if (setjmp(d->yajl->no_memory) != 0) {
+		decode_oom(d);
+		return yajl_status_client_canceled;
+	}
+	return p == NULL ? yajl_complete_parse(d->yajl->handle) :
+	    yajl_parse(d->yajl->handle, (const unsigned char *)p, n);
+}
+
+static void name_fault(struct decode *d, const char *p, size_t n)
+{
+	yajl_handle h = d->yajl->handle;
+	unsigned char *words;
+
+	if (setjmp(d->yajl->no_memory) != 0) {
+		decode_oom(d);
+		return;
+	}
+	words = yajl_get_error(h, 0, NULL, 0);
+	fault_syntax(d, p, n, yajl_get_bytes_consumed(h), (const char *)words);
+	yajl_free_error(h, words);
+}
+
+static void document_reset(struct decode *d)
+{
+	parser_close(d);
+	tree_reset(d);
+	bytes_init(&d->bytes, 0, d->o.max_token_bytes);
+	ids_clear(&d->ids);
+	buf_reset(&d->held);
+	buf_reset(&d->head);
+	d->state = START;
+	d->format = FORMAT_DOCUMENT;
+	d->holding = d->failed = d->line_break = d->heard = d->again = false;
+	d->noted_bom = d->noted_crs = d->crs_seen = false;
+	d->number = (struct number_tail){ 0, 0 };
+	d->piece_at = d->count = d->parsed = d->record_at = 0;
+	d->bom = d->doubt_len = 0;
+}
+
+struct decode *decode_new(const struct decode_options *o, feature_fn fn, void *ctx, struct err *e)
+{
+	struct decode *d = calloc(1, sizeof(*d));
+
+	if (d == NULL) {
+		err_errno(e, "decoder");
+		return NULL;
+	}
+	d->o = *o;
+	d->fn = fn;
+	d->ctx = ctx;
+	buf_init(&d->held, o->max_feature_bytes + 2 * DECODE_PIECE_BYTES);
+	buf_init(&d->head, o->max_feature_bytes + DECODE_PIECE_BYTES);
+	d->pool.max = o->max_feature_bytes / 2;
+	if (d->pool.max < DECODE_PIECE_BYTES)
+		d->pool.max = DECODE_PIECE_BYTES;
+	if ((d->yajl = calloc(1, sizeof(*d->yajl))) != NULL)
+		d->yajl->memory = (yajl_alloc_funcs){ yajl_new, yajl_more, yajl_done, d->yajl };
+	d->frames = calloc(o->max_depth + 1, sizeof(*d->frames));
+	d->objects = calloc(o->max_depth + 1, sizeof(*d->objects));
+	d->arena = arena_new(o->max_feature_bytes * 16 + ((size_t)16 << 20));
+	d->f = calloc(1, sizeof(*d->f));
+	if (!d->yajl || !d->frames || !d->objects || !d->arena || !d->f) {
+		err_errno(e, "decoder");
+		decode_free(&d);
+		return NULL;
+	}
+	document_reset(d);
+	return d;
+}
+
+void decode_free(struct decode **dp)
+{
+	struct decode *d = *dp;
+
+	if (d == NULL)
+		return;
+	if (d->yajl != NULL)
+		parser_close(d);
+	free(d->yajl);
+	free(d->frames);
+	free(d->objects);
+	free(d->foreign);
+	free(d->members);
+	free(d->crs);
+	free(d->f);
+	coords_pool_clear(&d->pool);
+	names_clear(&d->names);
+	ids_clear(&d->ids);
+	buf_clear(&d->held);
+	buf_clear(&d->head);
+	arena_free(&d->arena);
+	free(d);
+	*dp = NULL;
+}
+
+uint64_t decode_here(const struct decode *d)
+{
+	return d->parse_at + yajl_get_bytes_consumed(d->yajl->handle);
+}
+
+int decode_oom(struct decode *d)
+{
+	d->failed = true;
+	err_set(d->e, ERR_SYSTEM, 0, "decoder: no memory");
+	return 0;
+}
+
+/* The piece is used up: what belongs to an unfinished feature is moved aside. */
+static int piece_end(struct decode *d)
+{
+	uint64_t end = d->piece_at + d->piece_len;
+
+	if (d->holding) {
+		while (!d->in_feature && d->hold >= d->piece_at && d->hold < end &&
+		    strchr(" \t\r\n,", d->piece[d->hold - d->piece_at]) != NULL)
+			d->hold++;
+		if (end - d->hold > d->o.max_feature_bytes && !d->too_large) {
+			if (!d->in_feature)
+				return decode_fail(d, ERR_LIMIT, R_FEATURE_TOO_LARGE, d->hold) - 1;
+			d->too_large = true;
+			if (d->reading != NULL)
+				d->reading->broken = true;
+		}
+		if (decode_keep(d, end) != 0)
+			return decode_oom(d) - 1;
+	}
+	d->piece_at = end;
+	d->piece_len = 0;
+	return 0;
+}
+
+/* Records. */
+
+static int record_open(struct decode *d, uint64_t at, char first)
+{
+	free(d->crs_known ? NULL : d->crs);
+	d->crs = d->crs_known ? d->crs : NULL;
+	tree_reset(d);
+	d->record_at = at;
+	d->heard = true;
+	if (parser_open(d) != 0)
+		return -1;
+	d->state = TEXT;
+	d->number = (struct number_tail){ 0, 0 };
+	d->tail_in_string = false;
+	if (first != '{') {
+		if (d->format != FORMAT_DOCUMENT) {
+			decode_hold(d, at);
+			return decode_fail(d, ERR_INPUT, R_SEQ_RECORD, at) - 1;
+		}
+		d->root_odd = true;
+	}
+	return 0;
+}
+
+/* The record that failed, with what its text comes to. */
+static int record_reject(struct decode *d, uint64_t end)
+{
+	uint64_t hold = d->record_at;
+
+	parser_close(d);
+	d->line_break = false;
+	d->state = BETWEEN;
+	d->collection = false;
+	d->in_feature = true;
+	memset(d->f, 0, sizeof(*d->f));
+	arena_reset(d->arena, DECODE_PIECE_BYTES);
+	d->f->arena = d->arena;
+	d->f->severity = d->o.severity;
+	d->f->offset = hold;
+	d->f->index = d->count;
+	d->f->element = -1;
+	d->too_long = false;
+	feature_note(d->f, R_SEQ_RECORD, NULL);
+	d->hold = d->hold > hold ? d->hold : hold;
+	d->f->offset = d->hold;
+	return feature_give(d, end > d->hold ? end : d->hold) ? 0 : -1;
+}
+
+int decode_fail(struct decode *d, enum err_class cls, enum reject_code code, uint64_t at)
+{
+	if (d->format != FORMAT_DOCUMENT && d->state != SKIP) {
+		if (!d->holding) {	/* its first byte is what is wrong */
+			d->record_at = at;
+			decode_hold(d, at);
+		}
+		d->state = SKIP;
+		return 0;
+	}
+	d->failed = true;
+	d->failed_at = at;
+	err_set(d->e, cls, code, "%s", reject_info(code)->meaning);
+	return 0;
+}
+
+/* Feeding. Each of these uses up some of n bytes at p and returns how many. */
+
+static size_t blank_run(struct decode *d, const char *p, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < n && (p[i] == ' ' || p[i] == '\t' || p[i] == '\n' || p[i] == '\r'); i++)
+		d->line_break |= p[i] == '\n' || p[i] == '\r';
+	return i;
+}
+
+/* A byte order mark, and what stands before the first byte of a record. */
+static size_t feed_start(struct decode *d, const char *p, size_t n, uint64_t at)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t i = 0;
+
+	for (; i < n && d->bom == at + i && d->bom < 3 && p[i] == mark[d->bom]; i++)
+		d->bom++;
+	if (d->bom == 3 && i > 0) {
+		if (d->o.severity[R_JSON_BOM] == SEV_REJECT)
+			decode_fail(d, ERR_INPUT, R_JSON_BOM, 0);
+		d->noted_bom = true;
+		return i;
+	}
+	if (i == n)
+		return i;
+	if (d->bom == 1 || d->bom == 2) {
+		d->heard = true;
+		decode_fail(d, ERR_INPUT, R_JSON_SYNTAX, 0);
+		return i;
+	}
+	i += blank_run(d, p + i, n - i);
+	if (i < n)
+		record_open(d, at + i, p[i]);
+	return i;
+}
+
+static size_t feed_between(struct decode *d, const char *p, size_t n, uint64_t at)
+{
+	size_t i = blank_run(d, p, n);
+	bool object = i < n && p[i] == '{' && d->line_break;
+
+	if (i == n)
+		return i;
+	if (d->format == FORMAT_DOCUMENT) {
+		if (!object || d->collection) {
+			decode_fail(d, ERR_INPUT, R_JSON_TRAILING, at + i);
+			return i;
+		}
+		d->format = FORMAT_LINES;
+	}
+	record_open(d, at + i, d->format == FORMAT_LINES && object ? '{' : '!');
+	return i;
+}
+
+static size_t feed_text(struct decode *d, const char *p, size_t n, uint64_t at)
+{
+	yajl_status status;
+	size_t used;
+
+	d->parse_at = at;
+	status = parse(d, p, n);
+	if (status == yajl_status_ok) {
+		d->last = p[n - 1];
+		return n;
+	}
+	used = yajl_get_bytes_consumed(d->yajl->handle);
+	if (status == yajl_status_error) {
+		name_fault(d, p, n);
+	} else if (!d->failed && d->state == TEXT) {
+		d->state = BETWEEN;
+		d->line_break = false;
+	}
+	return used;
+}
+
+static size_t feed_doubt(struct decode *d, const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && d->doubt_len < 4)
+		d->doubt[d->doubt_len++] = p[i++];
+	if (d->doubt_len == 4)
+		fault_settle(d);
+	return i;
+}
+
+/* Bytes that bytes.c has passed; returns how many were used: fewer where a record failed. */
+static size_t consume(struct decode *d, const char *p, size_t n)
+{
+	size_t i = 0;
+
+	d->piece = p;
+	while (i < n && !d->failed && d->state != SKIP) {
+		uint64_t at = d->piece_at + i;
+
+		d->piece_len = n;
+		switch (d->state) {
+		case START:
+			i += feed_start(d, p + i, n - i, at);
+			break;
+		case TEXT:
+			i += feed_text(d, p + i, n - i, at);
+			break;
+		case BETWEEN:
+			i += feed_between(d, p + i, n - i, at);
+			break;
+		default:
+			i += feed_doubt(d, p + i, n - i);
+		}
+	}
+	if (d->state == TEXT && !d->failed)
+		fault_watch_number(d, p, n);
+	d->piece_len = i;
+	piece_end(d);
+	return i;
+}
+
+/* What bytes.c has met. Returns how many bytes of it are used up. */
+static size_t on_event(struct decode *d, enum bytes_event event)
+{
+	if (d->state == DOUBT && (event == BYTES_UTF8 || event == BYTES_CONTROL || event == BYTES_SEPARATOR)) {
+		fault_settle(d);
+		return 0;
+	}
+	switch (event) {
+	case BYTES_UTF8:
+		decode_fail(d, ERR_INPUT, R_JSON_UTF8, d->bytes.fault_at);
+		return 0;
+	case BYTES_SURROGATE:
+		if (d->state == TEXT)
+			tree_fault(d, R_JSON_SURROGATE, d->bytes.fault_at);
+		return 0;
+	case BYTES_LONG_STRING:
+		if (d->reading != NULL)
+			d->reading->broken = true;
+		if (d->in_feature)
+			d->too_long = true;
+		else if (d->state == TEXT)
+			decode_fail(d, ERR_LIMIT, R_TOKEN_TOO_LONG, d->bytes.fault_at);
+		return 0;
+	case BYTES_SEPARATOR:
+		if (d->state == START && !d->heard) {
+			d->format = FORMAT_SEPARATORS;
+		} else if (d->format != FORMAT_SEPARATORS || d->state == TEXT) {
+			decode_fail(d, ERR_INPUT, d->state == BETWEEN ? R_JSON_TRAILING : R_JSON_SYNTAX,
+			    d->bytes.fault_at);
+			return 0;
+		}
+		d->heard = true;
+		d->state = START;
+		d->bytes.at++;
+		d->piece_at++;
+		return 1;
+	case BYTES_CONTROL:
+		decode_fail(d, ERR_INPUT, R_JSON_SYNTAX, d->bytes.fault_at);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+/* Within a record that failed: on to the next one. */
+static size_t skip(struct decode *d, const char *p, size_t n)
+{
+	const char *next = memchr(p, d->format == FORMAT_LINES ? '\n' : SEPARATOR, n);
+	size_t used = next == NULL ? n : (size_t)(next - p);
+
+	d->in_feature = true;
+	d->piece = p;
+	d->piece_len = used;
+	if (next != NULL)
+		record_reject(d, d->piece_at + used);
+	if (!d->failed)
+		piece_end(d);
+	bytes_init(&d->bytes, d->piece_at, d->o.max_token_bytes);
+	return used;
+}
+
+/*
+ * n scanned bytes and what was met behind them; returns how many are used up. That a string is too
+ * long is said behind its first quote, before yajl judges it, which it does at the last.
+ */
+static size_t pass(struct decode *d, const char *p, size_t n, enum bytes_event event)
+{
+	size_t first = n, used = 0;
+
+	if (event == BYTES_LONG_STRING)
+		first = d->bytes.fault_at < d->piece_at ? 0 : d->bytes.fault_at + 1 - d->piece_at;
+	if (first > 0 && (used = consume(d, p, first)) < first)
+		return used;
+	if (d->failed || d->state == SKIP)
+		return used;
+	used += on_event(d, event);
+	if (first < n && !d->failed && d->state != SKIP)
+		used += consume(d, p + first, n - first);
+	return used;
+}
+
+int decode_feed(struct decode *d, const char *p, size_t n, struct err *e)
+{
+	enum bytes_event event;
+	size_t used, take;
+
+	d->e = e;
+	for (; n > 0 && !d->failed; p += used, n -= used) {
+		take = n < DECODE_PIECE_BYTES ? n : DECODE_PIECE_BYTES;
+		if (d->state == SKIP) {
+			used = skip(d, p, take);
+			continue;
+		}
+		used = take = bytes_scan(&d->bytes, p, take, &event);
+		if (event == BYTES_SKIPPED) {
+			d->piece = p;
+			d->piece_len = take;
+			piece_end(d);
+			continue;
+		}
+		used = pass(d, p, take, event);
+	}
+	return d->failed ? -1 : 0;
+}
+
+static int finish_text(struct decode *d)
+{
+	if (d->root_odd && parse(d, NULL, 0) == yajl_status_ok)
+		return decode_fail(d, ERR_INPUT, R_ROOT_NOT_OBJECT, d->record_at);
+	return d->failed ? 0 : decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, d->piece_at);
+}
+
+int decode_finish(struct decode *d, struct err *e)
+{
+	d->e = e;
+	if (d->failed)
+		return err_set(e, ERR_INPUT, R_JSON_SYNTAX, "the document has failed before");
+	on_event(d, bytes_end(&d->bytes));
+	if (d->state == DOUBT)
+		fault_settle(d);
+	else if (d->state == TEXT && !d->failed)
+		finish_text(d);
+	else if (d->state == START && !d->heard)
+		decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, d->piece_at);
+	if (d->state == SKIP && !d->failed) {
+		d->in_feature = true;
+		record_reject(d, d->piece_at);
+	}
+	if (d->failed)
+		return -1;
+	if (!d->again)
+		return 0;
+	d->crs_known = d->crs_seen && !d->single;
+	document_reset(d);
+	d->noted_crs = d->crs_known;
+	return 1;
+}
+
+uint64_t decode_offset(const struct decode *d)
+{
+	return d->failed ? d->failed_at : d->piece_at;
+}
+
+uint64_t decode_parsed(const struct decode *d)
+{
+	return d->parsed;
+}
+
+const char *decode_crs(const struct decode *d)
+{
+	return d->o.severity[R_CRS_LEGACY] == SEV_FIX ? d->crs : NULL;
+}
+
+const char *decode_head(const struct decode *d, size_t *len)
+{
+	*len = d->head.len;
+	return d->head.len > 0 ? d->head.data : "";
+}

@@ -1,0 +1,54 @@
+/*
+ * decode - bytes of a GeoJSON document in, features out, one at a time.
+ *
+ * In:  the document in pieces of any size: a FeatureCollection, a Feature, a bare geometry, or a
+ *      text sequence of them (RFC 8142; or one per line). Members may come in any order.
+ * Out: a struct feature for each, with findings; what cannot be read has `fatal` set and its raw
+ *      text, and the next one follows. A document that is no JSON fails as a whole.
+ * Depends on yajl, which sees nothing that bytes.c has not passed.
+ *
+ * Memory: one feature's text (max_feature_bytes), its coordinates (max_feature_bytes * 4 at the
+ * most), 64 KiB of a piece, and max_token_bytes in the tokeniser.
+ *
+ * Text sequences. With U+001E before each record, a broken record is rejected with SEQ_RECORD and
+ * the next one is read. Without, a Feature or geometry that is followed by a line break and
+ * another object makes the document a sequence by lines; a broken record ends at its line.
+ */
+#ifndef GS_PIPELINE_DECODE_H
+#define GS_PIPELINE_DECODE_H
+
+#include "lib/err.h"
+#include "workers/pipeline/feature.h"
+
+struct decode_options {
+	const unsigned char *severity;	/* [R_COUNT]; outlives the decoder */
+	size_t max_depth, max_token_bytes, max_feature_bytes;
+};
+
+/* Called for each feature; it lives until the call returns. -1 (e filled) stops the decoder. */
+typedef int (*feature_fn)(void *ctx, struct feature *f, struct err *e);
+
+struct decode;
+
+struct decode *decode_new(const struct decode_options *o, feature_fn fn, void *ctx, struct err *e);
+void decode_free(struct decode **d);
+
+/* 0; or -1: the document cannot be read (ERR_INPUT, ERR_LIMIT), or fn failed. */
+int decode_feed(struct decode *d, const char *bytes, size_t n, struct err *e);
+
+/*
+ * Ends the document. 0: read whole. -1: as decode_feed. 1: a member behind the features says how
+ * they were to be read ("crs", or a "type" that is not FeatureCollection): forget them and feed the
+ * document again; the decoder has reset itself and knows.
+ */
+int decode_finish(struct decode *d, struct err *e);
+
+uint64_t decode_offset(const struct decode *d);	/* of the fault; else behind what was fed */
+uint64_t decode_parsed(const struct decode *d);	/* behind the last feature */
+
+/* The CRS that the document names for the feature at hand, or NULL. */
+const char *decode_crs(const struct decode *d);
+/* Foreign members of the collection as JSON, "\"name\":\"x\",…"; complete behind decode_finish. */
+const char *decode_head(const struct decode *d, size_t *len);
+
+#endif

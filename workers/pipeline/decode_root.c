@@ -1,0 +1,157 @@
+/* decode_root - what the document's own object says: type, CRS, foreign members. See decode_parts.h. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/pipeline/decode_parts.h"
+
+/* A root that is no feature. In a sequence this record is rejected, else the document. */
+static int root_fail(struct decode *d, struct object *o, enum reject_code code, enum member_name m, uint64_t end)
+{
+	uint64_t at = m < M_COUNT && o->spans[m].end != 0 ? o->spans[m].name_end : d->record_at;
+
+	d->root_done = true;
+	if (d->format == FORMAT_DOCUMENT || d->collection)
+		return decode_fail(d, ERR_INPUT, code, at);
+	d->f->finding_count = 0;
+	d->f->fatal = R_NONE;
+	object_note(d, o, code, m);
+	return feature_give(d, end);
+}
+
+/* What was found on the object so far concerns the whole document. */
+static int findings_of_document(struct decode *d)
+{
+	const struct feature *f = d->f;
+
+	if (d->too_large || d->too_long)
+		return decode_fail(d, ERR_LIMIT, d->too_large ? R_FEATURE_TOO_LARGE : R_TOKEN_TOO_LONG,
+		    d->record_at);
+	return f->fatal == R_NONE ? 1 : decode_fail(d, ERR_INPUT, f->fatal, d->record_at);
+}
+
+static int collection_end(struct decode *d, struct object *o, uint64_t end)
+{
+	static const enum member_name never[] = { M_GEOMETRY, M_PROPERTIES, M_COORDINATES, M_GEOMETRIES };
+
+	if (!d->collection && !findings_of_document(d))
+		return 0;
+	if (o->kinds[M_FEATURES] != V_ARRAY)
+		return root_fail(d, o, o->kinds[M_FEATURES] == V_ABSENT ? R_FEATURES_MISSING :
+		    R_FEATURES_NOT_ARRAY, M_FEATURES, end);
+	for (size_t i = 0; i < COUNT(never); i++)
+		if (o->kinds[never[i]] != V_ABSENT && d->o.severity[R_MEMBER_MISPLACED] == SEV_REJECT)
+			return root_fail(d, o, R_MEMBER_MISPLACED, never[i], end);
+	if (o->kinds[M_BBOX] != V_ABSENT && o->box_bad && d->o.severity[R_BBOX_TYPE] == SEV_REJECT)
+		return root_fail(d, o, R_BBOX_TYPE, M_BBOX, end);
+	if (o->kinds[M_BBOX] == V_ARRAY && !o->box_bad && o->box_len != 4 && o->box_len != 6 &&
+	    d->o.severity[R_BBOX_LENGTH] == SEV_REJECT)
+		return root_fail(d, o, R_BBOX_LENGTH, M_BBOX, end);
+	return 1;
+}
+
+int root_end(struct decode *d, struct object *o, uint64_t end)
+{
+	d->root_done = true;
+	if (o->type == TYPE_NONE)
+		return root_fail(d, o, R_TYPE_MISSING, M_COUNT, end);
+	if (o->type == TYPE_UNKNOWN)
+		return root_fail(d, o, R_TYPE_UNKNOWN, M_TYPE, end);
+	if (o->type == TYPE_COLLECTION)
+		return collection_end(d, o, end);
+	if (d->collection) {	/* a feature or geometry after all: next time it is read as one */
+		if (d->format != FORMAT_DOCUMENT)
+			return root_fail(d, o, R_MEMBER_MISPLACED, M_FEATURES, end);
+		d->again = d->single = true;
+		return 1;
+	}
+	return o->type == TYPE_FEATURE ? feature_end(d, o, end) : bare_end(d, o, end);
+}
+
+int collection_begin(struct decode *d, struct object *o)
+{
+	uint64_t here = decode_here(d);
+
+	if (!findings_of_document(d))
+		return 0;
+	d->in_feature = false;
+	d->collection = true;
+	for (size_t i = 0; i < d->foreign_len; i++) {
+		o->open = d->foreign[i];
+		if (!collection_member(d, o, M_FOREIGN))
+			return 0;
+	}
+	d->foreign_len = 0;
+	o->last_end = here;
+	decode_hold(d, here);
+	return 1;
+}
+
+/* What the root's "crs" came to (GeoJSON 2008, 3). */
+static int crs_end(struct decode *d, const struct object *o)
+{
+	bool named = d->crs != NULL && (strcmp(d->crs_type, "name") == 0 || strcmp(d->crs_type, "EPSG") == 0);
+
+	if (d->o.severity[R_CRS_LEGACY] == SEV_REJECT)
+		return decode_fail(d, ERR_INPUT, R_CRS_LEGACY, o->open.name_end);
+	d->crs_seen = true;
+	if (!d->crs_known) {
+		d->noted_crs = true;
+		if (d->collection && o->elements > 0) {
+			if (d->format != FORMAT_DOCUMENT)	/* a stream of records has no second pass */
+				return decode_fail(d, ERR_INPUT, R_CRS_UNKNOWN, o->open.name_end);
+			d->again = true;
+		}
+	}
+	if (o->kinds[M_CRS] == V_NULL || d->o.severity[R_CRS_LEGACY] == SEV_WARN || named)
+		return 1;
+	return decode_fail(d, ERR_INPUT, R_CRS_UNKNOWN, o->open.name_end);
+}
+
+int collection_member(struct decode *d, struct object *o, enum member_name m)
+{
+	const struct span *s = &o->open;
+	size_t room = s->end - s->before;
+
+	if (m == M_CRS && !crs_end(d, o))
+		return 0;
+	if (!d->collection)
+		return 1;
+	if (m == M_FOREIGN) {
+		size_t at = d->head.len + (d->head.len > 0);
+
+		if (at + room > d->o.max_feature_bytes)
+			return decode_fail(d, ERR_LIMIT, R_FEATURE_TOO_LARGE, s->name_end);
+		if (buf_reserve(&d->head, room + 1) != 0)
+			return decode_oom(d);
+		if (at > 0)
+			d->head.data[at - 1] = ',';
+		d->head.len = at + member_copy(d, s, d->head.data + at);
+	}
+	decode_hold(d, s->end);
+	return 1;
+}
+
+static void crs_take(struct decode *d, const char *prefix, const char *text, size_t len)
+{
+	size_t room = strlen(prefix) + len + 1;
+
+	free(d->crs);
+	if ((d->crs = malloc(room)) == NULL)
+		decode_oom(d);
+	else
+		snprintf(d->crs, room, "%s%.*s", prefix, (int)len, text);
+}
+
+/* Within the root's "crs": its type, and the name or code one level down. */
+void crs_scalar(struct decode *d, const char *text, size_t len, bool number)
+{
+	bool inner = d->frames[d->depth - 2].kind == F_CRS;
+
+	if (!inner && d->crs_key == 't' && !number)
+		snprintf(d->crs_type, sizeof(d->crs_type), "%.*s", (int)(len < 8 ? len : 7), text);
+	else if (inner && d->crs_key == 'n' && !number)
+		crs_take(d, "", text, len);
+	else if (inner && d->crs_key == 'c')
+		crs_take(d, "EPSG:", text, len);
+}

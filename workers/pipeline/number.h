@@ -1,0 +1,33 @@
+/*
+ * number - JSON number text to doubles and back, exactly and without a locale.
+ *
+ * In:  the text of a JSON number, already known to be one; or a finite double.
+ * Out: the nearest double (ties to even); or the shortest text that reads back to the same
+ *      double. Depends on <charconv>, for what the fast paths leave.
+ */
+#ifndef GS_PIPELINE_NUMBER_H
+#define GS_PIPELINE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NUMBER_TEXT_MAX 32	/* bytes that number_format may write */
+
+/* false: too large for a double (*out is then untouched). What is too small becomes 0. */
+bool number_parse(const char *text, size_t len, double *out);
+
+/*
+ * Writes v as a JSON number without a NUL; returns its length. Plain digits where
+ * 1e-6 <= |v| < 1e21, else an exponent; -0.0 is "-0". v has to be finite.
+ */
+size_t number_format(double v, char out[NUMBER_TEXT_MAX]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,239 @@
+/* pipeline - see pipeline.h. */
+#include "workers/pipeline/pipeline.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "workers/pipeline/decode.h"
+#include "workers/pipeline/encode.h"
+#include "workers/pipeline/number.h"
+#include "workers/pipeline/stages.h"
+#include "workers/pipeline/verdict.h"
+
+#define PATH_BYTES 256
+#define TEXT_KEEP_BYTES ((size_t)1 << 20)	/* kept between features */
+
+struct pipeline {
+	struct pipeline_options o;
+	verdict_fn fn;
+	void *ctx;
+	struct decode *decode;
+	struct stages *stages;
+	char *crs;		/* the source CRS of stages */
+	struct buf text;
+	struct pipeline_totals totals;
+	uint64_t fallbacks;	/* of stages that are gone */
+	char path[PATH_BYTES];
+};
+
+/* A worker's default, from the one table of settings. */
+static double limit_default(const char *wanted)
+{
+	static const struct { const char *section, *name, *fallback; } limits[] = {
+#define SETTING(section, name, kind, fallback, low, high, unit, help) { #section, #name, fallback },
+#include "schema/limits.def"
+	};
+	double value = 0;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (strcmp(limits[i].section, "worker") == 0 && strcmp(limits[i].name, wanted) == 0)
+			number_parse(limits[i].fallback, strlen(limits[i].fallback), &value);
+	return value;
+}
+
+void pipeline_options_init(struct pipeline_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	for (int code = 0; code < R_COUNT; code++)
+		o->severity[code] = (unsigned char)reject_info((enum reject_code)code)->severity;
+	o->max_depth = (size_t)limit_default("max_depth");
+	o->max_token_bytes = (size_t)limit_default("max_token_bytes");
+	o->max_feature_bytes = (size_t)limit_default("max_feature_bytes");
+	o->feature_timeout_ms = (unsigned)limit_default("feature_timeout_ms");
+	o->max_area_loss = limit_default("max_area_loss");
+	o->precision = -1;
+}
+
+/* The stages that read this source CRS; they are kept from feature to feature. */
+static int stages_ready(struct pipeline *p, struct err *e)
+{
+	const char *crs = p->o.source_crs;
+
+	if (crs == NULL)
+		crs = decode_crs(p->decode);
+	if (crs == NULL)
+		crs = p->o.default_crs;
+	if (crs == NULL)
+		crs = "OGC:CRS84";
+	if (p->stages != NULL && strcmp(p->crs, crs) == 0)
+		return 0;
+	if (p->stages != NULL)
+		p->fallbacks += stages_repair_fallbacks(p->stages);
+	stages_free(&p->stages);
+	free(p->crs);
+	if ((p->crs = strdup(crs)) == NULL)
+		return err_errno(e, "source CRS");
+	return (p->stages = stages_new(&p->o, crs, e)) == NULL ? -1 : 0;
+}
+
+/* The first fault that the repair was for. */
+static enum reject_code repaired_code(const struct feature *f)
+{
+	enum reject_code code = R_NONE;
+
+	for (size_t i = 0; i < f->finding_count; i++) {
+		const struct finding *n = &f->findings[i];
+
+		if (n->severity != SEV_FIX)
+			continue;
+		if (reject_info(n->code)->stage == STAGE_TOPOLOGY)
+			return n->code;
+		if (code == R_NONE && n->code != R_WINDING)
+			code = n->code;
+	}
+	return code;
+}
+
+/* Path and offset of what v->code was found on. */
+static void verdict_place(struct pipeline *p, struct verdict *v)
+{
+	const struct feature *f = v->feature;
+	int prefix = 0;
+
+	p->path[0] = '\0';
+	if (f->element >= 0)
+		prefix = snprintf(p->path, sizeof(p->path), "/features/%lld", (long long)f->element);
+	v->path = p->path;
+	v->offset = f->offset;
+	if (v->finding == NULL)
+		return;
+	place_format(f, &v->finding->place, p->path + prefix, sizeof(p->path) - (size_t)prefix);
+	v->offset += verdict_locate(f->raw, f->raw_len, p->path + prefix);
+}
+
+static int give(struct pipeline *p, const struct feature *f, struct err *e)
+{
+	struct verdict v = { .feature = f };
+
+	v.outcome = f->fatal != R_NONE ? OUTCOME_REJECTED : f->repaired ? OUTCOME_REPAIRED : OUTCOME_ACCEPTED;
+	v.code = v.outcome == OUTCOME_REPAIRED ? repaired_code(f) : f->fatal;
+	v.finding = v.code == R_NONE ? NULL : feature_finding(f, v.code);
+	verdict_place(p, &v);
+	if (v.outcome != OUTCOME_REJECTED && !p->o.verdict_only && !p->o.decode_only) {
+		buf_trim(&p->text, TEXT_KEEP_BYTES);
+		if (encode_feature(&p->text, f) != 0)
+			return err_set(e, ERR_SYSTEM, 0, "feature %llu: no memory for its text",
+			    (unsigned long long)f->index);
+		v.text = p->text.data;
+		v.text_len = p->text.len;
+	}
+	p->totals.features++;
+	p->totals.accepted += v.outcome == OUTCOME_ACCEPTED;
+	p->totals.repaired += v.outcome == OUTCOME_REPAIRED;
+	p->totals.rejected += v.outcome == OUTCOME_REJECTED;
+	return p->fn(p->ctx, &v, e);
+}
+
+/* A geometry that a stage put in the place of another keeps what stood beside the coordinates. */
+static void carry_members(struct geometry *to, const struct geometry *from)
+{
+	if (to == NULL || to == from || to->foreign != NULL)
+		return;
+	to->foreign = from->foreign;
+	to->foreign_len = from->foreign_len;
+	for (size_t i = 0; i < to->member_count && to->member_count == from->member_count; i++)
+		carry_members(to->members[i], from->members[i]);
+}
+
+static int on_feature(void *ctx, struct feature *f, struct err *e)
+{
+	struct pipeline *p = ctx;
+	const struct geometry *before = f->geometry;
+
+	if (!p->o.decode_only && f->fatal == R_NONE) {
+		if (stages_ready(p, e) != 0)
+			return -1;
+		stages_run(p->stages, f);
+		if (before != NULL)
+			carry_members(f->geometry, before);
+	}
+	return give(p, f, e);
+}
+
+struct pipeline *pipeline_new(const struct pipeline_options *o, verdict_fn fn, void *ctx, struct err *e)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	struct decode_options limits;
+
+	if (p == NULL) {
+		err_errno(e, "pipeline");
+		return NULL;
+	}
+	p->o = *o;
+	p->fn = fn;
+	p->ctx = ctx;
+	buf_init(&p->text, o->max_feature_bytes * 8 + TEXT_KEEP_BYTES);
+	limits = (struct decode_options){ p->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes };
+	if ((p->decode = decode_new(&limits, on_feature, p, e)) == NULL ||
+	    (!o->decode_only && stages_ready(p, e) != 0))
+		pipeline_free(&p);
+	return p;
+}
+
+void pipeline_free(struct pipeline **pp)
+{
+	struct pipeline *p = *pp;
+
+	if (p == NULL)
+		return;
+	decode_free(&p->decode);
+	stages_free(&p->stages);
+	free(p->crs);
+	buf_clear(&p->text);
+	free(p);
+	*pp = NULL;
+}
+
+int pipeline_feed(struct pipeline *p, const char *bytes, size_t n, struct err *e)
+{
+	int rc = decode_feed(p->decode, bytes, n, e);
+
+	p->totals.bytes = rc == 0 ? p->totals.bytes + n : decode_offset(p->decode);
+	return rc;
+}
+
+int pipeline_finish(struct pipeline *p, struct err *e)
+{
+	int rc = decode_finish(p->decode, e);
+
+	if (rc == 1) {
+		memset(&p->totals, 0, sizeof(p->totals));
+		p->fallbacks = 0;
+		stages_free(&p->stages);
+		if (!p->o.decode_only && stages_ready(p, e) != 0)	/* totals name the new CRS now */
+			return -1;
+	}
+	return rc;
+}
+
+uint64_t pipeline_offset(const struct pipeline *p)
+{
+	return decode_offset(p->decode);
+}
+
+uint64_t pipeline_parsed(const struct pipeline *p)
+{
+	return decode_parsed(p->decode);
+}
+
+struct pipeline_totals pipeline_totals(const struct pipeline *p)
+{
+	struct pipeline_totals t = p->totals;
+
+	t.repair_fallbacks = p->fallbacks + (p->stages != NULL ? stages_repair_fallbacks(p->stages) : 0);
+	t.head = decode_head(p->decode, &t.head_len);
+	t.crs = p->crs != NULL ? p->crs : "OGC:CRS84";
+	return t;
+}

@@ -1,0 +1,183 @@
+/*
+ * load - the rings of a geometry as work.h has them.
+ *
+ * In:  a Polygon or MultiPolygon. Out: vertices without repeats, and a tolerance.
+ * Rings that cannot enclose anything are left out here, with their holes if they are shells.
+ * Many rings are put in the order of a space-filling curve, so that neighbours in the index
+ * are neighbours on the plane.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "workers/pipeline/repair/work.h"
+
+#define MANY_RINGS 32
+
+static struct point position(const struct geometry *g, size_t i)
+{
+	return (struct point){ g->coords[i * g->stride], g->coords[i * g->stride + 1] };
+}
+
+/* The tolerance from the largest coordinate; -1 where arithmetic would not hold. */
+static int measure(struct work *w)
+{
+	const struct geometry *g = w->in;
+	double largest = 0;
+	bool finite = true;
+
+	for (size_t i = 0; i < g->positions; i++) {
+		struct point p = position(g, i);
+
+		largest = larger(largest, larger(fabs(p.x), fabs(p.y)));
+		finite &= isfinite(p.x) && isfinite(p.y);
+	}
+	if (!finite)
+		return err_set(w->err, ERR_INPUT, R_INVALID_COORDINATE, "a coordinate is not finite");
+	if (largest > 1e150 || (largest < 1e-100 && largest > 0) || g->positions > NONE / 4)
+		return err_set(w->err, ERR_LIMIT, R_REPAIR_FAILED, "repair: out of range");
+	w->tol = ldexp(largest > 0 ? largest : 1, -49);
+	return 0;
+}
+
+/* Bits of v, 0..65535, with room between them for another's. */
+static uint32_t spread(uint32_t v)
+{
+	v = (v | v << 8) & 0x00ff00ff;
+	v = (v | v << 4) & 0x0f0f0f0f;
+	v = (v | v << 2) & 0x33333333;
+	return (v | v << 1) & 0x55555555;
+}
+
+struct place {
+	uint32_t key;
+	struct ring ring;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->ring.seq < y->ring.seq ? -1 : x->ring.seq > y->ring.seq;
+}
+
+/* Z-order of the rings' first positions. */
+static int sort_rings(struct work *w)
+{
+	struct place *places = work_alloc(w, w->ring_count, sizeof(*places));
+	struct box all = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+
+	if (places == NULL)
+		return -1;
+	for (uint32_t r = 0; r < w->ring_count; r++) {
+		struct point p = position(w->in, seq_begin(w->in, w->rings[r].seq));
+
+		all = (struct box){ smaller(all.x0, p.x), smaller(all.y0, p.y),
+		    larger(all.x1, p.x), larger(all.y1, p.y) };
+	}
+	for (uint32_t r = 0; r < w->ring_count; r++) {
+		struct point p = position(w->in, seq_begin(w->in, w->rings[r].seq));
+		double width = larger(all.x1 - all.x0, all.y1 - all.y0);
+		double scale = width > 0 ? 65535 / width : 0;
+
+		places[r].ring = w->rings[r];
+		places[r].key = spread((uint32_t)((p.x - all.x0) * scale))
+		    | spread((uint32_t)((p.y - all.y0) * scale)) << 1;
+	}
+	qsort(places, w->ring_count, sizeof(*places), by_key);
+	for (uint32_t r = 0; r < w->ring_count; r++)
+		w->rings[r] = places[r].ring;
+	free(places);
+	return 0;
+}
+
+/* 3 if the ring has so many different neighbours as to enclose something, else fewer. */
+static uint32_t distinct(const struct geometry *g, size_t seq)
+{
+	size_t begin = seq_begin(g, seq), end = g->seq_end[seq];
+	uint32_t n = 0;
+
+	if (begin == end)
+		return 0;
+	for (size_t i = begin; i < end && n < 3; i++)
+		n += i == begin || (!point_equal(position(g, i), position(g, i - 1))
+		    && !point_equal(position(g, i), position(g, begin)));
+	return n;
+}
+
+/* Lists the rings that may enclose something. */
+static int list_rings(struct work *w)
+{
+	const struct geometry *g = w->in;
+
+	for (uint32_t part = 0; part < g->parts; part++) {
+		size_t first = part_begin(g, part);
+
+		w->parts[part].shell = NONE;
+		for (size_t s = first; s < g->part_end[part]; s++) {
+			bool shell = s == first;
+
+			if (distinct(g, s) < 3) {
+				/* An empty ring is no fault, but for a shell with holes. */
+				w->faulty |= g->seq_end[s] > seq_begin(g, s)
+				    || (shell && g->part_end[part] - first > 1);
+				if (shell)
+					break;
+				continue;
+			}
+			if (shell)
+				w->parts[part].shell = 0;	/* set for good once sorted */
+			w->rings[w->ring_count++] = (struct ring){
+				.seq = (uint32_t)s, .part = part, .hole = !shell,
+			};
+		}
+	}
+	return w->ring_count > MANY_RINGS ? sort_rings(w) : 0;
+}
+
+static void load_ring(struct work *w, uint32_t ring)
+{
+	const struct geometry *g = w->in;
+	struct ring *r = &w->rings[ring];
+	struct vertices *v = &w->v;
+	size_t begin = seq_begin(g, r->seq), end = g->seq_end[r->seq];
+
+	r->begin = v->count;
+	if (!point_equal(position(g, begin), position(g, end - 1)))	/* to be closed */
+		r->changed = w->faulty = true;
+	for (size_t i = begin; i < end; i++) {
+		struct point p = position(g, i);
+
+		if (v->count > r->begin && point_equal(p, v->at[v->count - 1]))
+			continue;
+		v->at[v->count] = p;
+		v->source[v->count] = (struct source){ (uint32_t)i, (uint32_t)i };
+		v->next[v->count] = v->count + 1;
+		v->ring[v->count] = ring;
+		v->flags[v->count++] = 0;
+	}
+	while (v->count > r->begin + 1 && point_equal(v->at[v->count - 1], v->at[r->begin]))
+		v->count--;
+	r->end = v->count;
+	v->next[v->count - 1] = r->begin;
+}
+
+int work_load(struct work *w)
+{
+	const struct geometry *g = w->in;
+
+	if (measure(w) == -1)
+		return -1;
+	w->part_count = (uint32_t)g->parts;
+	w->parts = work_calloc(w, g->parts, sizeof(*w->parts));
+	w->rings = work_calloc(w, g->seqs, sizeof(*w->rings));
+	if (!w->parts || !w->rings || work_vertices(w, &w->v, g->positions) == -1 || list_rings(w) == -1)
+		return -1;
+	for (uint32_t r = 0; r < w->ring_count; r++) {
+		load_ring(w, r);
+		if (!w->rings[r].hole)
+			w->parts[w->rings[r].part].shell = r;
+	}
+	return 0;
+}

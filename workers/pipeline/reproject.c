@@ -1,0 +1,439 @@
+/* reproject - see reproject.h. */
+#include "workers/pipeline/reproject.h"
+
+#include <math.h>
+#include <proj.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "workers/pipeline/bbox.h"
+#include "workers/pipeline/crs.h"
+#include "workers/pipeline/locate.h"
+
+#define DEGREE 0.017453292519943295
+#define RETURN_SHARE 1e-5	/* of a coordinate: how far off the way back may end */
+
+struct area {
+	double west, south, east, north;
+};
+
+struct reproject {
+	char *source, *target;		/* names, as asked for */
+	PJ_CONTEXT *ctx;
+	PJ *operation;			/* NULL: identity */
+	PJ *to_lonlat;			/* source to OGC:CRS84, for the area of use; NULL: not needed */
+	bool from_lonlat, to_lonlat_crs;
+	bool has_area;
+	struct area area;		/* of use of the target */
+};
+
+/* ---- CRS ---- */
+
+static void no_log(void *ctx, int level, const char *message)
+{
+	(void)ctx;
+	(void)level;
+	(void)message;
+}
+
+/* The horizontal CRS of a compound or bound one; a new reference in any case. */
+static PJ *horizontal(PJ_CONTEXT *ctx, const PJ *crs)
+{
+	PJ *inner, *deeper;
+
+	switch (proj_get_type(crs)) {
+	case PJ_TYPE_COMPOUND_CRS:
+		inner = proj_crs_get_sub_crs(ctx, crs, 0);
+		break;
+	case PJ_TYPE_BOUND_CRS:
+		inner = proj_get_source_crs(ctx, crs);
+		break;
+	default:
+		return proj_clone(ctx, crs);
+	}
+	if (inner == NULL)
+		return NULL;
+	deeper = horizontal(ctx, inner);
+	proj_destroy(inner);
+	return deeper;
+}
+
+static bool in_degrees(PJ_CONTEXT *ctx, const PJ *crs)
+{
+	PJ *cs = proj_crs_get_coordinate_system(ctx, crs);
+	double unit = 0;
+	bool yes = cs != NULL
+	    && proj_cs_get_axis_info(ctx, cs, 0, NULL, NULL, NULL, &unit, NULL, NULL, NULL)
+	    && fabs(unit - DEGREE) < 1e-12;
+
+	proj_destroy(cs);
+	return yes;
+}
+
+/* A CRS that has a plane or an ellipsoid to lie on; NULL with e filled. */
+static PJ *crs_new(PJ_CONTEXT *ctx, const char *name, bool *lonlat, struct err *e)
+{
+	char known[CRS_NAME_MAX];
+	PJ *crs = NULL, *flat = NULL;
+	PJ_TYPE type;
+
+	if (crs_name(name, known, sizeof(known)))
+		crs = proj_create(ctx, known);
+	if (crs != NULL && proj_is_crs(crs))
+		flat = horizontal(ctx, crs);
+	type = flat != NULL ? proj_get_type(flat) : PJ_TYPE_UNKNOWN;
+	*lonlat = (type == PJ_TYPE_GEOGRAPHIC_2D_CRS || type == PJ_TYPE_GEOGRAPHIC_3D_CRS)
+	    && in_degrees(ctx, flat);
+	proj_destroy(flat);
+	if (type == PJ_TYPE_GEOGRAPHIC_2D_CRS || type == PJ_TYPE_GEOGRAPHIC_3D_CRS
+	    || type == PJ_TYPE_PROJECTED_CRS)
+		return crs;
+	proj_destroy(crs);
+	err_set(e, ERR_INPUT, R_CRS_UNKNOWN, "no CRS to put features in: %.120s", name);
+	return NULL;
+}
+
+/* ---- a transformation ---- */
+
+/* x before y on both sides; NULL where PROJ knows no way. */
+static PJ *operation_new(PJ_CONTEXT *ctx, const PJ *source, const PJ *target)
+{
+	PJ *raw = proj_create_crs_to_crs_from_pj(ctx, source, target, NULL, NULL);
+	PJ *normal = raw != NULL ? proj_normalize_for_visualization(ctx, raw) : NULL;
+
+	proj_destroy(raw);
+	return normal;
+}
+
+static int prepare_area(struct reproject *r, const PJ *source, const PJ *target, struct err *e)
+{
+	struct area *a = &r->area;
+	PJ *crs84;
+
+	r->has_area = proj_get_area_of_use(r->ctx, target, &a->west, &a->south, &a->east, &a->north,
+	    NULL) && a->west > -1000;
+	if (!r->has_area || r->from_lonlat)
+		return 0;
+	if ((crs84 = proj_create(r->ctx, "OGC:CRS84")) == NULL)
+		return err_set(e, ERR_SYSTEM, 0, "PROJ has no OGC:CRS84: is its database there?");
+	r->to_lonlat = operation_new(r->ctx, source, crs84);
+	proj_destroy(crs84);
+	r->has_area = r->to_lonlat != NULL;
+	return 0;
+}
+
+static int connect(struct reproject *r, const PJ *source, const PJ *target, struct err *e)
+{
+	if (proj_is_equivalent_to_with_ctx(r->ctx, source, target,
+	    PJ_COMP_EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS))
+		return 0;
+	if ((r->operation = operation_new(r->ctx, source, target)) == NULL)
+		return err_set(e, ERR_INPUT, R_PROJ_NO_OPERATION, "no way from %.80s to %.80s",
+		    r->source, r->target);
+	if (strcmp(proj_pj_info(r->operation).id, "noop") == 0) {
+		proj_destroy(r->operation);
+		r->operation = NULL;
+		return 0;
+	}
+	return prepare_area(r, source, target, e);
+}
+
+static void destroy(struct reproject *r)
+{
+	if (r == NULL)
+		return;
+	proj_destroy(r->to_lonlat);
+	proj_destroy(r->operation);
+	if (r->ctx != NULL)
+		proj_context_destroy(r->ctx);
+	free(r->source);
+	free(r->target);
+	free(r);
+}
+
+static struct reproject *create(const char *source_crs, const char *target_crs, struct err *e)
+{
+	struct reproject *r = calloc(1, sizeof(*r));
+	PJ *source = NULL, *target = NULL;
+	int rc = -1;
+
+	if (r == NULL || (r->source = strdup(source_crs)) == NULL
+	    || (r->target = strdup(target_crs)) == NULL || (r->ctx = proj_context_create()) == NULL) {
+		destroy(r);
+		err_set(e, ERR_SYSTEM, 0, "no memory for PROJ");
+		return NULL;
+	}
+	proj_log_func(r->ctx, NULL, no_log);
+	proj_context_set_enable_network(r->ctx, 0);
+	if ((source = crs_new(r->ctx, source_crs, &r->from_lonlat, e)) != NULL
+	    && (target = crs_new(r->ctx, target_crs, &r->to_lonlat_crs, e)) != NULL)
+		rc = connect(r, source, target, e);
+	proj_destroy(source);
+	proj_destroy(target);
+	if (rc == -1) {
+		destroy(r);
+		return NULL;
+	}
+	return r;
+}
+
+/* ---- those kept for the next that asks, latest first ---- */
+
+#define KEPT 8
+
+static _Thread_local struct reproject *kept[KEPT];
+
+struct reproject *reproject_new(const char *source_crs, const char *target_crs, struct err *e)
+{
+	for (int i = 0; i < KEPT && kept[i] != NULL; i++) {
+		struct reproject *r = kept[i];
+
+		if (strcmp(r->source, source_crs) != 0 || strcmp(r->target, target_crs) != 0)
+			continue;
+		memmove(&kept[i], &kept[i + 1], (size_t)(KEPT - 1 - i) * sizeof(kept[0]));
+		kept[KEPT - 1] = NULL;
+		return r;
+	}
+	return create(source_crs, target_crs, e);
+}
+
+void reproject_free(struct reproject **r)
+{
+	if (*r == NULL)
+		return;
+	destroy(kept[KEPT - 1]);
+	memmove(&kept[1], &kept[0], (KEPT - 1) * sizeof(kept[0]));
+	kept[0] = *r;
+	*r = NULL;
+}
+
+void reproject_forget(void)
+{
+	for (int i = 0; i < KEPT; i++) {
+		destroy(kept[i]);
+		kept[i] = NULL;
+	}
+}
+
+bool reproject_is_identity(const struct reproject *r)
+{
+	return r->operation == NULL;
+}
+
+bool reproject_from_lonlat(const struct reproject *r)
+{
+	return r->from_lonlat;
+}
+
+bool reproject_to_lonlat(const struct reproject *r)
+{
+	return r->to_lonlat_crs;
+}
+
+/* ---- positions ---- */
+
+static bool in_area(const struct area *a, double lon, double lat)
+{
+	/* Edges of areas are given to two digits. */
+	const double slack = 0.01;
+
+	if (fabs(lon) > 180)
+		lon = remainder(lon, 360);
+	if (lat < a->south - slack || lat > a->north + slack)
+		return false;
+	if (a->west <= a->east)
+		return lon >= a->west - slack && lon <= a->east + slack;
+	return lon >= a->west - slack || lon <= a->east + slack;
+}
+
+static bool extent_in_area(struct reproject *r, const struct extent *e)
+{
+	double x[4] = { e->min[0], e->min[0], e->max[0], e->max[0] };
+	double y[4] = { e->min[1], e->max[1], e->min[1], e->max[1] };
+
+	if (r->to_lonlat != NULL)
+		proj_trans_generic(r->to_lonlat, PJ_FWD, x, sizeof(*x), 4, y, sizeof(*y), 4,
+		    NULL, 0, 0, NULL, 0, 0);
+	/* An area across the antimeridian may lie between two corners that are in it. */
+	for (int i = 0; i < 4; i++)
+		if (!in_area(&r->area, x[i], y[i]))
+			return false;
+	return r->area.west <= r->area.east || e->max[0] - e->min[0] < 180;
+}
+
+/* Notes the first position outside the target's area of use. 1: there is one. -1: no memory. */
+static int check_area(struct reproject *r, struct feature *f, const struct geometry *g,
+    const struct place *place)
+{
+	const struct extent e = extent_of(g);
+	double *xy;
+
+	if (!r->has_area || extent_in_area(r, &e))
+		return 0;
+	if ((xy = arena_calloc(f->arena, g->positions, 2 * sizeof(double))) == NULL)
+		return -1;
+	for (size_t i = 0; i < g->positions; i++)
+		memcpy(xy + 2 * i, g->coords + i * g->stride, 2 * sizeof(double));
+	if (r->to_lonlat != NULL)
+		proj_trans_generic(r->to_lonlat, PJ_FWD, xy, 2 * sizeof(double), g->positions,
+		    xy + 1, 2 * sizeof(double), g->positions, NULL, 0, 0, NULL, 0, 0);
+	for (size_t i = 0; i < g->positions; i++)
+		if (isfinite(xy[2 * i]) && !in_area(&r->area, xy[2 * i], xy[2 * i + 1])) {
+			const double *at = g->coords + i * g->stride;
+			struct place where = place_nearest(f, place, at, r->from_lonlat);
+
+			feature_note_at(f, R_PROJ_OUTSIDE_AREA, &where, at, NULL);
+			return 1;
+		}
+	return 0;
+}
+
+/* What goes to PROJ: out, and where out has gaps in its heights, these without gaps. */
+struct batch {
+	struct geometry *out;
+	double *z;	/* one per position; NULL: those in out */
+};
+
+static bool has_gaps(const struct geometry *g)
+{
+	for (size_t i = 0; g->stride > 2 && i < g->positions; i++)
+		if (isnan(g->coords[i * g->stride + 2]))
+			return true;
+	return false;
+}
+
+/* A copy of g; PROJ would spread a NaN height to x and y. */
+static int batch_init(struct batch *b, const struct geometry *g, struct arena *a)
+{
+	size_t bytes = g->positions * g->stride * sizeof(double);
+
+	*b = (struct batch){ .out = arena_alloc(a, sizeof(*b->out)) };
+	if (b->out == NULL)
+		return -1;
+	*b->out = *g;
+	if ((b->out->coords = arena_alloc(a, bytes)) == NULL)
+		return -1;
+	memcpy(b->out->coords, g->coords, bytes);
+	if (!has_gaps(g))
+		return 0;
+	if ((b->z = arena_calloc(a, g->positions, sizeof(*b->z))) == NULL)
+		return -1;
+	for (size_t i = 0; i < g->positions; i++)
+		if (!isnan(g->coords[i * g->stride + 2]))
+			b->z[i] = g->coords[i * g->stride + 2];
+	return 0;
+}
+
+static void batch_run(struct batch *b, PJ *operation, PJ_DIRECTION direction)
+{
+	struct geometry *g = b->out;
+	size_t n = g->positions, step = g->stride * sizeof(double);
+	double *x = g->coords, *z = b->z != NULL ? b->z : g->stride > 2 ? x + 2 : NULL;
+
+	proj_errno_reset(operation);
+	proj_trans_generic(operation, direction, x, step, n, x + 1, step, n,
+	    z, b->z != NULL ? sizeof(*z) : step, z != NULL ? n : 0, NULL, 0, 0);
+	for (size_t i = 0; b->z != NULL && i < n; i++)
+		if (!isnan(x[i * g->stride + 2]))
+			x[i * g->stride + 2] = z[i];
+}
+
+/* Index of the first position that came out without a number, or the count. */
+static size_t first_failed(const struct geometry *g)
+{
+	size_t i = 0;
+
+	for (; i < g->positions; i++) {
+		const double *p = g->coords + i * g->stride;
+
+		if (!isfinite(p[0]) || !isfinite(p[1]) || (g->stride > 2 && isinf(p[2])))
+			break;
+	}
+	return i;
+}
+
+/*
+ * Far outside its area an operation may give numbers that mean nothing, without an error. Those do
+ * not lead back. Leaves in *at the index of the first such position, or the count. -1: no memory.
+ */
+static int find_senseless(struct reproject *r, const struct geometry *from, const struct geometry *to,
+    struct arena *a, size_t *at)
+{
+	struct batch back;
+
+	if (batch_init(&back, to, a) == -1)
+		return -1;
+	batch_run(&back, r->operation, PJ_INV);
+	for (*at = 0; *at < to->positions; ++*at) {
+		const double *was = from->coords + *at * from->stride;
+		const double *is = back.out->coords + *at * from->stride;
+		double dx = is[0] - was[0], dy = is[1] - was[1];
+
+		if (r->from_lonlat)	/* whole turns, and all longitudes at a pole, are the same */
+			dx = fabs(was[1]) > 89.999 ? 0 : remainder(dx, 360);
+		if (!(fabs(dx) <= RETURN_SHARE * fmax(fabs(was[0]), 1)
+		    && fabs(dy) <= RETURN_SHARE * fmax(fabs(was[1]), 1)))
+			break;
+	}
+	return 0;
+}
+
+/* `outside`: some of it lies outside the area of use. */
+static int transform(struct reproject *r, struct feature *f, struct geometry **slot,
+    const struct place *place, bool outside)
+{
+	const struct geometry *g = *slot;
+	struct batch b;
+	size_t failed;
+	int code;
+
+	if (batch_init(&b, g, f->arena) == -1)
+		return -1;
+	batch_run(&b, r->operation, PJ_FWD);
+	failed = first_failed(b.out);
+	code = proj_errno(r->operation);
+	if (failed == g->positions && outside
+	    && find_senseless(r, g, b.out, f->arena, &failed) == -1)
+		return -1;
+	if (failed < g->positions) {
+		const double *at = g->coords + failed * g->stride;
+		struct place where = place_nearest(f, place, at, r->from_lonlat);
+
+		feature_note_at(f, R_PROJ_DOMAIN, &where, at,
+		    code != 0 ? proj_context_errno_string(r->ctx, code) : NULL);
+		return -1;
+	}
+	return place_put(f, slot, b.out);
+}
+
+static int visit(struct reproject *r, struct feature *f, struct geometry **slot, const struct place *place)
+{
+	struct geometry *g = *slot;
+
+	if (g->type != GEOM_COLLECTION) {
+		int outside = g->positions > 0 ? check_area(r, f, g, place) : 0;
+
+		return outside == -1 || f->fatal != R_NONE ? -1
+		    : g->positions == 0 ? 0 : transform(r, f, slot, place, outside == 1);
+	}
+	for (size_t i = 0; i < g->member_count; i++) {
+		struct place member = place_member(place, i);
+
+		if (visit(r, f, &g->members[i], &member) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int reproject_feature(struct reproject *r, struct feature *f)
+{
+	struct place place = place_geometry();
+
+	if (r->operation == NULL || f->geometry == NULL)
+		return 0;
+	if (visit(r, f, &f->geometry, &place) == 0)
+		return 0;
+	if (f->fatal == R_NONE)		/* what failed without a note was memory */
+		feature_note(f, R_FEATURE_MEMORY, NULL);
+	return -1;
+}

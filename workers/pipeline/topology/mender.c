@@ -1,0 +1,133 @@
+/* mender - see mender.h. */
+#include "workers/pipeline/topology/mender.h"
+
+#include <string.h>
+
+#include "lib/clock.h"
+#include "workers/pipeline/precision.h"
+#include "workers/pipeline/repair/repair.h"
+#include "workers/pipeline/winding.h"
+
+bool mender_expired(const struct mender *m)
+{
+	return m->deadline_ms != UINT64_MAX && clock_mono_ms() >= m->deadline_ms;
+}
+
+static bool expired(void *ctx)
+{
+	return mender_expired(ctx);
+}
+
+int mender_init(struct mender *m)
+{
+	m->geos = geos_new(expired, m);
+	m->deadline_ms = UINT64_MAX;
+	m->fallbacks = 0;
+	return m->geos != NULL ? 0 : -1;
+}
+
+void mender_clear(struct mender *m)
+{
+	geos_free(&m->geos);
+}
+
+static struct repair_limits limits(struct mender *m)
+{
+	struct repair_limits l = REPAIR_LIMITS_INIT;
+
+	l.interrupted = expired;
+	l.ctx = m;
+	return l;
+}
+
+/* Where the sweep gives up there is too much to find, and GEOS names the first of it. */
+enum geos_verdict mender_check(struct mender *m, const struct geometry *g, struct geos_fault *fault)
+{
+	struct repair_limits l = limits(m);
+	struct err e = ERR_INIT;
+
+	if (g->positions == 0 || repair_suspect(g, &l, &e) == 0)
+		return GEOS_VALID;
+	return geos_check(m->geos, g, fault);
+}
+
+static void keep_kind(struct geometry *out, const struct geometry *g)
+{
+	if (g->type == GEOM_MULTIPOLYGON)
+		out->type = GEOM_MULTIPOLYGON;
+}
+
+/* Twice if need be: what GEOS makes is not always valid at first. */
+static struct geometry *mend_by_geos(struct mender *m, const struct geometry *g, struct arena *a,
+    enum reject_code *why)
+{
+	struct geometry *out = NULL;
+
+	m->fallbacks++;
+	for (int i = 0; i < 2; i++) {
+		if ((out = geos_make_valid(m->geos, i == 0 ? g : out, a)) == NULL)
+			break;
+		if (out->positions == 0) {
+			*why = R_REPAIR_EMPTY;
+			return NULL;
+		}
+		if (geos_check(m->geos, out, NULL) == GEOS_VALID) {
+			winding_set(out);
+			keep_kind(out, g);
+			return out;
+		}
+	}
+	*why = mender_expired(m) ? R_FEATURE_TIMEOUT : R_REPAIR_FAILED;
+	return NULL;
+}
+
+struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct arena *a,
+    enum reject_code *why)
+{
+	struct repair_limits l = limits(m);
+	struct repair_stats stats;
+	struct err e = ERR_INIT;
+	struct geometry *out = repair_areal(g, a, &l, &stats, &e);
+
+	if (out != NULL && geos_check(m->geos, out, NULL) == GEOS_VALID) {
+		keep_kind(out, g);
+		return out;
+	}
+	/* Past the budgets, and without memory, GEOS would do worse. */
+	if (out == NULL && (e.cls != ERR_INPUT || e.code == R_REPAIR_EMPTY)) {
+		*why = e.cls == ERR_SYSTEM ? R_FEATURE_MEMORY : (enum reject_code)e.code;
+		return NULL;
+	}
+	return mend_by_geos(m, g, a, why);
+}
+
+/* GEOS writes grid points with an error in the last bit. */
+struct geometry *mender_snap(struct mender *m, const struct geometry *g, int decimals, struct arena *a)
+{
+	struct geometry *out = geos_round(m->geos, g, decimals, a);
+
+	if (out == NULL || out->positions == 0)
+		return NULL;
+	for (size_t i = 0; i < out->positions * out->stride; i++)
+		out->coords[i] = precision_value(out->coords[i], decimals);
+	winding_set(out);
+	keep_kind(out, g);
+	return geos_check(m->geos, out, NULL) == GEOS_VALID ? out : NULL;
+}
+
+/* One that sums up to nothing may still have lobes: then a repair of it alone leaves them. */
+bool mender_ring_is_flat(struct mender *m, const struct geometry *g, size_t s, struct arena *a)
+{
+	size_t begin = seq_begin(g, s);
+	uint32_t positions = (uint32_t)(g->seq_end[s] - begin), one = 1;
+	const struct geometry ring = {
+		.type = GEOM_POLYGON, .stride = g->stride, .coords = g->coords + begin * g->stride,
+		.positions = positions, .seq_end = &positions, .seqs = 1, .part_end = &one, .parts = 1,
+	};
+	struct repair_limits l = limits(m);
+	struct repair_stats stats;
+	struct err e = ERR_INIT;
+
+	return geometry_ring_area(g, begin, g->seq_end[s]) == 0
+	    && repair_areal(&ring, a, &l, &stats, &e) == NULL && e.code == R_REPAIR_EMPTY;
+}

@@ -1,0 +1,110 @@
+/* segment_reader - see segment_reader.h. */
+#include "workers/segment_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/checksum.h"
+#include "schema/reject.h"
+#include "schema/wire.h"
+
+struct segment_reader {
+	struct redis *redis;
+	struct key key;
+	uint64_t segments;
+	unsigned prefetch;
+	uint64_t next;		/* number of the segment to hand out, from 1 */
+	uint64_t ask;		/* number of the first that was not asked for */
+	struct redis_cmd cmd;
+	struct reply *reply;	/* holds the segment that was handed out */
+};
+
+struct segment_reader *segment_reader_new(struct redis *r, const char *job, uint64_t segments,
+    unsigned prefetch, struct err *e)
+{
+	struct segment_reader *s = calloc(1, sizeof(*s));
+
+	if (s == NULL) {
+		err_errno(e, "segment reader");
+		return NULL;
+	}
+	s->redis = r;
+	s->key = wire_key("raw", job);
+	s->segments = segments;
+	s->prefetch = prefetch;
+	s->next = s->ask = 1;
+	cmd_init(&s->cmd);
+	return s;
+}
+
+/* Replies that nobody wants any more. */
+static void drain(struct segment_reader *s)
+{
+	while (redis_outstanding(s->redis) > 0) {
+		struct err ignored = ERR_INIT;
+		struct reply *reply;
+
+		(void)redis_receive(s->redis, &reply, &ignored);
+		reply_free(&reply);
+	}
+	s->ask = s->next;
+}
+
+void segment_reader_free(struct segment_reader **s)
+{
+	if (*s == NULL)
+		return;
+	drain(*s);
+	cmd_clear(&(*s)->cmd);
+	reply_free(&(*s)->reply);
+	free(*s);
+	*s = NULL;
+}
+
+void segment_reader_rewind(struct segment_reader *s)
+{
+	drain(s);
+	s->next = s->ask = 1;
+}
+
+/* Keeps `prefetch` segments asked for beyond the next one. */
+static int ask_ahead(struct segment_reader *s, struct err *e)
+{
+	while (s->ask <= s->segments && s->ask <= s->next + s->prefetch) {
+		char id[32];
+
+		snprintf(id, sizeof(id), "%llu-0", (unsigned long long)s->ask);
+		cmd_line(&s->cmd, "XRANGE", s->key.text, id, id, NULL);
+		if (redis_send(s->redis, &s->cmd, e) != 0)
+			return -1;
+		s->ask++;
+	}
+	return 0;
+}
+
+int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n, struct err *e)
+{
+	const struct reply *fields, *sum;
+	char hex[CHECKSUM_HEX + 1];
+
+	reply_free(&s->reply);
+	if (s->next > s->segments)
+		return 1;
+	if (ask_ahead(s, e) != 0 || redis_receive(s->redis, &s->reply, e) != 0) {
+		drain(s);
+		return -1;
+	}
+	fields = reply_at(reply_at(s->reply, 0), 1);
+	if (reply_field(fields, 0, "d") == NULL)
+		return err_set(e, ERR_INPUT, R_BODY_LOST, "segment %llu of %llu is missing",
+		    (unsigned long long)s->next, (unsigned long long)s->segments);
+	*bytes = reply_str(reply_field(fields, 0, "d"), n);
+	sum = reply_field(fields, 0, "h");
+	checksum_hex(hex, *bytes, *n);
+	if (sum != NULL && strcmp(hex, reply_str(sum, NULL)) != 0)
+		return err_set(e, ERR_INPUT, R_BODY_LOST, "segment %llu of %llu is damaged",
+		    (unsigned long long)s->next, (unsigned long long)s->segments);
+	s->next++;
+	return 0;
+}

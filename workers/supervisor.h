@@ -1,0 +1,23 @@
+/*
+ * supervisor - keeps child processes alive, and stops them.
+ *
+ * In:  what each child does. Out: children that are there again when they die. Depends on fork alone;
+ * it has no connection and parses nothing, so that nothing can take it down.
+ *
+ *   started ──exits──▶ waiting ──backoff──▶ started        (100 ms to 10 s; at once after a long life)
+ *   SIGTERM ──▶ all told ──grace_s──▶ all killed
+ */
+#ifndef GS_WORKERS_SUPERVISOR_H
+#define GS_WORKERS_SUPERVISOR_H
+
+struct child_role {
+	const char *name;	/* for the log */
+	int (*run)(void *ctx, unsigned slot);	/* in the child; returns its exit status */
+	void *ctx;
+};
+
+/* One child per role, slot being its place in the table. Returns when it was stopped and all have ended:
+ * the number of children that had to be killed; -1 without memory. */
+int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s);
+
+#endif
