@@ -34,6 +34,7 @@ LDFLAGS_ALL = $(if $(SAN),$(SANFLAGS)) -Wl,--as-needed $(LDFLAGS)
 # Evaluated once, and only when something is compiled: the packages may just have come.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(filter-out $(PKGS_test),$(PKGS_all))))$(PKG_CFLAGS)
 libs = $(shell pkg-config --libs $(1))
+comma := ,
 
 SRC_core     := $(wildcard lib/*.c schema/*.c)
 SRC_pipeline := $(wildcard workers/pipeline/*.c workers/pipeline/*/*.c)
@@ -58,7 +59,7 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_bench))
 all: $(PROGRAMS)
 
 # These goals install what they need before anything is compiled; others compile with what is there.
-INSTALLING := $(filter demo test check-san fuzz lint bench conformance,$(MAKECMDGOALS))
+INSTALLING := $(filter demo test check-san check-nomem fuzz lint bench conformance,$(MAKECMDGOALS))
 PACKAGES := $(if $(INSTALLING),packages)
 packages:
 	@tools/install-packages build run test $(filter lint fuzz conformance bench,$(INSTALLING))
@@ -108,6 +109,13 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/libserver.a $(BUILD)/libworker
 	$(call say,LINK $@)
 	$(Q)$(CXX) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $^ $(call libs,$(filter-out $(PKGS_test),$(PKGS_all))) -lgeos_c -lpthread -lm
 
+NOMEM := $(call obj,tests/nomem/nomem.c tests/nomem/failing.c tests/nomem/failing_new.cc)
+$(BUILD)/tests/nomem/failing_new.o: override CXXFLAGS += -fexceptions
+$(BUILD)/nomem: $(NOMEM) $(BUILD)/libpipeline.a $(BUILD)/libcore.a
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup) -o $@ $^ \
+		$(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
+
 $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libcore.a
 	$(call say,LINK $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_core)) -lm
@@ -142,6 +150,12 @@ check-san: | $(PACKAGES)
 	@$(MAKE) --no-print-directory SAN=1 check-san-built
 check-san-built: $(PROGRAMS) $(UNIT)
 	@GEOSLUICE_SAN=1 $(SCRIPT) tests/run unit fixtures system
+
+# Every allocation fails once, under ASan; see tests/nomem/nomem.c.
+check-nomem: | $(PACKAGES)
+	@$(MAKE) --no-print-directory SAN=1 BUILD=build-nomem nomem-built
+nomem-built: $(BUILD)/nomem
+	@$<
 
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
@@ -183,7 +197,7 @@ clean:
 	rm -rf build build-san build-fuzz build-nomem
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all packages demo test check-san check-san-built fuzz fuzz-built lint deps bench conformance \
+.PHONY: all packages demo test check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench conformance \
 	docs check-docs install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

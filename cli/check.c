@@ -46,14 +46,17 @@ static double now_s(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-static void spool_print(FILE *spool)
+static int spool_print(FILE *spool, struct err *e)
 {
 	char bytes[65536];
 	size_t n;
 
+	if (fflush(spool) != 0)
+		return err_errno(e, "temporary file");
 	rewind(spool);
 	while ((n = fread(bytes, 1, sizeof(bytes), spool)) > 0)
 		fwrite(bytes, 1, n, stdout);
+	return 0;
 }
 
 static int check_file(struct transform *t, const char *file)
@@ -69,7 +72,8 @@ static int check_file(struct transform *t, const char *file)
 	}
 	buf_init(&c.line, LINE_MAX_BYTES);
 	status = transform_file(t, file, on_verdict, &c, &e) == 0 ? t->totals.rejected > 0 : EXIT_FAILED;
-	spool_print(t->spool);
+	if (spool_print(t->spool, &e) != 0)
+		status = EXIT_FAILED;
 	fclose(t->spool);
 	if (status == EXIT_FAILED) {
 		fprintf(stderr, "geosluice: %s: %s\n", file, e.text);
@@ -92,10 +96,6 @@ int cli_check(int argc, char **argv)
 			int one = check_file(&t, argv[i]);
 
 			status = one > status ? one : status;
-		}
-		if (fflush(stdout) != 0) {
-			perror("geosluice: stdout");
-			return EXIT_FAILED;
 		}
 		return status;
 	}

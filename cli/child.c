@@ -62,7 +62,7 @@ bool child_ended(pid_t pid, int *exit_code, char *text, size_t room)
 
 	if (waitpid(pid, &status, WNOHANG) != pid)
 		return false;
-	*exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	*exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	if (WIFEXITED(status))
 		snprintf(text, room, "exit code %d", *exit_code);
 	else

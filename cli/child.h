@@ -19,7 +19,7 @@
  * The pid, or -1 where it cannot be run. */
 pid_t child_start(const char *const *argv, int out_fd, struct err *e);
 
-/* Has it ended? Then text says how: "exit code 2", "signal 9". exit_code is -1 after a signal. */
+/* Has it ended? Then text says how: "exit code 2", "signal 9". exit_code is 128 + n after signal n. */
 bool child_ended(pid_t pid, int *exit_code, char *text, size_t room);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * convert - `geosluice convert`: the whole pipeline on a file, one Feature per line.
  *
- * The output appears under its name when it is complete, or not at all.
+ * The output appears under its name when it is complete, or not at all. What stands there and is no plain
+ * file (a device, a pipe, a link) is written into, also when all is complete.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -36,28 +37,32 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 	return 0;
 }
 
-static int spool_copy(FILE *spool)
+static int spool_copy(FILE *spool, FILE *out)
 {
 	char bytes[65536];
 	size_t n;
 
+	if (out == NULL || fflush(spool) != 0)
+		return -1;
 	rewind(spool);
 	while ((n = fread(bytes, 1, sizeof(bytes), spool)) > 0)
-		if (fwrite(bytes, 1, n, stdout) != n)
+		if (fwrite(bytes, 1, n, out) != n)
 			return -1;
-	return fflush(stdout);
+	return fflush(out);
 }
 
 /* FILE for the output and its temporary name ("" where it has none), beside the final one. */
 static FILE *spool_open(const char *out, char **name)
 {
-	size_t room = out == NULL ? 1 : strlen(out) + 8;
+	struct stat st;
+	bool beside = out != NULL && (lstat(out, &st) != 0 || S_ISREG(st.st_mode));
+	size_t room = beside ? strlen(out) + 8 : 1;
 	FILE *f = NULL;
 	int fd;
 
 	if ((*name = calloc(1, room)) == NULL)
 		return NULL;
-	if (out == NULL)
+	if (!beside)
 		return tmpfile();
 	snprintf(*name, room, "%s.XXXXXX", out);
 	if ((fd = mkstemp(*name)) == -1) {
@@ -72,10 +77,17 @@ static FILE *spool_open(const char *out, char **name)
 static int spool_publish(struct convert *c, const char *name)
 {
 	mode_t mask = umask(0);
+	FILE *out;
+	int rc;
 
 	umask(mask);
 	if (c->t.out == NULL)
-		return spool_copy(c->t.spool);
+		return spool_copy(c->t.spool, stdout);
+	if (*name == '\0') {
+		out = fopen(c->t.out, "w");
+		rc = spool_copy(c->t.spool, out);
+		return out != NULL && fclose(out) != 0 ? -1 : rc;
+	}
 	if (fflush(c->t.spool) != 0 || fchmod(fileno(c->t.spool), 0666 & ~mask) != 0)
 		return -1;
 	return rename(name, c->t.out);

@@ -1,6 +1,8 @@
 /* geosluice - the command line: picks the subcommand. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
@@ -29,8 +31,28 @@ static void usage(FILE *f)
 	fprintf(f, "\n`geosluice COMMAND --help` shows the options of one.\n");
 }
 
+/* A standard stream that is closed must fail when it is used, not be the next file that is opened. */
+static void hold_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+static int run(int (*command)(int argc, char **argv), int argc, char **argv)
+{
+	int status = command(argc, argv);
+
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "geosluice: not everything could be written to stdout\n");
+		return EXIT_FAILED;
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
+	hold_streams();
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_FAILED;
@@ -45,7 +67,7 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return run(commands[i].run, argc - 1, argv + 1);
 	fprintf(stderr, "geosluice: no command \"%s\"\n", argv[1]);
 	usage(stderr);
 	return EXIT_FAILED;

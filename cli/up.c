@@ -22,6 +22,7 @@
 #include "cli/child.h"
 #include "cli/cli.h"
 #include "cli/http.h"
+#include "cli/port.h"
 #include "cli/up_files.h"
 #include "lib/loop.h"
 #include "lib/redis.h"
@@ -143,6 +144,8 @@ static void ask_redis(struct up *u)
 	u->redis_answers = redis_do(u->redis, &c, &reply, &e) == 0;
 	reply_free(&reply);
 	cmd_clear(&c);
+	if (u->redis_answers)
+		redis_close(&u->redis);	/* its descriptor is not for those that are started now */
 	for (enum role r = SERVER; u->redis_answers && r < ROLES && !u->ending; r++)
 		start(u, r);
 }
@@ -269,7 +272,8 @@ static void ended(struct up *u, enum role r, int exit_code, const char *how)
 
 	p->pid = 0;
 	if (u->ending) {
-		if (exit_code != 0 && !u->killing) {
+		/* A program that has just been started may not have come to taking the signal in order. */
+		if (exit_code != 0 && exit_code != 128 + SIGTERM && !u->killing) {
 			snprintf(text, sizeof(text), "%s ended with %s", names[r], how);
 			say(text, "");
 			u->rc = EXIT_FAILED;
@@ -331,6 +335,7 @@ static void tick(void *ctx)
 static int read_settings(struct up *u, struct err *e)
 {
 	struct settings *s;
+	int rc;
 
 	if (setenv("GEOSLUICE_REDIS", u->files.redis_url, 1) != 0)
 		return err_errno(e, "environment");
@@ -340,8 +345,9 @@ static int read_settings(struct up *u, struct err *e)
 	u->programs[SERVER].end_within_ms = (uint64_t)s->server.grace_s * 1000 + SPARE_MS;
 	u->programs[WORKER].end_within_ms = (uint64_t)s->worker.grace_s * 1000 + SPARE_MS;
 	u->programs[COURIER].end_within_ms = (uint64_t)s->courier.grace_s * 1000 + SPARE_MS;
+	rc = port_check(s->server.listen, e);
 	settings_free(&s);
-	return 0;
+	return rc;
 }
 
 static int run(struct up *u, struct err *e)

@@ -83,13 +83,18 @@ void *arena_alloc(struct arena *a, size_t n)
 	return p;
 }
 
-void *arena_calloc(struct arena *a, size_t count, size_t size)
+void *arena_array(struct arena *a, size_t count, size_t size)
 {
-	void *p;
-
 	if (size != 0 && count > SIZE_MAX / size)
 		return NULL;
-	if ((p = arena_alloc(a, count * size)) != NULL)
+	return arena_alloc(a, count * size);
+}
+
+void *arena_calloc(struct arena *a, size_t count, size_t size)
+{
+	void *p = arena_array(a, count, size);
+
+	if (p != NULL)
 		memset(p, 0, count * size);
 	return p;
 }

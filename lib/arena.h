@@ -17,7 +17,8 @@ void arena_free(struct arena **a);
 
 /* n bytes, 16-byte aligned, not zeroed; NULL past the ceiling or without memory. */
 void *arena_alloc(struct arena *a, size_t n);
-/* count * size zeroed bytes, with the product checked. */
+/* Memory for count things of `size` bytes, the product checked; not zeroed, or zeroed. */
+void *arena_array(struct arena *a, size_t count, size_t size);
 void *arena_calloc(struct arena *a, size_t count, size_t size);
 /* A NUL-terminated copy of n bytes. */
 char *arena_strndup(struct arena *a, const char *s, size_t n);

@@ -49,6 +49,8 @@ int buf_reserve(struct buf *b, size_t more)
 	if (more > SIZE_MAX - b->len || b->len + more > b->max)
 		return buf_fail(b);
 	room = b->room < 64 ? 64 : b->room;
+	if (room > b->max)
+		room = b->max;
 	while (room < b->len + more)
 		room = room > b->max / 2 ? b->max : room * 2;
 	if ((data = realloc(b->data, room)) == NULL)

@@ -19,16 +19,6 @@ void log_init(const char *program, enum log_level lowest)
 	lowest_level = lowest;
 }
 
-bool log_level_find(const char *name, enum log_level *out)
-{
-	for (int i = 0; i < 4; i++)
-		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum log_level)i;
-			return true;
-		}
-	return false;
-}
-
 struct line {
 	char text[LINE_MAX_BYTES];
 	size_t len;

@@ -27,7 +27,6 @@ static inline const char *log_text(const char *s)
 
 /* The program's name, and the lowest level that is written. Call once, before threads start. */
 void log_init(const char *program, enum log_level lowest);
-bool log_level_find(const char *name, enum log_level *out);	/* "debug" "info" "warn" "error" */
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n);
 

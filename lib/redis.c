@@ -181,8 +181,3 @@ size_t redis_outstanding(const struct redis *r)
 {
 	return r->outstanding;
 }
-
-int redis_fd(const struct redis *r)
-{
-	return r->c == NULL ? -1 : r->c->fd;
-}

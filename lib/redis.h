@@ -78,7 +78,6 @@ int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, str
 int redis_send(struct redis *r, const struct redis_cmd *c, struct err *e);
 int redis_receive(struct redis *r, struct reply **out, struct err *e);
 size_t redis_outstanding(const struct redis *r);
-int redis_fd(const struct redis *r);	/* -1 while not connected */
 
 /* ---- on a loop ---- */
 
@@ -103,7 +102,5 @@ void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
 /* 0: fn will be called once, later, never from inside this call. -1: not connected or no memory; e says so.
  * The bytes of c are copied. NOSCRIPT: fn gets ERR_RETRY, and the scripts are being loaded again. */
 int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx, struct err *e);
-/* Bytes of commands that wait to be written to the socket, roughly. */
-size_t redis_async_outstanding(const struct redis_async *r);
 
 #endif

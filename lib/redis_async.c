@@ -25,7 +25,6 @@ struct pending {
 	redis_fn fn;
 	void *ctx;
 	uint64_t sent_ms;
-	size_t bytes;
 	struct pending *next;
 };
 
@@ -45,7 +44,6 @@ struct redis_async {
 	unsigned timeout_ms;
 
 	struct pending *oldest, *newest;
-	size_t bytes;		/* of all pending */
 	unsigned greetings;	/* replies of the handshake still owed */
 	bool up;
 	bool closing;
@@ -319,7 +317,6 @@ static void on_reply(redisAsyncContext *ac, void *reply, void *ctx)
 	r->oldest = p->next;
 	if (r->oldest == NULL)
 		r->newest = NULL;
-	r->bytes -= p->bytes;
 	if (answer == NULL)
 		err_set(&e, ERR_RETRY, 0, "Redis: the connection was lost");
 	else if (answer->type == REDIS_REPLY_ERROR)
@@ -342,8 +339,6 @@ int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn
 	p->fn = fn;
 	p->ctx = ctx;
 	p->sent_ms = loop_now_ms(r->loop);
-	for (size_t i = 0; i < c->argc; i++)
-		p->bytes += c->lens[i] + 16;
 	if (redisAsyncCommandArgv(r->ac, on_reply, p, (int)c->argc, c->argv, c->lens) != REDIS_OK) {
 		free(p);
 		return err_set(e, ERR_RETRY, 0, "Redis: the connection is closing");
@@ -353,11 +348,5 @@ int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn
 	else
 		r->oldest = p;
 	r->newest = p;
-	r->bytes += p->bytes;
 	return 0;
-}
-
-size_t redis_async_outstanding(const struct redis_async *r)
-{
-	return r->bytes;
 }

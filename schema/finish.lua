@@ -2,8 +2,9 @@
 --
 -- KEYS job, jobs, outbox, raw, out, report, dead, deadof, stats
 -- ARGV 1 epoch, 2 group, 3 message id, 4 now ms, 5 state, 6 features read, 7 retention of the job ms,
---      8 retention of the raw bytes ms, 9 number of field, value arguments for the job, those, then field, value
---      arguments of a dead letter of kind 'document' (none unless failed)
+--      8 retention of the raw bytes ms, 9 foreign members of the collection ('' if none), 10 number of field, value
+--      arguments for the job, those, then field, value arguments of a dead letter of kind 'document' (none unless
+--      failed)
 -- Returns 'ok'; 'stale' if the caller no longer owns the job (or the same call was done before and its reply was
 -- lost); 'short' if counts do not add up to the features read.
 local job, jobs, outbox, raw, out, report, dead, deadof, stats = unpack(KEYS)
@@ -21,16 +22,19 @@ if state == 'successful' then
 		return 'short'
 	end
 end
-local fields = tonumber(ARGV[9])
-redis.call('HSET', job, 'state', state, 'finished', ARGV[4], 'updated', ARGV[4], unpack(ARGV, 10, 9 + fields))
+local fields = tonumber(ARGV[10])
+redis.call('HSET', job, 'state', state, 'finished', ARGV[4], 'updated', ARGV[4], unpack(ARGV, 11, 10 + fields))
+if ARGV[9] ~= '' then
+	redis.call('HSET', out, 'head', ARGV[9])
+end
 if state == 'failed' then
 	local letters = redis.call('LRANGE', deadof, 0, -1)
 	for at = 1, #letters, 1000 do
 		redis.call('XDEL', dead, unpack(letters, at, math.min(at + 999, #letters)))
 	end
 	redis.call('UNLINK', out, deadof)
-	if #ARGV > 9 + fields then
-		local id = redis.call('XADD', dead, '*', unpack(ARGV, 10 + fields))
+	if #ARGV > 10 + fields then
+		local id = redis.call('XADD', dead, '*', unpack(ARGV, 11 + fields))
 		redis.call('RPUSH', deadof, id)
 	end
 end

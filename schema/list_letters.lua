@@ -2,7 +2,7 @@
 --
 -- KEYS dead, deadof (dead again where no job is named)
 -- ARGV 1 where to begin, as an earlier page said, or ''; 2 source and 3 code to keep ('' for any), 4 how many to
---      return, 5 how many to look at
+--      return, 5 how many to look at: Redis does nothing else meanwhile, so a long text counts for several
 -- Returns {where to go on ('' at the end), stream id, {field, value, …}, stream id, …}.
 local source, code, limit, left = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local of_job = KEYS[2] ~= KEYS[1]
@@ -14,12 +14,14 @@ local function take(entry, here)
 	for k = 1, #entry[2], 2 do
 		local name, value = entry[2][k], entry[2][k + 1]
 		f[name] = value
-		if name ~= 'raw' then
+		if name == 'raw' then
+			left = left - math.floor(#value / 16384)
+		else
 			fields[#fields + 1] = name
 			fields[#fields + 1] = value
 		end
 	end
-	if (source == '' or f.source == source) and (code == '' or f.code == code) then
+	if f.code and (source == '' or f.source == source) and (code == '' or f.code == code) then
 		found[#found + 1] = entry[1]
 		found[#found + 1] = fields
 	end
@@ -32,13 +34,14 @@ local function take(entry, here)
 end
 
 if of_job then
-	local at = tonumber(ARGV[1]) or redis.call('LLEN', KEYS[2])
+	local length = redis.call('LLEN', KEYS[2])
+	local at = math.min(tonumber(ARGV[1]) or length, length)
 	while at > 0 do
 		local first = math.max(at - 64, 0)
 		local ids = redis.call('LRANGE', KEYS[2], first, at - 1)
 		for i = #ids, 1, -1 do
-			local entry = redis.call('XRANGE', KEYS[1], ids[i], ids[i])[1]
-			if entry and take(entry, tostring(first + i - 1)) then
+			local entry = redis.call('XRANGE', KEYS[1], ids[i], ids[i])[1] or {ids[i], {}}
+			if take(entry, tostring(first + i - 1)) then
 				return found
 			end
 		end

@@ -109,6 +109,16 @@ struct filter {
 	unsigned limit;
 };
 
+/* Among the letters of one job a position, else a stream id. */
+static bool is_cursor(const char *s, bool of_job)
+{
+	size_t n = strspn(s, "0123456789"), seq = s[n] == '-' ? strspn(s + n + 1, "0123456789") : 0;
+
+	if (*s == '\0')
+		return true;
+	return n > 0 && n < 20 && (of_job ? s[n] == '\0' : seq > 0 && seq < 20 && s[n + 1 + seq] == '\0');
+}
+
 static int read_filter(struct http_request *q, struct filter *f, struct refusal *why)
 {
 	f->source = query_text(q, "source");
@@ -121,7 +131,7 @@ static int read_filter(struct http_request *q, struct filter *f, struct refusal 
 		return refuse(why, P_QUERY_WRONG, "code must be one of the codes of docs/codes.md.");
 	if (*f->job != '\0' && !wire_is_job_id(f->job))
 		return refuse(why, P_QUERY_WRONG, "job must be a job id.");
-	if (strspn(f->cursor, "0123456789-") != strlen(f->cursor) || strlen(f->cursor) > 40)
+	if (!is_cursor(f->cursor, *f->job != '\0'))
 		return refuse(why, P_QUERY_WRONG, "cursor must be the \"next\" of an earlier page.");
 	return 0;
 }
@@ -178,21 +188,13 @@ static void list(struct http_request *q)
 
 /* ---- one ---- */
 
-static void refuse_letter(struct http_request *q, enum problem p, const char *detail)
-{
-	struct refusal why = { .problem = P_NONE };
-
-	refuse(&why, p, "%s", detail);
-	reactor_refuse(q, &why);
-}
-
 static void ask_letter(struct http_request *q, ask_fn fn)
 {
 	const char *id = wire_letter_stream_id(q->arg);
 	struct key dead = wire_key("dead", NULL);
 
 	if (id == NULL) {
-		refuse_letter(q, P_LETTER_UNKNOWN, "It never was, or it is no longer kept.");
+		reactor_refuse_as(q, P_LETTER_UNKNOWN, "It never was, or it is no longer kept.");
 		return;
 	}
 	cmd_line(&reactor_of(q)->cmd, "XRANGE", dead.text, id, id, NULL);
@@ -204,7 +206,7 @@ static const struct reply *letter_fields(struct http_request *q, const struct re
 {
 	if (reply_count(range) > 0)
 		return reply_at(reply_at(range, 0), 1);
-	refuse_letter(q, P_LETTER_UNKNOWN, "It never was, or it is no longer kept.");
+	reactor_refuse_as(q, P_LETTER_UNKNOWN, "It never was, or it is no longer kept.");
 	return NULL;
 }
 
@@ -319,9 +321,9 @@ static void on_replayed(struct http_request *q, const struct reply *reply)
 		cmd_line(&reactor_of(q)->cmd, "HGETALL", job.text, NULL);
 		reactor_ask(q, on_replay_status);
 	} else if (strcmp(verdict, "cut") == 0) {
-		refuse_letter(q, P_LETTER_CUT, "Its text was too long to be kept, or is no longer kept.");
+		reactor_refuse_as(q, P_LETTER_CUT, "Its text was too long to be kept, or is no longer kept.");
 	} else {
-		refuse_letter(q, P_LETTER_UNKNOWN, "It never was, or it is no longer kept.");
+		reactor_refuse_as(q, P_LETTER_UNKNOWN, "It never was, or it is no longer kept.");
 	}
 }
 
@@ -397,7 +399,7 @@ static void batch_start(struct http_request *q, const struct reply *page)
 	if (s != NULL)
 		q->user = s;
 	if (s == NULL || (s->picks = calloc(n + 1, sizeof(*s->picks))) == NULL) {
-		refuse_letter(q, P_INTERNAL, "There is no memory.");
+		reactor_refuse_as(q, P_INTERNAL, "There is no memory.");
 		return;
 	}
 	s->count = n;

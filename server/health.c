@@ -25,7 +25,7 @@ static void answer_ready(struct http_request *q)
 
 	if (r->phase != REACTOR_RUNNING)
 		refuse_for_now(&why, P_NOT_READY, 2, "It is stopping.");
-	else if (!reactor_ready(r))
+	else if (!server_ready(r->server))
 		refuse_for_now(&why, P_NOT_READY, 2, "Redis cannot be reached, or takes no writes.");
 	else {
 		http_answer_static(q, 200, "application/json", ready, sizeof(ready) - 1);

@@ -39,7 +39,7 @@ struct exchange {
 	struct buf cut;			/* body of an answer given in mid-upload */
 	http_pull_fn pull;
 	enum phase phase;
-	bool has_body, suspended, woken, ended, queued, aborted;
+	bool is_head, has_body, suspended, woken, ended, queued, aborted;
 	uint64_t skipped;
 	uint64_t seen_ms;	/* when bytes of the body came last */
 	int drain_fd;		/* a duplicate, -1 unless the answer left before the body was read */
@@ -216,6 +216,9 @@ void http_answer_stream(struct http_request *q, unsigned status, const char *typ
 	x->pull = pull;
 	decide(x, status, type,
 	    MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_pull, x, NULL));
+	/* Chunked, libmicrohttpd would send the last chunk behind the headers, where the next answer belongs. */
+	if (x->is_head && x->response != NULL)
+		MHD_set_response_options(x->response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
 }
 
 static void drain_later(struct exchange *x)
@@ -267,6 +270,29 @@ static enum MHD_Result cut_off(struct exchange *x)
 
 /* ---- receiving ---- */
 
+static enum MHD_Result count_lengths(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	unsigned *found = cls;
+
+	(void)kind;
+	if (strcasecmp(name, "Content-Length") == 0)
+		++*found;
+	else if (strcasecmp(name, "Transfer-Encoding") == 0)
+		*found += strcasecmp(value, "chunked") == 0 ? 1 : 2;
+	else if (strpbrk(name, " \t") != NULL)
+		*found += 2;	/* "Content-Length : 5", which others take for a length (RFC 9112, 5.1) */
+	return MHD_YES;
+}
+
+/* Who stands in front of us may take another of two lengths for the right one (RFC 9112, 6.3). */
+static bool length_is_clear(struct MHD_Connection *c)
+{
+	unsigned found = 0;
+
+	MHD_get_connection_values(c, MHD_HEADER_KIND, count_lengths, &found);
+	return found <= 1;
+}
+
 static int64_t declared_length(struct MHD_Connection *c)
 {
 	const char *text = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
@@ -308,6 +334,7 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const cha
 {
 	struct exchange *x = calloc(1, sizeof(*x));
 	const union MHD_ConnectionInfo *info;
+	bool clear = length_is_clear(c);
 
 	if (x == NULL)
 		return MHD_NO;
@@ -316,12 +343,13 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const cha
 	x->conn = c;
 	x->drain_fd = -1;
 	x->pub.app = h->app.ctx;
-	x->pub.method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	x->is_head = strcmp(method, "HEAD") == 0;
+	x->pub.method = x->is_head ? "GET" : method;
 	x->pub.path = path;
-	x->pub.declared = declared_length(c);
+	x->pub.declared = clear ? declared_length(c) : -1;
 	x->pub.started_us = clock_mono_us();
 	x->seen_ms = loop_now_ms(h->loop);
-	x->has_body = x->pub.declared > 0
+	x->has_body = !clear || x->pub.declared > 0
 	    || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Transfer-Encoding") != NULL;
 	if ((x->next = h->first) != NULL)
 		h->first->prev = x;
@@ -332,6 +360,8 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const cha
 	h->app.begin(h->app.ctx, &x->pub);
 	if (info != NULL && info->header_size > h->header_bytes && x->response == NULL)
 		h->app.refuse(&x->pub, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE);
+	if (x->response == NULL && !clear)
+		h->app.refuse(&x->pub, MHD_HTTP_BAD_REQUEST);
 	if (x->response == NULL && !x->aborted && x->pub.handler->begin != NULL)
 		x->pub.handler->begin(&x->pub);
 	if (x->aborted)
@@ -448,7 +478,7 @@ struct http *http_new(struct loop *l, const struct http_options *o, const struct
 	    MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->header_bytes + POOL_SLACK,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-	    STRICT_OPTION, 1,	/* no bare LF, no missing Host, no two lengths */
+	    STRICT_OPTION, 1,	/* no bare LF, no missing Host */
 	    MHD_OPTION_END);
 	if (h->daemon == NULL) {
 		err_set(e, ERR_SYSTEM, 0, "http: libmicrohttpd does not start");

@@ -58,7 +58,7 @@ struct http_request {
 struct http_app {
 	void (*begin)(void *ctx, struct http_request *q);	/* sets route and handler, or answers */
 	void (*over)(void *ctx, struct http_request *q);
-	/* Writes the answer to what http itself refuses: status is 413 or 431. */
+	/* Writes the answer to what http itself refuses: status is 400, 413 or 431. */
 	void (*refuse)(struct http_request *q, unsigned status);
 	void *ctx;
 };

@@ -22,10 +22,7 @@
 
 static void refuse_unknown(struct http_request *q)
 {
-	struct refusal why = { .problem = P_NONE };
-
-	refuse(&why, P_JOB_UNKNOWN, "It never was, or its retention is over.");
-	reactor_refuse(q, &why);
+	reactor_refuse_as(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
 }
 
 /* ---- one job ---- */

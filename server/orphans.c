@@ -65,15 +65,16 @@ static bool ask(struct orphans *o, const char *job)
 {
 	struct asked *a = malloc(sizeof(*a));
 	struct redis_cmd *c = &o->reactor->cmd;
-	struct key staging = wire_key("staging", NULL), raw = wire_key("raw", job);
+	struct key staging = wire_key("staging", NULL), raw = wire_key("raw", job), hash = wire_key("job", job);
 
 	if (a == NULL)
 		return false;
 	a->o = o;
 	memcpy(a->job, job, sizeof(a->job));
-	cmd_script(c, &script_abandon, 2);
+	cmd_script(c, &script_abandon, 3);
 	cmd_str(c, staging.text);
 	cmd_str(c, raw.text);
+	cmd_str(c, hash.text);
 	cmd_str(c, job);
 	cmd_str(c, "+inf");
 	if (reactor_do_bulk(o->reactor, on_abandoned, a) != 0) {

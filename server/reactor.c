@@ -45,6 +45,15 @@ bool reactor_ready(const struct reactor *r)
 	return r->store_up && redis_async_up(r->bulk);
 }
 
+bool server_ready(const struct server *s)
+{
+	bool ready = true;
+
+	for (size_t i = 0; i < s->count; i++)
+		ready &= s->reactors[i].ready;
+	return ready;
+}
+
 /* ---- requests ---- */
 
 void reactor_refuse(struct http_request *q, const struct refusal *why)
@@ -58,10 +67,20 @@ void reactor_refuse(struct http_request *q, const struct refusal *why)
 	buf_init(&b, 8192);
 	problem_write(&b, why);
 	http_answer(q, problem_status(why->problem), "application/problem+json", &b);
+	if (problem_status(why->problem) == 401)
+		http_answer_header(q, "WWW-Authenticate", "Webhook-Signature");
 	if (why->retry_after_s > 0) {
 		snprintf(seconds, sizeof(seconds), "%u", why->retry_after_s);
 		http_answer_header(q, "Retry-After", seconds);
 	}
+}
+
+void reactor_refuse_as(struct http_request *q, enum problem p, const char *detail)
+{
+	struct refusal why = { .problem = P_NONE };
+
+	refuse(&why, p, "%s", detail);
+	reactor_refuse(q, &why);
 }
 
 struct asked {
@@ -157,6 +176,8 @@ static void on_refuse(struct http_request *q, unsigned status)
 	if (status == problem_status(P_HEADERS_TOO_LARGE))
 		refuse(&why, P_HEADERS_TOO_LARGE, "They may have %lld bytes together with the request line.",
 		    (long long)reactor_of(q)->settings->server.header_bytes);
+	else if (status == problem_status(P_BODY_FRAMING))
+		refuse(&why, P_BODY_FRAMING, "One Content-Length, or \"Transfer-Encoding: chunked\", is expected.");
 	else
 		refuse(&why, P_BODY_TOO_LARGE, "No body is expected here.");
 	reactor_refuse(q, &why);
@@ -186,6 +207,7 @@ static void on_judged(struct reactor *r, const char *appendfsync)
 
 	if (durability_check(r->info, appendfsync, r->settings->redis.allow_volatile, &r->ack, &e) == 0) {
 		r->store_up = true;
+		r->ready = reactor_ready(r);
 		log_info("redis_up", LOG_INT("reactor", r->index), LOG_STR("acknowledges", r->ack));
 		return;
 	}
@@ -236,7 +258,7 @@ static void on_store(void *ctx, bool up)
 		judge_store(r);
 		return;
 	}
-	r->store_up = false;
+	r->store_up = r->ready = false;
 	log_warn("redis_down", LOG_INT("reactor", r->index));
 }
 
@@ -246,6 +268,7 @@ static void on_bulk(void *ctx, bool up)
 
 	if (up)
 		r->bulk_since_ms = clock_mono_ms();
+	r->ready = reactor_ready(r);
 }
 
 /* ---- time and stopping ---- */

@@ -38,6 +38,7 @@ struct reactor {
 	struct metrics metrics;
 
 	bool store_up;			/* connected, and trusted */
+	_Atomic bool ready;		/* reactor_ready, for other threads to read */
 	const char *ack;		/* the acknowledgement level that it gives */
 	bool judging;			/* it is being asked what it is */
 	char *info;			/* its INFO text meanwhile */
@@ -71,6 +72,7 @@ void server_stop(struct server *s);
 struct reactor *reactor_of(struct http_request *q);
 /* Answers with problem+json. */
 void reactor_refuse(struct http_request *q, const struct refusal *why);
+void reactor_refuse_as(struct http_request *q, enum problem p, const char *detail);
 /* Sends the reactor's cmd; fn gets its reply if the request is not over by then. Where Redis fails, 503 is
  * answered. One reply at a time is waited for. */
 typedef void (*ask_fn)(struct http_request *q, const struct reply *reply);
@@ -85,5 +87,7 @@ int reactor_do(struct reactor *r, redis_fn fn, void *ctx);
 int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx);
 /* Can uploads be taken? */
 bool reactor_ready(const struct reactor *r);
+/* By every reactor? Who asks /readyz cannot choose the one that serves the next request. */
+bool server_ready(const struct server *s);
 
 #endif

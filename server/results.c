@@ -170,24 +170,33 @@ static long pull(struct http_request *q, char *out, size_t room)
 
 /* ---- before the first byte ---- */
 
-static void refuse_results(struct http_request *q, enum problem p, const char *detail)
-{
-	struct refusal why = { .problem = P_NONE };
-
-	refuse(&why, p, "%s", detail);
-	reactor_refuse(q, &why);
-}
-
 static void write_opening(struct stream *s, const char *head, size_t n)
 {
-	if (s->report || s->as > AS_JSON) {
-		s->opened = true;
-		return;
-	}
 	buf_init(&s->opening, n + 128);
 	buf_puts(&s->opening, "{\"type\":\"FeatureCollection\",");
 	buf_append(&s->opening, head, n);
 	buf_puts(&s->opening, n > 0 ? ",\"features\":[\n" : "\"features\":[\n");
+}
+
+static void answer(struct http_request *q)
+{
+	struct stream *s = q->user;
+
+	http_answer_stream(q, 200, s->report ? "application/x-ndjson" : types[s->as], pull);
+}
+
+/* The document's foreign members, which stand among the chunks; only GeoJSON has a place for them. */
+static void on_head(struct http_request *q, const struct reply *reply)
+{
+	struct stream *s = q->user;
+	size_t n;
+	const char *head = reply_str(reply, &n);
+
+	s->found = reply_type(reply) == REPLY_STRING || reply_int(reply) == 1;
+	s->opened = s->as > AS_JSON;
+	if (!s->opened)
+		write_opening(s, head, n);
+	answer(q);
 }
 
 static void on_held(struct http_request *q, const struct reply *reply)
@@ -196,37 +205,40 @@ static void on_held(struct http_request *q, const struct reply *reply)
 
 	s->held = (uint64_t)reply_int(reply);
 	if (s->held == 0 && s->any) {
-		refuse_results(q, P_RESULTS_GONE, "They are no longer kept.");
+		reactor_refuse_as(q, P_RESULTS_GONE, "They are no longer kept.");
 		return;
 	}
 	s->any = false;
-	http_answer_stream(q, 200, s->report ? "application/x-ndjson" : types[s->as], pull);
+	s->opened = s->report;
+	if (s->report) {
+		answer(q);
+		return;
+	}
+	cmd_line(&reactor_of(q)->cmd, s->as > AS_JSON ? "HEXISTS" : "HGET", s->key.text, "head", NULL);
+	reactor_ask(q, on_head);
 }
 
 /* Of the job, as start asks for them. */
-enum { F_STATE, F_CHUNK, F_HEAD, F_ACCEPTED, F_REPAIRED };
+enum { F_STATE, F_CHUNK, F_ACCEPTED, F_REPAIRED };
 
 static void on_job(struct http_request *q, const struct reply *reply)
 {
 	struct stream *s = q->user;
 	const char *state = reply_str(reply_at(reply, F_STATE), NULL);
 	bool failed = strcmp(state, "failed") == 0;
-	size_t n;
-	const char *head = reply_str(reply_at(reply, F_HEAD), &n);
 
 	if (*state == '\0') {
-		refuse_results(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
+		reactor_refuse_as(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
 	} else if (strcmp(state, "accepted") == 0 || strcmp(state, "running") == 0) {
-		refuse_results(q, P_JOB_NOT_FINISHED, "Ask /v1/jobs/{id} until its status is successful.");
+		reactor_refuse_as(q, P_JOB_NOT_FINISHED, "Ask /v1/jobs/{id} until its status is successful.");
 	} else if (failed && !s->report) {
-		refuse_results(q, P_RESULTS_GONE, "The job failed; its status and its dead letter say why.");
+		reactor_refuse_as(q, P_RESULTS_GONE, "The job failed; its status and its dead letter say why.");
 	} else if (strcmp(state, "dismissed") == 0) {
-		refuse_results(q, P_RESULTS_GONE, "The job was dismissed.");
+		reactor_refuse_as(q, P_RESULTS_GONE, "The job was dismissed.");
 	} else {
 		s->chunks = (unsigned)reply_int(reply_at(reply, F_CHUNK));
 		s->any = !s->report && reply_int(reply_at(reply, F_ACCEPTED))
 		    + reply_int(reply_at(reply, F_REPAIRED)) > 0;
-		write_opening(s, head, n);
 		cmd_line(&reactor_of(q)->cmd, "HLEN", s->key.text, NULL);
 		reactor_ask(q, on_held);
 	}
@@ -239,24 +251,24 @@ static void start(struct http_request *q, bool report)
 	struct stream *s;
 
 	if (!wire_is_job_id(q->arg)) {
-		refuse_results(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
+		reactor_refuse_as(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
 		return;
 	}
 	http_note_job(q, q->arg);
 	if (as < 0) {
-		refuse_results(q, P_NOT_ACCEPTABLE, "They are served as application/geo+json, "
+		reactor_refuse_as(q, P_NOT_ACCEPTABLE, "They are served as application/geo+json, "
 		    "application/geo+json-seq and application/x-ndjson.");
 		return;
 	}
 	if ((s = calloc(1, sizeof(*s))) == NULL) {
-		refuse_results(q, P_INTERNAL, "There is no memory.");
+		reactor_refuse_as(q, P_INTERNAL, "There is no memory.");
 		return;
 	}
 	q->user = s;
 	s->key = wire_key(report ? "report" : "out", q->arg);
 	s->report = report;
 	s->as = as;
-	cmd_line(&reactor_of(q)->cmd, "HMGET", job.text, "state", "chunk", "head", "accepted", "repaired", NULL);
+	cmd_line(&reactor_of(q)->cmd, "HMGET", job.text, "state", "chunk", "accepted", "repaired", NULL);
 	reactor_ask(q, on_job);
 }
 

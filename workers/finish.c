@@ -10,9 +10,9 @@
 
 #define LETTER_MAX_BYTES 65536
 
-/* letter: a dead letter's fields, or none. */
-static int finish(const struct job *j, struct redis *r, const struct settings *s, const char *state,
-    uint64_t features, const struct args *fields, const struct args *letter, struct err *e)
+/* t: NULL for a document that failed. letter: a dead letter's fields, or none. */
+static int finish(const struct job *j, struct redis *r, const struct settings *s, const struct pipeline_totals *t,
+    const struct args *fields, const struct args *letter, struct err *e)
 {
 	struct key keys[] = {
 		wire_key("job", j->id), wire_key("jobs", NULL), wire_key("outbox", NULL),
@@ -31,10 +31,11 @@ static int finish(const struct job *j, struct redis *r, const struct settings *s
 	cmd_str(&c, GROUP_WORKERS);
 	cmd_str(&c, j->message.id);
 	cmd_int(&c, (long long)clock_unix_ms());
-	cmd_str(&c, state);
-	cmd_int(&c, (long long)features);
+	cmd_str(&c, t != NULL ? "successful" : "failed");
+	cmd_int(&c, t != NULL ? (long long)t->features : 0);
 	cmd_int(&c, (long long)s->redis.retention_s * 1000);
 	cmd_int(&c, (long long)s->redis.raw_retention_s * 1000);
+	cmd_bytes(&c, t != NULL ? t->head : "", t != NULL ? t->head_len : 0);
 	cmd_int(&c, (long long)fields->count);
 	args_to_cmd(fields, &c);
 	args_to_cmd(letter, &c);
@@ -52,15 +53,13 @@ int finish_successful(const struct job *j, struct redis *r, const struct setting
 	struct args fields, none;
 	int rc;
 
-	args_init(&fields, t->head_len + strlen(t->crs) + LETTER_MAX_BYTES);
+	args_init(&fields, strlen(t->crs) + LETTER_MAX_BYTES);
 	args_init(&none, 0);
 	args_str(&fields, "used_crs");
 	args_str(&fields, t->crs);
-	args_str(&fields, "head");
-	args_bytes(&fields, t->head, t->head_len);
 	args_str(&fields, "parsed");
 	args_uint(&fields, j->bytes);
-	rc = finish(j, r, s, "successful", t->features, &fields, &none, e);
+	rc = finish(j, r, s, t, &fields, &none, e);
 	args_clear(&fields);
 	return rc;
 }
@@ -80,7 +79,7 @@ int finish_failed(const struct job *j, struct redis *r, const struct settings *s
 	args_str(&fields, "offset");
 	args_uint(&fields, offset);
 	letter_of_document(&letter, j, code, reason, offset);
-	rc = finish(j, r, s, "failed", 0, &fields, &letter, e);
+	rc = finish(j, r, s, NULL, &fields, &letter, e);
 	args_clear(&fields);
 	args_clear(&letter);
 	return rc;

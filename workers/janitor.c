@@ -65,12 +65,13 @@ static int sweep_uploads(struct sweep *s, struct err *e)
 		return -1;
 	for (size_t i = 0; rc == 0 && i < reply_count(list); i++) {
 		const char *job = reply_str(reply_at(list, i), NULL);
-		struct key raw = wire_key("raw", job);
+		struct key raw = wire_key("raw", job), hash = wire_key("job", job);
 		long long n;
 
-		cmd_script(c, &script_abandon, 2);
+		cmd_script(c, &script_abandon, 3);
 		cmd_str(c, staging.text);
 		cmd_str(c, raw.text);
+		cmd_str(c, hash.text);
 		cmd_str(c, job);
 		cmd_str(c, latest);
 		if ((n = ask(s->redis, c, e)) < 0)
@@ -218,6 +219,7 @@ int janitor_sweep(struct redis *r, const struct settings *settings, uint64_t now
 int janitor_lease(struct redis *r, const char *name, uint64_t lease_ms, struct err *e)
 {
 	struct key key = wire_key("janitor", NULL);
+	struct err mine = ERR_INIT;
 	struct reply *reply = NULL;
 	struct redis_cmd c;
 	char ms[24];
@@ -226,8 +228,12 @@ int janitor_lease(struct redis *r, const char *name, uint64_t lease_ms, struct e
 	number(ms, lease_ms);
 	cmd_init(&c);
 	cmd_line(&c, "SET", key.text, name, "NX", "PX", ms, NULL);
-	rc = redis_do(r, &c, &reply, e);
-	if (rc == 0 && reply_type(reply) == REPLY_NIL) {
+	rc = redis_do(r, &c, &reply, &mine);
+	if (rc != 0 && strncmp(mine.text, "OOM ", 4) == 0)
+		rc = 0;		/* nobody can take it now; to sweep makes room, and twice is harmless */
+	else if (rc != 0)
+		err_set(e, mine.cls, mine.code, "%s", mine.text);
+	else if (reply_type(reply) == REPLY_NIL) {
 		reply_free(&reply);
 		cmd_line(&c, "GET", key.text, NULL);
 		rc = redis_do(r, &c, &reply, e);

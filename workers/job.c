@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/crypto.h"
 #include "schema/scripts.h"
 #include "workers/patience.h"
 
+#define NONCE_BYTES 8
 #define RELEASED_IDLE_MS 86400000	/* above the longest lease that limits.def allows */
 
 static char *copy_text(const struct reply *r)
@@ -37,6 +39,8 @@ int job_claim(struct job *j, struct redis *r, const struct message *m, const cha
     long long max_deliveries, struct err *e)
 {
 	struct key key = wire_key("job", m->job);
+	unsigned char dice[NONCE_BYTES];
+	char nonce[2 * NONCE_BYTES + 1];
 	struct redis_cmd c;
 	struct reply *reply;
 	const char *verdict;
@@ -46,12 +50,15 @@ int job_claim(struct job *j, struct redis *r, const struct message *m, const cha
 	j->message = *m;
 	memcpy(j->id, m->job, sizeof(j->id));
 	j->consumer = consumer;
+	random_bytes(dice, sizeof(dice));
+	hex_encode(nonce, dice, sizeof(dice));
 	cmd_init(&c);
 	cmd_script(&c, &script_claim, 1);
 	cmd_str(&c, key.text);
 	cmd_str(&c, consumer);
 	cmd_int(&c, (long long)clock_unix_ms());
 	cmd_int(&c, max_deliveries);
+	cmd_str(&c, nonce);
 	rc = redis_insist(r, &c, &reply, e);
 	cmd_clear(&c);
 	if (rc != 0)
@@ -125,12 +132,10 @@ int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
 	static const char *const keys[] = { "job", "out", "report", "dead", "deadof" };
 	struct key key[5];
 	struct redis_cmd c;
-	char *copy = strdup(crs);
 
-	if (copy == NULL)
+	/* One that is there is what this pass went by, after a restart by another worker; the pipeline holds it. */
+	if (j->pass_crs == NULL && (j->pass_crs = strdup(crs)) == NULL)
 		return err_errno(e, "job");
-	free(j->pass_crs);
-	j->pass_crs = copy;
 	j->next = j->parsed = 0;
 	cmd_init(&c);
 	cmd_script(&c, &script_restart, 5);

@@ -2,10 +2,13 @@
 """geosluice convert beside its peers, on the same input, in turn: run.py [CORPUS]. Writes docs/benchmarks.md and .svg.
 
 In:  BUILD, BENCH_ROUNDS (3), and CORPUS/large/*.geojson.gz where CORPUS is a folder; without one, a document of
-     tools/make-heavy. Every program gets one core. Out: medians, ratios to geosluice, peak memory.
+     tools/make-heavy. BENCH_SIZES: megabytes of the made documents that show how cost grows (1 10 100 1000).
+     Every program gets one core. Out: medians, ratios to geosluice, peak memory; then the decoder beside a bare
+     yajl, the repair beside GEOS, and the cost per megabyte from small documents to large ones.
 """
 import glob
 import gzip
+import json
 import os
 import platform
 import shutil
@@ -18,7 +21,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 GEOSLUICE = os.path.join(ROOT, os.environ.get("BUILD", "build"), "geosluice")
+BENCH = os.path.join(ROOT, os.environ.get("BUILD", "build"), "bench")
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
+SIZES = [int(n) for n in os.environ.get("BENCH_SIZES", "1 10 100 1000").split()]
 
 PEERS = {
     "geosluice convert": [GEOSLUICE, "convert", "--to", "EPSG:3857", "-o", "{out}", "{in}"],
@@ -68,6 +73,50 @@ def inputs(corpus, work):
         yield "heavy.geojson (made, seed 1)", path
 
 
+def said(*argv):
+    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False).stdout
+
+
+def decoding(paths):
+    rows = []
+    for name, path in paths:
+        d = json.loads(said(os.path.join(BENCH, "bench_decode"), path))
+        rows.append("| %s | %.0f | %.0f | %.2f |\n" % (name, d["yajl_mb_s"], d["decode_mb_s"], d["ratio"]))
+    return ("## Decoding\n\nBytes to coordinates in memory, properties kept, beside yajl with empty callbacks "
+            "(`bench_decode`).\n\n| document | yajl MB/s | geosluice MB/s | ratio |\n|---|---|---|---|\n"
+            + "".join(rows))
+
+
+def repairing(paths, work):
+    out = ("## Repair\n\nThe repair beside GEOS's own, and what the verdicts cost (`bench_repair`).\n")
+    for name, path in paths:
+        wkb = os.path.join(work, "wkb")
+        with open(wkb, "w", encoding="ascii") as f:
+            subprocess.run([sys.executable, os.path.join(HERE, "geojson_wkb.py"), path], stdout=f, check=True)
+        out += "\n%s:\n\n```\n%s```\n" % (name, said(os.path.join(BENCH, "bench_repair"), wkb))
+    return out + "\nShapes made to be hard:\n\n```%s```\n" % said(os.path.join(BENCH, "bench_repair"), "made")
+
+
+def growth(work):
+    """Cost per megabyte and peak memory of convert as documents grow; a table, and bars for the plot."""
+    rows, groups = [], []
+    for megabytes in SIZES:
+        path = os.path.join(work, "made.geojson")
+        subprocess.run([sys.executable, os.path.join(ROOT, "tools", "make-heavy"), path, str(megabytes)],
+                       stdout=subprocess.DEVNULL, check=True)
+        argv = [a.replace("{in}", path).replace("{out}", os.path.join(work, "out")) for a in PEERS["geosluice convert"]]
+        runs = [measure(argv) for _ in range(ROUNDS)]
+        seconds, memory = statistics.median(r[0] for r in runs), max(r[1] for r in runs)
+        print("%d MB: %.2f s, %.0f MB" % (megabytes, seconds, memory), flush=True)
+        rows.append("| %d | %.2f | %.1f | %.0f |\n" % (megabytes, seconds, 1000 * seconds / megabytes, memory))
+        groups.append(("%d MB" % megabytes, 1000 * seconds / megabytes, "%.1f ms per MB, peak %.0f MB" % (
+            1000 * seconds / megabytes, memory)))
+        os.unlink(path)
+    return ("## From small to large\n\nDocuments of `tools/make-heavy`, one feature in twelve broken. The first pays "
+            "for loading PROJ.\n\n| MB | median s | ms per MB | peak memory MB |\n|---|---|---|---|\n" + "".join(rows),
+            ("Cost as documents grow", groups))
+
+
 def bars(title, rows):
     """An SVG group: a bar per (name, value, words)."""
     most = max(value for _, value, _ in rows)
@@ -92,10 +141,11 @@ def plot(groups):
 
 
 def main(corpus):
-    tables, groups = [], []
+    tables, groups, paths = [], [], []
     with tempfile.TemporaryDirectory(prefix="geosluice-bench-") as work:
         for name, path in inputs(corpus, work):
             out = os.path.join(work, "out")
+            paths.append((name, path))
             results = {peer: [] for peer in PEERS}
             for n in range(ROUNDS):
                 for peer, argv in PEERS.items():
@@ -115,6 +165,10 @@ def main(corpus):
                                   memory[peer]) for peer in PEERS))
             groups.append((name + ": seconds", [(p, s, "%.2f s" % s) for p, s in seconds.items()]))
             groups.append((name + ": peak memory", [(p, m, "%.0f MB" % m) for p, m in memory.items()]))
+        tables += [decoding(paths), repairing(paths, work)]
+        table, group = growth(work)
+        tables.append(table)
+        groups.append(group)
     with open(os.path.join(ROOT, "docs", "benchmarks.svg"), "w", encoding="utf-8") as f:
         f.write(plot(groups))
     with open(os.path.join(ROOT, "docs", "benchmarks.md"), "w", encoding="utf-8") as f:

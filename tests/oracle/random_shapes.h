@@ -8,6 +8,7 @@
 #ifndef GS_TESTS_RANDOM_SHAPES_H
 #define GS_TESTS_RANDOM_SHAPES_H
 
+#include <math.h>
 #include <string.h>
 
 #include "workers/pipeline/geometry.h"
@@ -116,6 +117,28 @@ static inline struct geometry *random_shape(struct random *r, struct arena *a)
 		g->coords[2 * i + 1] = s.xy[i][1] * scale[k] - s.xy[i][0] * tilt[k] * scale[k] - shift[k] / 2;
 	}
 	return g;
+}
+
+/* Scales a third of the ordinates by a power of two, or moves them by their last digit. */
+static inline void random_distort(struct random *r, struct geometry *g)
+{
+	uint32_t how = random_below(r, 4);
+
+	for (size_t i = 0; i < 2 * g->positions; i++) {
+		double *x = &g->coords[i];
+
+		if (random_below(r, 3) != 0)
+			continue;
+		switch (how) {
+		case 0: *x = ldexp(*x, (int)random_below(r, 400) - 300); break;
+		case 1: *x = ldexp(*x, (int)random_below(r, 60) - 50); break;
+		case 2: *x = nextafter(*x, random_below(r, 2) ? 1e9 : -1e9); break;
+		default: *x = ldexp(*x, (int)random_below(r, 60) - 1074);
+		}
+	}
+	for (size_t s = 0; s < g->seqs; s++)
+		for (unsigned k = 0; k < 2; k++)
+			g->coords[2 * (g->seq_end[s] - 1) + k] = g->coords[2 * seq_begin(g, s) + k];
 }
 
 #endif

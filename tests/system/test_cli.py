@@ -81,6 +81,27 @@ class OnFiles(unittest.TestCase):
         for option in ("--to", "--from"):
             run("convert", option, "EPSG:999999", path, code=2)
 
+    def test_output_that_cannot_be_written_is_told(self):
+        path = self.file("a.geojson", collection(SOUND))
+        for command in (["check", path], ["convert", path], ["settings"]):
+            for closing in ("> /dev/full", ">&-"):
+                with self.subTest(command=command[0], closing=closing):
+                    done = subprocess.run(["sh", "-c", '"$@" ' + closing, "sh", GEOSLUICE, *command],
+                                          stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+                    self.assertEqual(done.returncode, 2)
+                    self.assertIn(b"geosluice: ", done.stderr)
+
+    def test_convert_writes_into_what_is_no_plain_file(self):
+        path = self.file("a.geojson", collection(SOUND))
+        for behind, code in ((self.file("behind.geojsonl", b"old"), 0), ("/dev/full", 2)):
+            with self.subTest(behind):
+                link = os.path.join(self.dir, "link-%d" % code)
+                os.symlink(behind, link)
+                run("convert", "-o", link, path, code=code)
+                self.assertTrue(os.path.islink(link))
+        with open(os.path.join(self.dir, "link-0"), "rb") as f:
+            self.assertEqual(f.read(), run("convert", path))
+
     def test_wrong_arguments_are_refused_in_words(self):
         for args in ([], ["frobnicate"], ["check"], ["convert"], ["send"], ["check", "--frobnicate", "x"]):
             with self.subTest(args):

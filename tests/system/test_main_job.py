@@ -2,7 +2,9 @@
 import json
 import unittest
 
-from harness import (BOW_TIE, FAR_AWAY, SOUND, UNCLOSED, StackTest, collection, feature, mixed, polygon, square)
+from harness import (BOW_TIE, FAR_AWAY, PATIENCE_S, SOUND, UNCLOSED, StackTest, collection, feature, mixed, polygon,
+                     square)
+from raw_client import RawClient
 
 
 class MainJob(StackTest):
@@ -59,6 +61,25 @@ class MainJob(StackTest):
         self.assertEqual(sequence.lines(), whole["features"])
         self.assertEqual([f["id"] for f in whole["features"]], [1, 2])
         self.assertEqual(whole["features"][1]["geometry"]["type"], "MultiPolygon")
+
+    def test_members_of_the_collection_come_back_in_geojson(self):
+        job, _ = self.stack.run("acme", collection(SOUND, name="all of it", more={"a": [1]}))
+        path = "/v1/jobs/%s/results" % job
+        self.assertEqual({k: v for k, v in self.stack.get(path).json().items() if k not in ("type", "features")},
+                         {"name": "all of it", "more": {"a": [1]}})
+        for form in ("application/geo+json-seq", "application/x-ndjson"):
+            self.assertEqual([f["id"] for f in self.stack.get(path, form).lines()], [1])
+
+    def test_the_answer_to_head_ends_with_its_headers(self):
+        job, _ = self.stack.run("acme", collection(SOUND))
+        for tail in ("", "/results", "/report"):
+            with self.subTest(tail):
+                client = RawClient(self.stack.address, PATIENCE_S)
+                client.send(b"HEAD /v1/jobs/%s%s HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+                            % (job.encode(), tail.encode()))
+                status, _, body = client.answer()
+                self.assertEqual((status, body), (200, b""))
+                client.close()
 
     def test_features_are_reprojected_for_a_source_that_asks_for_it(self):
         point = feature({"type": "Point", "coordinates": [10, 50]})

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -99,6 +100,18 @@ class Running(Case):
         with urllib.request.urlopen(url + "/v1/jobs/" + job) as answer:
             self.assertEqual(answer.status, 200)
 
+    def test_no_connection_of_its_own_is_handed_down(self):
+        self.start()
+        seen = set()
+        for pid in self.up.family().values():
+            held = set()
+            for fd in os.listdir("/proc/%d/fd" % pid):
+                with contextlib.suppress(OSError):
+                    held.add(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+            held = {name for name in held if name.startswith("socket:")}
+            self.assertFalse(held & seen)
+            seen |= held
+
     def test_its_files_are_for_its_user_alone(self):
         self.start()
         for name in ("", "geosluice.ini", "demo.secret", "redis.log"):
@@ -146,6 +159,19 @@ class Refusing(Case):
 
     def test_a_wrong_setting(self):
         self.refused("[worker]\nlease_ms = 1\n", ":2", "lease_ms")
+
+    def test_an_address_that_another_one_serves(self):
+        with socket.socket() as other:
+            # As a server of another folder would hold it.
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            listen = "127.0.0.1:%d" % other.getsockname()[1]
+            done = subprocess.run([GEOSLUICE, "up", "--dir", os.path.join(self.folder, "var")], cwd=self.folder,
+                                  env=dict(ENVIRON, GEOSLUICE_LISTEN=listen), stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, timeout=PATIENCE_S, check=False)
+        self.assertEqual(done.returncode, 2, done.stdout)
+        self.assertIn(listen.encode(), done.stdout)
 
     def test_a_program_that_cannot_start_ends_all(self):
         os.environ["GEOSLUICE_TEST_LISTEN"] = ""

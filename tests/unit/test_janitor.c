@@ -96,28 +96,52 @@ static void uploads_without_a_sign_of_life_go(void **state)
 	assert_int_equal(seed_int(redis, "ZCARD", staging.text, NULL), 2);
 }
 
+static long long abandon(const char *job, const char *latest)
+{
+	struct key staging = wire_key("staging", NULL), raw = wire_key("raw", job), hash = wire_key("job", job);
+	struct redis_cmd c;
+	struct reply *reply;
+	long long n;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_abandon, 3);
+	cmd_str(&c, staging.text);
+	cmd_str(&c, raw.text);
+	cmd_str(&c, hash.text);
+	cmd_str(&c, job);
+	cmd_str(&c, latest);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	n = reply_int(reply);
+	reply_free(&reply);
+	cmd_clear(&c);
+	return n;
+}
+
 static void an_upload_that_comes_alive_meanwhile_stays(void **state)
 {
 	struct key staging = wire_key("staging", NULL), raw = wire_key("raw", "late");
-	struct redis_cmd c;
-	struct reply *reply;
 
 	(void)state;
 	seed_drop(redis, "XADD", raw.text, "1-0", "d", "x", NULL);
-	cmd_init(&c);
 	for (int sign = 2000; sign >= 1000; sign -= 1000) {
 		seed_drop(redis, "ZADD", staging.text, number((uint64_t)sign), "late", NULL);
-		cmd_script(&c, &script_abandon, 2);
-		cmd_str(&c, staging.text);
-		cmd_str(&c, raw.text);
-		cmd_str(&c, "late");
-		cmd_int(&c, 1000);	/* what the list that is worked on was made with */
-		assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
-		assert_int_equal(reply_int(reply), sign == 1000);
+		assert_int_equal(abandon("late", "1000"), sign == 1000);	/* what the list was made with */
 		assert_int_equal(exists("raw", "late"), sign == 2000);
-		reply_free(&reply);
 	}
-	cmd_clear(&c);
+}
+
+static void segments_whose_mark_was_lost_go_unless_they_are_a_job(void **state)
+{
+	struct key raw = wire_key("raw", "bare"), hash = wire_key("job", "bare");
+
+	(void)state;
+	seed_drop(redis, "XADD", raw.text, "1-0", "d", "x", NULL);
+	seed_drop(redis, "HSET", hash.text, "state", "accepted", NULL);
+	assert_int_equal(abandon("bare", "+inf"), 0);
+	assert_true(exists("raw", "bare"));
+	seed_drop(redis, "DEL", hash.text, NULL);
+	assert_int_equal(abandon("bare", "+inf"), 1);
+	assert_false(exists("raw", "bare"));
 }
 
 static void many_abandoned_uploads_go_in_rounds(void **state)
@@ -221,6 +245,22 @@ static void one_holds_the_lease(void **state)
 	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 1);
 }
 
+/* The janitor is what makes room again. */
+static void a_full_redis_is_swept(void **state)
+{
+	struct key staging = wire_key("staging", NULL), raw = wire_key("raw", "dead");
+
+	(void)state;
+	seed_drop(redis, "ZADD", staging.text, "1", "dead", NULL);
+	seed_drop(redis, "XADD", raw.text, "1-0", "d", "x", NULL);
+	seed_drop(redis, "SCRIPT", "FLUSH", NULL);
+	seed_drop(redis, "CONFIG", "SET", "maxmemory", "1", NULL);
+	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 0);
+	assert_int_equal(sweep().uploads, 1);
+	seed_drop(redis, "CONFIG", "SET", "maxmemory", "0", NULL);
+	assert_false(exists("raw", "dead"));
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -228,12 +268,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(uploads_without_a_sign_of_life_go),
 		TEST(an_upload_that_comes_alive_meanwhile_stays),
+		TEST(segments_whose_mark_was_lost_go_unless_they_are_a_job),
 		TEST(many_abandoned_uploads_go_in_rounds),
 		TEST(expired_jobs_leave_the_index_and_take_their_keys),
 		TEST(old_letters_go_and_what_refers_to_them),
 		TEST(consumers_go_only_if_idle_and_free),
 		TEST(an_empty_redis_is_no_fault),
 		TEST(one_holds_the_lease),
+		TEST(a_full_redis_is_swept),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -205,11 +205,78 @@ static void letters_come_once_each_without_their_texts(void **state)
 		}
 }
 
+/* Where the next page begins, of a page of the letters of `job`. */
+static void first_page(const char *job, const char *cursor, const char *look, size_t want, const char *next)
+{
+	struct key dead = wire_key("dead", NULL), of = wire_key("deadof", job);
+	struct redis_cmd c;
+	struct reply *page;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_list_letters, 2);
+	cmd_str(&c, dead.text);
+	cmd_str(&c, of.text);
+	cmd_str(&c, cursor);
+	cmd_str(&c, "");
+	cmd_str(&c, "");
+	cmd_str(&c, "10");
+	cmd_str(&c, look);
+	page = run(&c);
+	assert_int_equal(reply_count(page) / 2, want);
+	assert_string_equal(reply_str(reply_at(page, 0), NULL), next);
+	reply_free(&page);
+}
+
+/* A cursor is the client's: no number costs more than the list is long. */
+static void a_cursor_beyond_the_end_begins_at_the_end(void **state)
+{
+	struct key dead = wire_key("dead", NULL), of = wire_key("deadof", "short");
+
+	(void)state;
+	tell("XADD", dead.text, "9000-0", "code", "RING_SHORT", NULL);
+	tell("RPUSH", of.text, "9000-0", NULL, NULL, NULL);
+	first_page("short", "9999999999999999999", "10", 1, "");
+}
+
+static void long_texts_end_a_page_early(void **state)
+{
+	static char text[40000];
+	struct key dead = wire_key("dead", NULL), of = wire_key("deadof", "long");
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	cmd_init(&c);
+	for (const char *id = "9001-0"; id != NULL; id = strcmp(id, "9001-0") == 0 ? "9002-0" : NULL) {
+		cmd_line(&c, "XADD", dead.text, id, "code", "RING_SHORT", "raw", text, NULL);
+		reply = run(&c);
+		reply_free(&reply);
+		tell("RPUSH", of.text, id, NULL, NULL, NULL);
+	}
+	first_page("long", "", "3", 1, "1");
+	first_page("long", "", "6", 2, "0");
+	first_page("long", "1", "6", 1, "");
+}
+
+static void names_of_letters_that_are_gone_are_looked_at_too(void **state)
+{
+	struct key of = wire_key("deadof", "hollow");
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		tell("RPUSH", of.text, "1-1", NULL, NULL, NULL);
+	first_page("hollow", "", "7", 0, "93");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_come_once_each),
 		cmocka_unit_test(letters_come_once_each_without_their_texts),
+		cmocka_unit_test(a_cursor_beyond_the_end_begins_at_the_end),
+		cmocka_unit_test(long_texts_end_a_page_early),
+		cmocka_unit_test(names_of_letters_that_are_gone_are_looked_at_too),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

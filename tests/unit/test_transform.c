@@ -144,7 +144,7 @@ static void check_counts(const char *job, const char *accepted, const char *repa
 
 static void a_document_of_all_outcomes(void **state)
 {
-	struct key deadof;
+	struct key deadof, results;
 	struct message m;
 	struct buf out, report;
 
@@ -153,7 +153,8 @@ static void a_document_of_all_outcomes(void **state)
 	assert_int_equal(run(&m), TRANSFORM_ENDED);
 	check_counts(m.job, "2", "2", "2");
 	assert_string_equal(seed_field(redis, m.job, "used_crs"), "OGC:CRS84");
-	assert_string_equal(seed_field(redis, m.job, "head"), "\"name\":\"x\"");
+	results = wire_key("out", m.job);
+	assert_string_equal(seed_text(redis, "HGET", results.text, "head", NULL), "\"name\":\"x\"");
 	assert_string_equal(seed_field(redis, m.job, "chunk"), "3");
 	read_chunks(&out, "out", m.job);
 	read_chunks(&report, "report", m.job);
@@ -248,6 +249,7 @@ static void a_crs_behind_the_features_means_a_second_pass(void **state)
 	static const char crs[] = "\"crs\":{\"type\":\"name\",\"properties\":"
 	    "{\"name\":\"urn:ogc:def:crs:EPSG::3857\"}}";
 	char doc[2048];
+	struct key hash;
 	struct message m;
 	struct buf before, behind;
 
@@ -263,6 +265,15 @@ static void a_crs_behind_the_features_means_a_second_pass(void **state)
 	read_chunks(&behind, "out", m.job);
 	assert_string_equal(buf_cstr(&behind), buf_cstr(&before));
 	assert_string_equal(seed_field(redis, m.job, "pass_crs"), "urn:ogc:def:crs:EPSG::3857");
+	buf_clear(&behind);
+	/* The same where a worker died in its second pass. */
+	seeded(&m, "acme", NULL, doc);
+	hash = wire_key("job", m.job);
+	seed_drop(redis, "HSET", hash.text, "pass_crs", "urn:ogc:def:crs:EPSG::3857", NULL);
+	assert_int_equal(run(&m), TRANSFORM_ENDED);
+	check_counts(m.job, "2", "2", "2");
+	read_chunks(&behind, "out", m.job);
+	assert_string_equal(buf_cstr(&behind), buf_cstr(&before));
 	buf_clear(&before);
 	buf_clear(&behind);
 }

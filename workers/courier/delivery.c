@@ -157,7 +157,10 @@ static void on_job(void *ctx, const struct reply *r, const struct err *e)
 		leave_flight(d);
 		wait(d, REDIS_PAUSE_MS);
 	} else if (reply_count(r) == 0 || reply_field(r, 0, "callback") != NULL) {
-		leave_flight(d);	/* expired, or settled by another */
+		if (reply_count(r) == 0)
+			log_warn("callback_too_late", LOG_STR("job", d->job), LOG_STR("source", d->source->name),
+			    LOG_STR("reason", "the job is no longer kept"));
+		leave_flight(d);	/* settled by another, or gone */
 		settle(d, CALLBACK_NONE);
 	} else {
 		d->attempts = (unsigned)reply_int(reply_field(r, 0, "callback_attempts"));

@@ -65,16 +65,16 @@ static bool find_crossing(const struct geometry *g, size_t *position)
 	if (g->type == GEOM_POINT || g->type == GEOM_MULTIPOINT
 	    || (!overrun && (e.max[0] - e.min[0] <= 180 || e.min[0] < -180 || e.max[0] > 180)))
 		return false;
-	for (size_t s = 0; s < g->seqs; s++)
-		for (size_t i = seq_begin(g, s); i < g->seq_end[s]; i++) {
-			const double *p = g->coords + i * g->stride;
+	for (size_t s = 0; s < g->seqs; s++) {
+		struct run_pole pole = run_pole(g, seq_begin(g, s), g->seq_end[s]);
 
-			if (fabs(p[0]) > 180
-			    || (i > seq_begin(g, s) && run_turn(p[-(ptrdiff_t)g->stride], p[0]) != 0)) {
+		for (size_t i = seq_begin(g, s); i < g->seq_end[s]; i++)
+			if (fabs(g->coords[i * g->stride]) > 180
+			    || (i > seq_begin(g, s) && run_turn(g, i, &pole) != 0)) {
 				*position = i;
 				return true;
 			}
-		}
+	}
 	return false;
 }
 

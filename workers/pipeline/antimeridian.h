@@ -24,4 +24,11 @@ bool antimeridian_overrun(const struct extent *e);
  */
 int antimeridian_cut(struct feature *f);
 
+/*
+ * A repair works in the plane and may leave edges that go more than half round the world, where
+ * the document had one along a whole parallel. They get a position half way, lest a reader takes
+ * them for edges across the antimeridian. Returns as antimeridian_cut.
+ */
+int antimeridian_settle(struct feature *f);
+
 #endif

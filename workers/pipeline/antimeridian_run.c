@@ -22,13 +22,45 @@ static double unrolled(const struct run *r, size_t i)
 	return pos(r, i)[0] + 360.0 * r->turns[i];
 }
 
-int run_turn(double x1, double x2)
+/* Turns that make the edge from longitude x1 to x2 go the short way; 0 along a whole parallel. */
+static int turn(double x1, double x2)
 {
 	double d = x2 - x1;
 
 	if (fabs(d) <= 180 || (fabs(x1) == 180 && fabs(x2) == 180))
 		return 0;
 	return (int)-round(d / 360);
+}
+
+static bool along_pole(const double *p, const double *q)
+{
+	return fabs(p[1]) == 90 && p[1] == q[1] && p[0] != q[0];
+}
+
+struct run_pole run_pole(const struct geometry *g, size_t begin, size_t end)
+{
+	struct run_pole pole = { SIZE_MAX, 0 };
+	int turns = 0;
+
+	for (size_t i = begin + 1; i < end && geometry_is_areal(g); i++) {
+		const double *q = g->coords + i * g->stride, *p = q - g->stride;
+
+		if (!along_pole(p, q))
+			turns += turn(p[0], q[0]);
+		else if (pole.edge == SIZE_MAX)
+			pole.edge = i;
+	}
+	pole.turns = -turns;
+	return pole;
+}
+
+int run_turn(const struct geometry *g, size_t i, const struct run_pole *pole)
+{
+	const double *q = g->coords + i * g->stride, *p = q - g->stride;
+
+	if (i == pole->edge)
+		return pole->turns;
+	return pole->edge != SIZE_MAX && along_pole(p, q) ? 0 : turn(p[0], q[0]);
 }
 
 static int run_alloc(struct run *r, unsigned stride, size_t room, struct arena *a)
@@ -52,15 +84,16 @@ static void push(struct run *r, const double *p, int turns)
  */
 static void unroll(struct run *r, const struct geometry *g, size_t begin, size_t end, bool backwards)
 {
+	struct run_pole pole = run_pole(g, begin, end);
 	int turns = 0;
-	double before = 0;
 
 	for (size_t i = 0; i < end - begin; i++) {
-		const double *p = g->coords + (backwards ? end - 1 - i : begin + i) * g->stride;
+		size_t at = backwards ? end - 1 - i : begin + i;
+		const double *p = g->coords + at * g->stride;
 		double k;
 
-		turns += i > 0 ? run_turn(before, p[0]) : 0;
-		before = p[0];
+		if (i > 0)
+			turns += backwards ? -run_turn(g, at + 1, &pole) : run_turn(g, at, &pole);
 		push(r, p, turns);
 		k = round((unrolled(r, r->n - 1) - 180) / 360);
 		if (fabs(unrolled(r, r->n - 1) - line((int)k)) >= SNAP_DEG)

@@ -25,8 +25,15 @@ struct run {
 	size_t breaks;	/* changes of strip; a ring with breaks begins at one */
 };
 
-/* Turns that make the edge from longitude x1 to x2 go the short way; 0 along a whole parallel. */
-int run_turn(double x1, double x2);
+/* At a pole all longitudes are one: the first edge along it turns so that its ring closes, the others do not. */
+struct run_pole {
+	size_t edge;	/* the position that it ends at; SIZE_MAX: there is none */
+	int turns;
+};
+struct run_pole run_pole(const struct geometry *g, size_t begin, size_t end);
+
+/* Turns that make the edge to position i go the short way; 0 along a whole parallel. */
+int run_turn(const struct geometry *g, size_t i, const struct run_pole *pole);
 
 /* Positions [begin, end) of g, for a ring the other way round if backwards. -1: no memory. */
 int run_init(struct run *r, const struct geometry *g, size_t begin, size_t end, bool backwards,

@@ -32,27 +32,26 @@ struct yajl {
 	size_t made_count;
 };
 
-static void *given(struct yajl *y, void *p)
+static void *yajl_more(void *ctx, void *p, size_t n)
 {
-	if (p == NULL)
+	struct yajl *y = ctx;
+	size_t i = 0;
+	void *more;
+
+	while (i < y->made_count && (p == NULL || y->made[i] != p))
+		i++;
+	if ((more = realloc(p, n)) == NULL)
 		longjmp(y->no_memory, 1);
-	if (y->handle == NULL && y->made_count < COUNT(y->made))
-		y->made[y->made_count++] = p;
-	return p;
+	if (y->handle == NULL && i < COUNT(y->made)) {
+		y->made[i] = more;
+		y->made_count += i == y->made_count;
+	}
+	return more;
 }
 
 static void *yajl_new(void *ctx, size_t n)
 {
-	return given(ctx, malloc(n));
-}
-
-static void *yajl_more(void *ctx, void *p, size_t n)
-{
-	void *more = realloc(p, n);
-
-	if (more == NULL)
-		longjmp(((struct yajl *)ctx)->no_memory, 1);
-	return more;
+	return yajl_more(ctx, NULL, n);
 }
 
 static void yajl_done(void *ctx, void *p)
@@ -96,6 +95,7 @@ static int parser_open(struct decode *d)
 	yajl_config(handle, yajl_dont_validate_strings, 1);	/* bytes.c has */
 	yajl_parse(handle, (const unsigned char *)"", 0);	/* makes what it makes late */
 	y->handle = handle;
+	y->made_count = 0;
 	return 0;
 }
 
@@ -497,6 +497,19 @@ static size_t pass(struct decode *d, const char *p, size_t n, enum bytes_event e
 	return used;
 }
 
+/* A piece ends where what is held becomes too large: that is met at the same byte, however the bytes come. */
+static size_t piece_room(const struct decode *d)
+{
+	uint64_t limit = d->hold + d->o.max_feature_bytes + 1;
+	size_t room = DECODE_PIECE_BYTES;
+
+	if (room > d->o.max_feature_bytes)
+		room = d->o.max_feature_bytes > 0 ? d->o.max_feature_bytes : 1;
+	if (d->holding && !d->in_feature && limit > d->piece_at && limit - d->piece_at < room)
+		room = limit - d->piece_at;
+	return room;
+}
+
 int decode_feed(struct decode *d, const char *p, size_t n, struct err *e)
 {
 	enum bytes_event event;
@@ -504,7 +517,7 @@ int decode_feed(struct decode *d, const char *p, size_t n, struct err *e)
 
 	d->e = e;
 	for (; n > 0 && !d->failed; p += used, n -= used) {
-		take = n < DECODE_PIECE_BYTES ? n : DECODE_PIECE_BYTES;
+		take = n < piece_room(d) ? n : piece_room(d);
 		if (d->state == SKIP) {
 			used = skip(d, p, take);
 			continue;

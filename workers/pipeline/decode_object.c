@@ -160,16 +160,20 @@ static void foreign_copy(struct decode *d, const struct object *o, struct geomet
 	g->foreign_len = len;
 }
 
+/* A geometry's own bbox as text. One that is odd is left out where that is to be mended. */
 static void box_copy(struct decode *d, const struct object *o, struct geometry *g)
 {
 	const struct span *s = &o->spans[M_BBOX];
+	bool odd = o->box_bad || (o->box_len != 4 && o->box_len != 6);
 	char *text;
 
-	if (s->end == 0 || (text = arena_alloc(d->arena, s->end - s->name_end)) == NULL)
+	if (s->end == 0 || (odd && d->f->severity[o->box_bad ? R_BBOX_TYPE : R_BBOX_LENGTH] == SEV_FIX))
+		return;
+	if ((text = arena_alloc(d->arena, s->end - s->name_end)) == NULL)
 		return;
 	decode_copy(d, s->name_end, s->end, text);
 	g->bbox_len = s->end - s->name_end;
-	for (g->bbox = text; *g->bbox != '['; g->bbox++)
+	for (g->bbox = text; g->bbox_len > 0 && strchr(" \t\r\n:", *g->bbox) != NULL; g->bbox++)
 		g->bbox_len--;
 }
 
@@ -184,6 +188,12 @@ static bool box_check(struct decode *d, const struct object *o)
 	else
 		return true;
 	return false;
+}
+
+/* South above north, or low above high; west may lie east of east (5.2). */
+static bool box_upside_down(const struct object *o)
+{
+	return o->box[1] > o->box[o->box_len / 2 + 1] || (o->box_len == 6 && o->box[2] > o->box[5]);
 }
 
 /* Members that stand on an object whose type must not have them (RFC 7946 7.1). */
@@ -249,12 +259,17 @@ void geometry_end(struct decode *d, struct object *o)
 		o->geometry = o->type == GEOM_COLLECTION ? collection_build(d, o) : simple_build(d, o);
 		/* This one is used up; were it there, the other would be foreign to the type. */
 		o->spans[o->type == GEOM_COLLECTION ? M_GEOMETRIES : M_COORDINATES].end = 0;
-		if (o->role != ROLE_ROOT) {
-			box_check(d, o);
-			if (o->geometry != NULL) {
-				foreign_copy(d, o, o->geometry);
+		if (o->role == ROLE_ROOT)
+			o->spans[M_CRS].end = 0;	/* the document's */
+		else if (box_check(d, o) && box_upside_down(o)) {
+			object_note(d, o, R_BBOX_ORDER, M_BBOX);
+			if (d->f->severity[R_BBOX_ORDER] == SEV_FIX)
+				o->spans[M_BBOX].end = 0;	/* left out */
+		}
+		if (o->geometry != NULL) {
+			foreign_copy(d, o, o->geometry);
+			if (o->role != ROLE_ROOT)
 				box_copy(d, o, o->geometry);
-			}
 		}
 	}
 	if (pooled) {	/* also where nothing was built from it */
@@ -354,7 +369,7 @@ static void feature_judge(struct decode *d, struct object *o)
 }
 
 /* What feature and bare geometry have in common. */
-static void feature_fill(struct decode *d, struct object *o, const enum member_name *also, size_t n)
+static void feature_fill(struct decode *d, struct object *o)
 {
 	struct feature *f = d->f;
 
@@ -367,7 +382,6 @@ static void feature_fill(struct decode *d, struct object *o, const enum member_n
 	    f->severity[o->box_bad ? R_BBOX_TYPE : R_BBOX_LENGTH] == SEV_WARN) {
 		f->bbox = value_slice(f, &o->spans[M_BBOX]);
 	}
-	foreign_collect(d, o, also, n);
 }
 
 bool feature_end(struct decode *d, struct object *o, uint64_t end)
@@ -389,7 +403,8 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end)
 		feature_judge(d, o);
 		if (o->role == ROLE_FEATURE && o->kinds[M_CRS] != V_ABSENT)
 			object_note(d, o, R_CRS_LEGACY, M_CRS);
-		feature_fill(d, o, also, o->role == ROLE_ROOT ? COUNT(also) - 1 : COUNT(also));
+		feature_fill(d, o);
+		foreign_collect(d, o, also, o->role == ROLE_ROOT ? COUNT(also) - 1 : COUNT(also));
 		f->properties = value_slice(f, &o->spans[M_PROPERTIES]);
 	}
 	f->id = value_slice(f, &o->spans[M_ID]);
@@ -398,15 +413,11 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end)
 
 bool bare_end(struct decode *d, struct object *o, uint64_t end)
 {
-	static const enum member_name also[] = {
-		M_GEOMETRY, M_PROPERTIES, M_FEATURES, M_COORDINATES, M_GEOMETRIES
-	};
-
 	d->f->bare = true;
 	if (!text_bound(d, end))
 		return false;
 	geometry_end(d, o);
 	if (!d->too_large && !d->too_long)
-		feature_fill(d, o, also, COUNT(also));
+		feature_fill(d, o);
 	return feature_give(d, end);
 }

@@ -24,6 +24,8 @@ static int findings_of_document(struct decode *d)
 {
 	const struct feature *f = d->f;
 
+	if (decode_here(d) - d->hold > d->o.max_feature_bytes)
+		d->too_large = true;
 	if (d->too_large || d->too_long)
 		return decode_fail(d, ERR_LIMIT, d->too_large ? R_FEATURE_TOO_LARGE : R_TOKEN_TOO_LONG,
 		    d->record_at);
@@ -134,13 +136,17 @@ int collection_member(struct decode *d, struct object *o, enum member_name m)
 
 static void crs_take(struct decode *d, const char *prefix, const char *text, size_t len)
 {
-	size_t room = strlen(prefix) + len + 1;
+	size_t n = strlen(prefix);
 
 	free(d->crs);
-	if ((d->crs = malloc(room)) == NULL)
+	if ((d->crs = malloc(n + len + 1)) == NULL) {
 		decode_oom(d);
-	else
-		snprintf(d->crs, room, "%s%.*s", prefix, (int)len, text);
+		return;
+	}
+	memcpy(d->crs, prefix, n);
+	for (size_t i = 0; i < len; i++)
+		d->crs[n++] = text[i] != '\0' ? text[i] : '?';	/* no CRS is named so */
+	d->crs[n] = '\0';
 }
 
 /* Within the root's "crs": its type, and the name or code one level down. */

@@ -26,7 +26,7 @@ struct geometry *geometry_new(struct arena *a, enum geometry_type type, unsigned
 	g->positions = positions;
 	g->seqs = seqs;
 	g->parts = parts;
-	g->coords = arena_calloc(a, positions, stride * sizeof(double));
+	g->coords = arena_array(a, positions, stride * sizeof(double));	/* the caller fills it */
 	g->seq_end = arena_calloc(a, seqs, sizeof(*g->seq_end));
 	g->part_end = arena_calloc(a, parts, sizeof(*g->part_end));
 	return g->coords && g->seq_end && g->part_end ? g : NULL;

@@ -60,6 +60,15 @@ inline const char *take_digits(const char *p, const char *end, uint64_t *w)
 		d = (d & 0x0000ffff0000ffff) * 42949672960001 >> 32;
 		*w = *w * 100000000 + d;
 	}
+	if (uint32_t d; end - p >= 4) {
+		memcpy(&d, p, 4);
+		if ((((d + 0x46464646) | (d - 0x30303030)) & 0x80808080) == 0) {
+			d = (d & 0x0f0f0f0f) * 2561 >> 8;
+			d = (d & 0x00ff00ff) * 6553601 >> 16;
+			*w = *w * 10000 + d;
+			p += 4;
+		}
+	}
 #endif
 	for (; p < end && static_cast<unsigned char>(*p - '0') <= 9; p++)
 		*w = *w * 10 + static_cast<uint64_t>(*p - '0');

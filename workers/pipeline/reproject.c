@@ -11,6 +11,7 @@
 #include "workers/pipeline/locate.h"
 
 #define DEGREE 0.017453292519943295
+#define BEYOND_EARTH 1e9	/* of any unit: no place on Earth has such a coordinate, but a pole can come out so */
 #define RETURN_SHARE 1e-5	/* of a coordinate: how far off the way back may end */
 
 struct area {
@@ -338,7 +339,7 @@ static void batch_run(struct batch *b, PJ *operation, PJ_DIRECTION direction)
 			x[i * g->stride + 2] = z[i];
 }
 
-/* Index of the first position that came out without a number, or the count. */
+/* Index of the first position that came out without a number or beyond sense, or the count. */
 static size_t first_failed(const struct geometry *g)
 {
 	size_t i = 0;
@@ -346,7 +347,8 @@ static size_t first_failed(const struct geometry *g)
 	for (; i < g->positions; i++) {
 		const double *p = g->coords + i * g->stride;
 
-		if (!isfinite(p[0]) || !isfinite(p[1]) || (g->stride > 2 && isinf(p[2])))
+		if (!(fabs(p[0]) < BEYOND_EARTH) || !(fabs(p[1]) < BEYOND_EARTH)
+		    || (g->stride > 2 && isinf(p[2])))
 			break;
 	}
 	return i;

@@ -79,6 +79,8 @@ static int judge(struct stages *s, struct feature *f)
 	turn = winding_check(f);
 	if (f->fatal != R_NONE || topology_check(s->topology, f) == -1)
 		return -1;
+	if (s->rules.lonlat && f->repaired && antimeridian_settle(f) == -1)
+		return -1;
 	if (turn && s->moves && place_keep_original(f) == -1) {
 		feature_note(f, R_FEATURE_MEMORY, NULL);
 		return -1;

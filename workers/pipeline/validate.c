@@ -32,9 +32,17 @@ struct rule {
 #define ANY (POINTS | LINES | AREAS)
 #define LONLAT (1u << 31)	/* only where coordinates are longitude and latitude */
 
+/* As a whole, or a part of it. */
 static bool is_empty(struct check *c)
 {
-	return c->g->positions == 0;
+	const struct geometry *g = c->g;
+
+	for (size_t i = 0; g->type == GEOM_MULTIPOLYGON && i < g->parts; i++)
+		if (g->part_end[i] == part_begin(g, i)) {
+			c->place.index[c->place.depth++] = (uint32_t)i;
+			return true;
+		}
+	return g->positions == 0;
 }
 
 /* "coordinates": [] is an empty line (RFC 7946 3.1 allows it), [[]] is a line too short. */

@@ -183,7 +183,7 @@ static int join(const struct join *j, unsigned level, uint32_t a, uint32_t b)
 
 int index_self_join(struct work *w, int (*fn)(struct work *w, uint32_t i, uint32_t j))
 {
-	struct join j = { w, w->tolerant ? w->tol : 0, fn };
+	struct join j = { w, w->tolerant ? w->close : 0, fn };
 
 	return join(&j, w->index.levels - 1, 0, 0);
 }

@@ -12,11 +12,7 @@
 #include "workers/pipeline/repair/work.h"
 
 #define MANY_RINGS 32
-
-static struct point position(const struct geometry *g, size_t i)
-{
-	return (struct point){ g->coords[i * g->stride], g->coords[i * g->stride + 1] };
-}
+#define LARGEST 1e70	/* so that squares of areas neither overflow nor vanish */
 
 /* The tolerance from the largest coordinate; -1 where arithmetic would not hold. */
 static int measure(struct work *w)
@@ -26,16 +22,17 @@ static int measure(struct work *w)
 	bool finite = true;
 
 	for (size_t i = 0; i < g->positions; i++) {
-		struct point p = position(g, i);
+		struct point p = work_position(g, i);
 
 		largest = larger(largest, larger(fabs(p.x), fabs(p.y)));
 		finite &= isfinite(p.x) && isfinite(p.y);
 	}
 	if (!finite)
 		return err_set(w->err, ERR_INPUT, R_INVALID_COORDINATE, "a coordinate is not finite");
-	if (largest > 1e150 || (largest < 1e-100 && largest > 0) || g->positions > NONE / 4)
+	if (largest > LARGEST || (largest < 1 / LARGEST && largest > 0) || g->positions > NONE / 4)
 		return err_set(w->err, ERR_LIMIT, R_REPAIR_FAILED, "repair: out of range");
 	w->tol = ldexp(largest > 0 ? largest : 1, -49);
+	w->close = 2.5 * w->tol;
 	return 0;
 }
 
@@ -71,13 +68,13 @@ static int sort_rings(struct work *w)
 	if (places == NULL)
 		return -1;
 	for (uint32_t r = 0; r < w->ring_count; r++) {
-		struct point p = position(w->in, seq_begin(w->in, w->rings[r].seq));
+		struct point p = work_position(w->in, seq_begin(w->in, w->rings[r].seq));
 
 		all = (struct box){ smaller(all.x0, p.x), smaller(all.y0, p.y),
 		    larger(all.x1, p.x), larger(all.y1, p.y) };
 	}
 	for (uint32_t r = 0; r < w->ring_count; r++) {
-		struct point p = position(w->in, seq_begin(w->in, w->rings[r].seq));
+		struct point p = work_position(w->in, seq_begin(w->in, w->rings[r].seq));
 		double width = larger(all.x1 - all.x0, all.y1 - all.y0);
 		double scale = width > 0 ? 65535 / width : 0;
 
@@ -101,8 +98,8 @@ static uint32_t distinct(const struct geometry *g, size_t seq)
 	if (begin == end)
 		return 0;
 	for (size_t i = begin; i < end && n < 3; i++)
-		n += i == begin || (!point_equal(position(g, i), position(g, i - 1))
-		    && !point_equal(position(g, i), position(g, begin)));
+		n += i == begin || (!point_equal(work_position(g, i), work_position(g, i - 1))
+		    && !point_equal(work_position(g, i), work_position(g, begin)));
 	return n;
 }
 
@@ -144,11 +141,12 @@ static void load_ring(struct work *w, uint32_t ring)
 	size_t begin = seq_begin(g, r->seq), end = g->seq_end[r->seq];
 
 	r->begin = v->count;
-	if (!point_equal(position(g, begin), position(g, end - 1)))	/* to be closed */
-		r->changed = w->faulty = true;
+	if (!point_equal(work_position(g, begin), work_position(g, end - 1)))	/* to be closed */
+		r->changed = true;
 	for (size_t i = begin; i < end; i++) {
-		struct point p = position(g, i);
+		struct point p = work_position(g, i);
 
+		r->changed |= p.x != g->coords[i * g->stride] || p.y != g->coords[i * g->stride + 1];
 		if (v->count > r->begin && point_equal(p, v->at[v->count - 1]))
 			continue;
 		v->at[v->count] = p;
@@ -161,6 +159,7 @@ static void load_ring(struct work *w, uint32_t ring)
 		v->count--;
 	r->end = v->count;
 	v->next[v->count - 1] = r->begin;
+	w->faulty |= r->changed;
 }
 
 int work_load(struct work *w)

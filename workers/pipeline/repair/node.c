@@ -8,6 +8,8 @@
  * cross, the tolerance decides: close to a vertex, that vertex is where; else a new one is made.
  * Later passes test what has moved, with the tolerance from the start, so that noding ends.
  */
+#include <math.h>
+
 #include "workers/pipeline/repair/work.h"
 
 static int note_event(struct work *w)
@@ -17,11 +19,17 @@ static int note_event(struct work *w)
 	return 0;
 }
 
-static int note_split(struct work *w, uint32_t segment, double t, struct point at, bool exact)
+static int note_split(struct work *w, uint32_t segment, struct point at, bool exact)
 {
+	struct point a = w->v.at[segment], b = w->v.at[w->v.next[segment]];
+	double along_x = b.x < a.x ? -at.x : at.x, along_y = b.y < a.y ? -at.y : at.y;
+	bool flat = fabs(b.x - a.x) > fabs(b.y - a.y);
+
 	if (work_grow(w, &w->splits, w->split_count, &w->split_room, sizeof(*w->splits)) == -1)
 		return -1;
-	w->splits[w->split_count++] = (struct split){ segment, exact, t, at };
+	/* By coordinates, not by a share of the length: that would be 1 for all that lie near the end. */
+	w->splits[w->split_count++] = (struct split){ segment, exact, at,
+	    { flat ? along_x : along_y, flat ? along_y : along_x } };
 	w->faulty |= !exact;
 	return 0;
 }
@@ -44,22 +52,21 @@ static int vertex_on_segment(struct work *w, uint32_t s, uint32_t u, double tol)
 	struct vertices *v = &w->v;
 	uint32_t ends[2] = { s, v->next[s] };
 	struct point a = v->at[s], b = v->at[ends[1]], p = v->at[u];
-	double t;
 
 	for (unsigned k = 0; k < 2; k++) {
 		struct point end = v->at[ends[k]];
 		bool same = point_equal(p, end);
 
-		if (!same && !(tol > 0 && predicate_close(p, end, tol)))
+		if (!same && !(tol > 0 && predicate_close(p, end, w->close)))
 			continue;
 		v->flags[u] |= V_NODE;
 		v->flags[ends[k]] |= V_NODE;
 		return same || note_merge(w, u, ends[k]) == 0 ? 1 : -1;
 	}
-	if (tol > 0 ? !predicate_on(a, b, p, tol, &t) : !predicate_exactly_on(a, b, p, &t))
+	if (tol > 0 ? !predicate_on(a, b, p, tol) : !predicate_exactly_on(a, b, p))
 		return 0;
 	v->flags[u] |= V_NODE;
-	return note_split(w, s, t, p, tol == 0 || predicate_orient(a, b, p) == 0) == 0 ? 1 : -1;
+	return note_split(w, s, p, tol == 0 || predicate_orient(a, b, p) == 0) == 0 ? 1 : -1;
 }
 
 /* The same for the ends of two segments, each on the other. */
@@ -78,17 +85,15 @@ static int ends_on_segments(struct work *w, uint32_t i, uint32_t j, double tol)
 static int cross(struct work *w, uint32_t i, uint32_t j)
 {
 	const struct vertices *v = &w->v;
+	struct point p = predicate_cross(v->at[i], v->at[v->next[i]], v->at[j], v->at[v->next[j]]);
 	uint32_t made;
-	double t, u;
-	struct point p = predicate_cross(v->at[i], v->at[v->next[i]], v->at[j], v->at[v->next[j]],
-	    &t, &u);
 
-	if (w->made == NULL && (w->made = point_map_new(w, w->tol)) == NULL)
+	if (w->made == NULL && (w->made = point_map_new(w, w->close)) == NULL)
 		return -1;
 	if ((made = point_map_put(w, w->made, p)) == NONE)
 		return -1;
 	p = point_map_at(w->made, made);
-	return note_split(w, i, t, p, false) == -1 || note_split(w, j, u, p, false) == -1 ? -1 : 0;
+	return note_split(w, i, p, false) == -1 || note_split(w, j, p, false) == -1 ? -1 : 0;
 }
 
 /* Two rings of the input meet: a fault if they are one; of interest if a hole meets its shell. */
@@ -100,6 +105,14 @@ static void note_rings(struct work *w, uint32_t i, uint32_t j)
 		w->faulty = true;
 	else if (a->part == b->part && a->hole != b->hole)
 		(a->hole ? a : b)->touches = true;
+}
+
+/* The index has widened them in a tolerant pass. */
+static bool boxes_meet(struct point a, struct point b, struct point c, struct point d)
+{
+	struct box ab = box_of(a, b), cd = box_of(c, d);
+
+	return box_meets(&ab, &cd);
 }
 
 static int test_pair(struct work *w, uint32_t i, uint32_t j)
@@ -118,7 +131,8 @@ static int test_pair(struct work *w, uint32_t i, uint32_t j)
 		return -1;
 	if (!on && (on = ends_on_segments(w, i, j, w->tol)) == -1)
 		return -1;
-	if (!on && (!w->tolerant || predicate_meet(a, b, c, d)) && cross(w, i, j) == -1)
+	if (!on && (!w->tolerant || (boxes_meet(a, b, c, d) && predicate_meet(a, b, c, d)))
+	    && cross(w, i, j) == -1)
 		return -1;
 	note_rings(w, i, j);
 	if ((!w->tolerant || w->split_count + w->merge_count > noted) && note_event(w) == -1)
@@ -135,7 +149,7 @@ static int test_corner(struct work *w, uint32_t u, uint32_t v, uint32_t x)
 	double tol = w->tolerant ? w->tol : 0;
 	int on[2];
 
-	if (w->tolerant && predicate_close(b, c, tol))
+	if (w->tolerant && predicate_close(b, c, w->close))
 		return note_merge(w, v, x);
 	if (back <= 0 || (!w->tolerant && predicate_orient(a, b, c) != 0))
 		return 0;

@@ -78,45 +78,30 @@ bool predicate_near(struct point a, struct point b, struct point c, struct point
 	return !clear_of_line(a, b, c, d, tol) && !clear_of_line(c, d, a, b, tol);
 }
 
-bool predicate_on(struct point a, struct point b, struct point p, double tol, double *t)
+bool predicate_on(struct point a, struct point b, struct point p, double tol)
 {
 	double dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
 	double side = cross(a, b, p), along = (p.x - a.x) * dx + (p.y - a.y) * dy;
 
-	if (side * side > tol * tol * length2 || along <= 0 || along >= length2)
-		return false;
-	*t = along / length2;
-	return true;
+	return side * side <= tol * tol * length2 && along > 0 && along < length2;
 }
 
-bool predicate_exactly_on(struct point a, struct point b, struct point p, double *t)
+bool predicate_exactly_on(struct point a, struct point b, struct point p)
 {
 	struct box segment = box_of(a, b), point = { p.x, p.y, p.x, p.y };
-	double dx = b.x - a.x, dy = b.y - a.y;
 
-	if (!box_meets(&segment, &point) || predicate_orient(a, b, p) != 0
-	    || point_equal(p, a) || point_equal(p, b))
-		return false;
-	*t = ((p.x - a.x) * dx + (p.y - a.y) * dy) / (dx * dx + dy * dy);
-	return true;
+	return box_meets(&segment, &point) && predicate_orient(a, b, p) == 0
+	    && !point_equal(p, a) && !point_equal(p, b);
 }
 
-struct point predicate_cross(struct point a, struct point b, struct point c, struct point d,
-    double *t, double *u)
+struct point predicate_cross(struct point a, struct point b, struct point c, struct point d)
 {
 	long double abx = (long double)b.x - a.x, aby = (long double)b.y - a.y;
 	long double cdx = (long double)d.x - c.x, cdy = (long double)d.y - c.y;
 	long double acx = (long double)c.x - a.x, acy = (long double)c.y - a.y;
-	long double det = abx * cdy - aby * cdx;
-	long double s = (acx * cdy - acy * cdx) / det, r = (acx * aby - acy * abx) / det;
-	struct point p;
+	long double t = (acx * cdy - acy * cdx) / (abx * cdy - aby * cdx);
 
 	/* Nearly parallel: still a point of both, as well as doubles can say. */
-	s = s >= 0 ? (s <= 1 ? s : 1) : 0;
-	r = r >= 0 ? (r <= 1 ? r : 1) : 0;
-	p.x = (double)(a.x + s * abx);
-	p.y = (double)(a.y + s * aby);
-	*t = (double)s;
-	*u = (double)r;
-	return p;
+	t = t >= 0 ? (t <= 1 ? t : 1) : 0;
+	return (struct point){ (double)(a.x + t * abx), (double)(a.y + t * aby) };
 }

@@ -1,7 +1,7 @@
 /*
  * predicate - on which side, how near, where: the few questions asked of points.
  *
- * In:  finite coordinates below 1e150 in size. Out: exact signs, or rounded points.
+ * In:  finite coordinates, 0 or between 1e-120 and 1e70 in size. Out: exact signs, or rounded points.
  * Depends on IEEE doubles without contraction (-ffp-contract=off).
  */
 #ifndef GS_REPAIR_PREDICATE_H
@@ -72,14 +72,13 @@ static inline bool predicate_close(struct point p, struct point q, double tol)
 	return dx * dx + dy * dy <= tol * tol;
 }
 
-/* Is p within tol of the open segment ab? *t tells where, 0..1. */
-bool predicate_on(struct point a, struct point b, struct point p, double tol, double *t);
+/* Is p within tol of the open segment ab? */
+bool predicate_on(struct point a, struct point b, struct point p, double tol);
 
 /* Does p lie on it to the last bit? */
-bool predicate_exactly_on(struct point a, struct point b, struct point p, double *t);
+bool predicate_exactly_on(struct point a, struct point b, struct point p);
 
-/* Where ab and cd, which cross, do so; *t along ab, *u along cd. */
-struct point predicate_cross(struct point a, struct point b, struct point c, struct point d,
-    double *t, double *u);
+/* Where ab and cd, which cross, do so. */
+struct point predicate_cross(struct point a, struct point b, struct point c, struct point d);
 
 #endif

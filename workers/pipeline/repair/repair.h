@@ -39,7 +39,7 @@ int repair_suspect(const struct geometry *in, const struct repair_limits *l, str
 /*
  * The repaired geometry on `a`, or NULL with e filled: ERR_INPUT R_REPAIR_EMPTY (nothing is left),
  * R_INVALID_COORDINATE (x or y not finite); ERR_LIMIT R_FEATURE_TIMEOUT (interrupted),
- * R_REPAIR_FAILED (a budget; or coordinates beyond 1e150); ERR_SYSTEM (no memory, here or on `a`).
+ * R_REPAIR_FAILED (a budget; or coordinates of no earthly size); ERR_SYSTEM (no memory, here or on `a`).
  * Rings without a fault keep their positions with all ordinates, bit for bit; other ordinates than
  * x and y may be NaN. Shells run counterclockwise, holes clockwise. A Polygon of which several
  * parts are left becomes a MultiPolygon, a MultiPolygon stays one. `stats` may be NULL.

@@ -3,7 +3,10 @@
  *
  * In:  splits and merges. Out: rings whose segments meet only in vertices that are V_NODE.
  * Merges go first: a pass that has any leaves its splits to the next one, or the two can
- * undo each other for ever. Merged vertices go to the smaller point for the same reason.
+ * undo each other for ever. Merged vertices go to the smaller point for the same reason. And
+ * vertices merge from further away than they draw a segment: of three points, of which two are
+ * each nearly on the line between the others, those two are less than twice as far apart, and
+ * the line would be bent through one, then through the other, and so on.
  */
 #include <stdlib.h>
 
@@ -75,7 +78,10 @@ static int by_place(const void *a, const void *b)
 
 	if (x->segment != y->segment)
 		return x->segment < y->segment ? -1 : 1;
-	return x->t < y->t ? -1 : x->t > y->t;
+	for (unsigned k = 0; k < 2; k++)
+		if (x->order[k] != y->order[k])
+			return x->order[k] < y->order[k] ? -1 : 1;
+	return 0;
 }
 
 /* Makes segments dirty whose line moves; what lies exactly on a line needs no second test. */

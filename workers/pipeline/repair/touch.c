@@ -22,11 +22,6 @@ struct lines {
 	size_t count;
 };
 
-static struct point position(const struct geometry *g, size_t i)
-{
-	return (struct point){ g->coords[i * g->stride], g->coords[i * g->stride + 1] };
-}
-
 static int list_lines(struct work *w, uint32_t ring, struct lines *l)
 {
 	size_t seq = w->rings[ring].seq, begin = seq_begin(w->in, seq), end = w->in->seq_end[seq];
@@ -35,7 +30,7 @@ static int list_lines(struct work *w, uint32_t ring, struct lines *l)
 	if ((l->line = work_alloc(w, end - begin, sizeof(*l->line))) == NULL)
 		return -1;
 	for (size_t i = begin; i < end; i++) {
-		struct line s = { position(w->in, i), position(w->in, i + 1 < end ? i + 1 : begin) };
+		struct line s = { work_position(w->in, i), work_position(w->in, i + 1 < end ? i + 1 : begin) };
 
 		if (!point_equal(s.a, s.b))
 			l->line[l->count++] = s;
@@ -45,9 +40,7 @@ static int list_lines(struct work *w, uint32_t ring, struct lines *l)
 
 static bool on_line(const struct line *s, struct point p)
 {
-	double t;
-
-	return point_equal(p, s->a) || point_equal(p, s->b) || predicate_exactly_on(s->a, s->b, p, &t);
+	return point_equal(p, s->a) || point_equal(p, s->b) || predicate_exactly_on(s->a, s->b, p);
 }
 
 static bool same_way(struct point p, struct point q, struct point r)

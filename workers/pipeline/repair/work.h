@@ -55,8 +55,8 @@ struct part {
 struct split {
 	uint32_t segment;
 	bool exact;		/* lies on the line to the last bit: nothing moves */
-	double t;		/* 0..1 along the segment */
 	struct point at;
+	double order[2];	/* rises along the segment; the second tells equals apart */
 };
 
 struct merge {
@@ -78,7 +78,8 @@ struct work {
 	struct err *err;
 	struct repair_stats stats;
 	uint64_t ticks;		/* for polling */
-	double tol;
+	double tol;		/* a vertex so near to a segment is on it */
+	double close;		/* vertices so near to each other are one; see split.c */
 
 	struct ring *rings;
 	uint32_t ring_count;
@@ -96,6 +97,19 @@ struct work {
 	size_t merge_count, merge_room;
 	struct point_map *made;	/* crossings of this pass */
 };
+
+static inline double work_ordinate(double x)
+{
+	return x > -1e-120 && x < 1e-120 ? 0 : x;
+}
+
+/* x and y of a position; what is too small to be multiplied without loss is 0. */
+static inline struct point work_position(const struct geometry *g, size_t i)
+{
+	const double *p = g->coords + i * g->stride;
+
+	return (struct point){ work_ordinate(p[0]), work_ordinate(p[1]) };
+}
 
 /* count * size bytes; NULL with w->err filled. Never NULL for 0 bytes. */
 void *work_alloc(struct work *w, size_t count, size_t size);
