@@ -23,10 +23,10 @@ PKGS_all      := $(PKGS_core) $(PKGS_server) $(PKGS_pipeline) $(PKGS_courier) $(
 WARN := -Wall -Wextra -Wshadow -Werror
 CWARN := -Wstrict-prototypes -Wmissing-prototypes
 OPT ?= -O2
+SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS := $(OPT) -g -ffp-contract=off -fno-math-errno -fstack-protector-strong \
 	-D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DGEOS_USE_ONLY_R_API \
 	-DGS_VERSION='"$(VERSION)"' -I. $(WARN) $(if $(SAN),$(SANFLAGS))
-SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_ALL = -std=c17 $(FLAGS) $(CWARN) $(CFLAGS) $(PKG_CFLAGS)
 CXXFLAGS_ALL = -std=c++17 -fno-exceptions -fno-rtti $(FLAGS) $(CXXFLAGS)
 LDFLAGS_ALL = $(if $(SAN),$(SANFLAGS)) -Wl,--as-needed $(LDFLAGS)

@@ -1,10 +1,9 @@
 /* geosluice - the command line: picks the subcommand. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
+#include "lib/streams.h"
 
 static const struct {
 	const char *name;
@@ -31,14 +30,6 @@ static void usage(FILE *f)
 	fprintf(f, "\n`geosluice COMMAND --help` shows the options of one.\n");
 }
 
-/* A standard stream that is closed must fail when it is used, not be the next file that is opened. */
-static void hold_streams(void)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		if (fcntl(fd, F_GETFD) == -1)
-			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-}
-
 static int run(int (*command)(int argc, char **argv), int argc, char **argv)
 {
 	int status = command(argc, argv);
@@ -52,7 +43,7 @@ static int run(int (*command)(int argc, char **argv), int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	hold_streams();
+	streams_hold();
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_FAILED;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/streams.h"
 #include "schema/settings_table.h"
 
 static const char preface[] =
@@ -119,6 +120,7 @@ struct settings *settings_from_args(int argc, char **argv, const char *program, 
 	struct settings *s;
 	int c;
 
+	streams_hold();
 	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':

@@ -258,7 +258,8 @@ static void on_store(void *ctx, bool up)
 		judge_store(r);
 		return;
 	}
-	r->store_up = r->ready = false;
+	r->ready = false;
+	r->store_up = false;
 	log_warn("redis_down", LOG_INT("reactor", r->index));
 }
 

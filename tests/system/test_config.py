@@ -93,6 +93,27 @@ class Settings(unittest.TestCase):
             stack.close()
 
 
+class NoStreams(unittest.TestCase):
+    """A program whose standard streams are closed opens nothing in their place."""
+
+    def test_started_without_streams(self):
+        for program in PROGRAMS:
+            with tempfile.NamedTemporaryFile("w", suffix=".ini") as f:
+                f.write(GOOD + "[server]\nlisten = 127.0.0.1:0\n")
+                f.flush()
+                process = subprocess.Popen([os.path.join(BUILD, program), "--config", f.name],
+                                           preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
+                try:
+                    for fd in range(3):
+                        link = "/proc/%d/fd/%d" % (process.pid, fd)
+                        until(lambda: os.path.lexists(link) and os.readlink(link) == "/dev/null",
+                              program + " holds its streams")
+                finally:
+                    process.terminate()
+                    code = process.wait(PATIENCE_S)
+            self.assertIn(code, (0, 1), program)
+
+
 class VolatileRedis(unittest.TestCase):
     def test_a_redis_that_forgets_is_refused(self):
         stack = Stack(start=())

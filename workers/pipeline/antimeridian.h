@@ -5,9 +5,10 @@
  *      became parts within -180 to 180, polygons around a pole reach it. Depends on locate.h.
  *
  * What counts as crossing: an edge that spans more than 180 degrees is taken to go the short way
- * round, unless it runs along a whole parallel from -180 to 180; and positions past 180 (up to
- * 360) of a geometry that begins on this side. A ring that goes round a pole holds the pole on its
- * left (3.1.6); any other ring holds its inside, whatever its direction.
+ * round, unless it runs along a whole parallel from -180 to 180, or along a pole, where a ring's
+ * edges go so that it closes; and positions past 180 (up to 360) of a geometry that begins on this
+ * side. A ring that goes round a pole holds the pole on its left (3.1.6); any other ring holds its
+ * inside, whatever its direction.
  */
 #ifndef GS_PIPELINE_ANTIMERIDIAN_H
 #define GS_PIPELINE_ANTIMERIDIAN_H

@@ -1,0 +1,12 @@
+/* streams - see streams.h. */
+#include "lib/streams.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+void streams_hold(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
