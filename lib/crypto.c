@@ -19,6 +19,10 @@ struct sha256 {
 	EVP_MD_CTX *ctx;
 };
 
+struct sha512 {
+	EVP_MD_CTX *ctx;
+};
+
 struct hmac *hmac_new(const void *key, size_t key_len, struct err *e)
 {
 	char digest[] = "SHA256";
@@ -73,34 +77,84 @@ void hmac_free(struct hmac **h)
 	*h = NULL;
 }
 
-struct sha256 *sha256_new(struct err *e)
+static EVP_MD_CTX *md_new(const EVP_MD *md, struct err *e)
 {
-	struct sha256 *s = calloc(1, sizeof(*s));
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	if (s != NULL && (s->ctx = EVP_MD_CTX_new()) != NULL
-	    && EVP_DigestInit_ex(s->ctx, EVP_sha256(), NULL) == 1)
-		return s;
-	sha256_free(&s);
-	err_set(e, ERR_SYSTEM, 0, "SHA-256 is not to be had from libcrypto");
+	if (ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1)
+		return ctx;
+	EVP_MD_CTX_free(ctx);
+	err_set(e, ERR_SYSTEM, 0, "SHA-2 is not to be had from libcrypto");
 	return NULL;
 }
 
-void sha256_add(struct sha256 *s, const void *bytes, size_t n)
+static void md_add(EVP_MD_CTX *ctx, const void *bytes, size_t n)
 {
-	int ok = EVP_DigestUpdate(s->ctx, bytes, n);
+	int ok = EVP_DigestUpdate(ctx, bytes, n);
 
 	assert(ok == 1);
 }
 
-void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES])
+static void md_end(EVP_MD_CTX *ctx, unsigned char *out, unsigned bytes)
 {
 	unsigned n = 0;
-	int ok = EVP_DigestFinal_ex(s->ctx, out, &n);
+	int ok = EVP_DigestFinal_ex(ctx, out, &n);
 
-	assert(ok == 1 && n == SHA256_BYTES);
+	assert(ok == 1 && n == bytes);
+}
+
+struct sha256 *sha256_new(struct err *e)
+{
+	struct sha256 *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		err_set(e, ERR_SYSTEM, 0, "out of memory");
+	else if ((s->ctx = md_new(EVP_sha256(), e)) == NULL)
+		sha256_free(&s);
+	return s;
+}
+
+void sha256_add(struct sha256 *s, const void *bytes, size_t n)
+{
+	md_add(s->ctx, bytes, n);
+}
+
+void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES])
+{
+	md_end(s->ctx, out, SHA256_BYTES);
 }
 
 void sha256_free(struct sha256 **s)
+{
+	if (*s == NULL)
+		return;
+	EVP_MD_CTX_free((*s)->ctx);
+	free(*s);
+	*s = NULL;
+}
+
+struct sha512 *sha512_new(struct err *e)
+{
+	struct sha512 *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		err_set(e, ERR_SYSTEM, 0, "out of memory");
+	else if ((s->ctx = md_new(EVP_sha512(), e)) == NULL)
+		sha512_free(&s);
+	return s;
+}
+
+void sha512_add(struct sha512 *s, const void *bytes, size_t n)
+{
+	md_add(s->ctx, bytes, n);
+}
+
+void sha512_end(struct sha512 *s, unsigned char out[SHA512_BYTES])
+{
+	md_end(s->ctx, out, SHA512_BYTES);
+}
+
+void sha512_free(struct sha512 **s)
 {
 	if (*s == NULL)
 		return;

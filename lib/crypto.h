@@ -14,6 +14,7 @@
 
 #define SHA256_BYTES 32
 #define SHA256_HEX 64
+#define SHA512_BYTES 64
 
 /* HMAC-SHA256 (RFC 2104) over a stream. */
 struct hmac;
@@ -29,6 +30,13 @@ struct sha256 *sha256_new(struct err *e);
 void sha256_add(struct sha256 *s, const void *bytes, size_t n);
 void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES]);
 void sha256_free(struct sha256 **s);
+
+/* SHA-512, likewise. */
+struct sha512;
+struct sha512 *sha512_new(struct err *e);
+void sha512_add(struct sha512 *s, const void *bytes, size_t n);
+void sha512_end(struct sha512 *s, unsigned char out[SHA512_BYTES]);
+void sha512_free(struct sha512 **s);
 
 /* SHA-1 in hex: Redis names scripts by it. Not for anything that has to resist an attacker. */
 void sha1_hex(char out[41], const void *bytes, size_t n);

@@ -43,7 +43,9 @@ static void digests(void **state)
 {
 	struct sha256 *s = sha256_new(NULL);
 	unsigned char d[SHA256_BYTES];
-	char hex[SHA256_HEX + 1];
+	char hex[SHA256_HEX + 1], hex512[2 * SHA512_BYTES + 1];
+	unsigned char d512[SHA512_BYTES];
+	struct sha512 *long_one;
 
 	(void)state;
 	sha256_add(s, "ab", 2);
@@ -52,6 +54,14 @@ static void digests(void **state)
 	hex_encode(hex, d, sizeof(d));
 	assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	sha256_free(&s);
+	long_one = sha512_new(NULL);
+	sha512_add(long_one, "ab", 2);
+	sha512_add(long_one, "c", 1);
+	sha512_end(long_one, d512);
+	hex_encode(hex512, d512, sizeof(d512));
+	assert_string_equal(hex512, "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+	    "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+	sha512_free(&long_one);
 	sha1_hex(hex, "abc", 3);
 	assert_string_equal(hex, "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
