@@ -17,7 +17,7 @@
 #include "schema/wire.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)
-#define SOURCE_SLOTS 32		/* a source's settings come first, then a slot per code */
+#define SOURCE_SLOTS 64		/* a source's settings come first, then a slot per code */
 #define ENV_SOURCE "GEOSLUICE_SOURCE_"
 
 extern char **environ;
@@ -308,16 +308,40 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct source *)a)->name, ((const struct source *)b)->name);
 }
 
+static int check_source(const struct source *src, const char *file, struct err *e)
+{
+	const unsigned asymmetric = 1u << SCHEME_RFC9421 | 1u << SCHEME_STANDARD_WEBHOOKS;
+	bool any = false, shared = false;
+
+	for (int i = 0; i < SOURCE_SECRETS; i++) {
+		const struct source_secret k = source_secret(src, i);
+
+		any = any || *k.text != '\0';
+		shared = shared || (*k.text != '\0' && !settings_secret_is_public(k.text));
+		if (k.not_after != 0 && k.not_after <= k.not_before)
+			return err_set(e, ERR_INPUT, 0, "%s: [source %s] has a secret that ends before it begins", file,
+			    src->name);
+	}
+	if (!any)
+		return err_set(e, ERR_INPUT, 0, "%s: [source %s] has no secret: set secret or secret_file", file,
+		    src->name);
+	if (!shared && (src->scheme & ~asymmetric) != 0)
+		return err_set(e, ERR_INPUT, 0,
+		    "%s: [source %s] has public keys alone: its scheme needs a shared secret", file, src->name);
+	if (!shared && *src->callback_url != '\0' && *src->callback_secret == '\0')
+		return err_set(e, ERR_INPUT, 0, "%s: [source %s] has public keys alone: set callback_secret", file,
+		    src->name);
+	return 0;
+}
+
 /* What concerns more than one value. */
 static int check_whole(struct settings *s, const char *file, struct err *e)
 {
 	if (s->courier.backoff_min_ms > s->courier.backoff_max_ms)
 		return err_set(e, ERR_INPUT, 0, "%s: [courier] backoff_min_ms is above backoff_max_ms", file);
 	for (size_t i = 0; i < s->source_count; i++)
-		if (*s->sources[i].secret == '\0')
-			return err_set(e, ERR_INPUT, 0,
-			    "%s: [source %s] has no secret: set secret or secret_file", file,
-			    s->sources[i].name);
+		if (check_source(&s->sources[i], file, e) != 0)
+			return -1;
 	if (s->source_count > 0)
 		qsort(s->sources, s->source_count, sizeof(*s->sources), by_name);
 	return 0;
@@ -398,14 +422,4 @@ const struct source *settings_source(const struct settings *s, const char *name)
 	if (s->source_count == 0)
 		return NULL;
 	return bsearch(&key, s->sources, s->source_count, sizeof(*s->sources), by_name);
-}
-
-long settings_secret_key(const char *secret, unsigned char *out)
-{
-	size_t n = strlen(secret);
-
-	if (strncmp(secret, "whsec_", 6) == 0)
-		return base64_decode(out, secret + 6, n - 6);
-	memcpy(out, secret, n);
-	return (long)n;
 }

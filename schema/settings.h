@@ -18,14 +18,22 @@
 #include "lib/err.h"
 #include "schema/reject.h"
 
-/* The C type of each kind. A SECRET is text; settings_secret_key gives its bytes. */
+/* The C type of each kind. A SECRET is text; settings_secret_key gives its bytes. A TIME is Unix seconds,
+ * 0 where none is set. */
 typedef char *setting_STRING, *setting_PATH, *setting_SECRET;
 typedef int64_t setting_INT;
 typedef double setting_REAL;
 typedef bool setting_BOOL;
 typedef int setting_CHOICE;	/* index of the word in the unit's list */
+typedef unsigned setting_CHOICES;	/* a bit per word */
+typedef int64_t setting_TIME;
 
-enum { SCHEME_STANDARD_WEBHOOKS, SCHEME_GITHUB };	/* order of [source] scheme's words */
+/* In the order of [source] scheme's words, as bits of struct source. */
+enum scheme {
+	SCHEME_RFC9421, SCHEME_STANDARD_WEBHOOKS, SCHEME_STRIPE, SCHEME_GITHUB, SCHEME_SHOPIFY, SCHEME_GENERIC,
+	SCHEME_COUNT
+};
+enum { ENCODING_HEX, ENCODING_BASE64 };		/* of [source] signature_encoding */
 
 struct source {
 	char *name;
@@ -85,9 +93,24 @@ void settings_free(struct settings **s);	/* wipes secrets */
 
 const struct source *settings_source(const struct settings *s, const char *name);	/* NULL if unknown */
 
+/* One of a source's secrets: text "" where none is set. Borrowed. */
+#define SOURCE_SECRETS 4
+struct source_secret {
+	const char *text, *id;
+	int64_t not_before, not_after;	/* Unix seconds; 0: no bound */
+};
+struct source_secret source_secret(const struct source *src, int i);
+bool source_secret_live(const struct source_secret *k, int64_t unix_s);
+/* The text that what goes to this source is signed with: callback_secret, else the first HMAC key of its own
+ * that is live, else the first of them: a job may end after its secrets. */
+const char *source_callback_secret(const struct source *src, int64_t unix_s);
+
 /* The key bytes of a secret: those behind "whsec_" as base64, else the text itself. Returns their number,
  * or -1 if the base64 is broken. out has room for strlen(secret). */
 long settings_secret_key(const char *secret, unsigned char *out);
+/* Is it an Ed25519 public key, "whpk_" and base64? Then key gets its bytes; -1 if they are not 32. */
+bool settings_secret_is_public(const char *secret);
+int settings_public_key(const char *secret, unsigned char key[32]);
 
 /* Every setting with default, range, unit and help, as --help and the manual show them. */
 void settings_print(FILE *f, bool markdown);

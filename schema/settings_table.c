@@ -46,6 +46,12 @@ void item_allowed(const struct item *it, char *out, size_t room)
 	case KIND_CHOICE:
 		snprintf(out, room, "one of: %s", it->unit);
 		break;
+	case KIND_CHOICES:
+		snprintf(out, room, "some of: %s", it->unit);
+		break;
+	case KIND_TIME:
+		snprintf(out, room, "a date, or YYYY-MM-DDThh:mm:ssZ (%s)", it->unit);
+		break;
 	case KIND_BOOL:
 	case KIND_STRING:
 	case KIND_PATH:

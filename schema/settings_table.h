@@ -9,7 +9,8 @@
 
 #include "schema/settings.h"
 
-enum kind { KIND_STRING, KIND_PATH, KIND_SECRET, KIND_INT, KIND_REAL, KIND_BOOL, KIND_CHOICE };
+enum kind { KIND_STRING, KIND_PATH, KIND_SECRET, KIND_INT, KIND_REAL, KIND_BOOL, KIND_CHOICE, KIND_CHOICES,
+	KIND_TIME };
 
 struct item {
 	const char *section;	/* NULL: one of a source's */

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/address.h"
 #include "lib/conf.h"
@@ -95,11 +96,31 @@ static bool is_allow(const char *v)
 	return true;
 }
 
+/* RFC 9110 section 5.6.2: a token. */
+static bool is_header_name(const char *v)
+{
+	for (const char *p = v; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("!#$%&'*+-.^_`|~", *p) == NULL)
+			return false;
+	return strlen(v) <= 64;
+}
+
+static bool is_signature_header(const char *v)
+{
+	return *v != '\0' && is_header_name(v);
+}
+
 static bool is_secret(const char *v)
 {
-	unsigned char *key = malloc(strlen(v) + 1);
-	long n = key ? settings_secret_key(v, key) : -1;
+	unsigned char public[32], *key;
+	long n;
 
+	if (settings_secret_is_public(v))
+		return settings_public_key(v, public) == 0;
+	if (strncmp(v, "whsk_", 5) == 0)	/* a private key: the sender's alone */
+		return false;
+	key = malloc(strlen(v) + 1);
+	n = key ? settings_secret_key(v, key) : -1;
 	if (key != NULL)
 		secret_wipe(key, strlen(v) + 1);
 	free(key);
@@ -115,10 +136,11 @@ static bool text_ok(const struct item *it, const char *v)
 	} checks[] = {
 		{ "listen", is_listen }, { "url", redis_url_ok },
 		{ "allow", is_allow }, { "callback_url", is_callback_url },
+		{ "signature_header", is_signature_header }, { "delivery_header", is_header_name },
 	};
 
 	if (it->kind == KIND_SECRET)
-		return is_secret(v);
+		return is_secret(v) && !(settings_secret_is_public(v) && strcmp(it->name, "callback_secret") == 0);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
 		if (strcmp(it->name, checks[i].name) == 0)
 			return checks[i].ok(v);
@@ -131,6 +153,57 @@ void item_text_free(char **p)
 		secret_wipe(*p, strlen(*p));
 	free(*p);
 	*p = NULL;
+}
+
+/* Words between commas or blanks; at least one. */
+static bool read_choices(const char *words, const char *value, unsigned *bits)
+{
+	char word[64];
+
+	*bits = 0;
+	for (const char *p = value; *(p += strspn(p, ", \t")) != '\0';) {
+		size_t n = strcspn(p, ", \t");
+		int choice;
+
+		if (n >= sizeof(word))
+			return false;
+		memcpy(word, p, n);
+		word[n] = '\0';
+		if ((choice = item_choice(words, word)) < 0)
+			return false;
+		*bits |= 1u << choice;
+		p += n;
+	}
+	return *bits != 0;
+}
+
+/* "2026-11-01" or "2026-11-01T06:00:00Z"; "" is 0. */
+static bool read_time(const char *value, int64_t *unix_s)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	size_t n = strlen(value);
+	struct tm t = { .tm_isdst = 0 }, back;
+	time_t at;
+
+	*unix_s = 0;
+	if (n != 10 && n != sizeof(form) - 1)
+		return n == 0;
+	for (size_t i = 0; i < n; i++)
+		if (form[i] == 'd' ? !isdigit((unsigned char)value[i]) : value[i] != form[i])
+			return false;
+	t.tm_year = atoi(value) - 1900;
+	t.tm_mon = atoi(value + 5) - 1;
+	t.tm_mday = atoi(value + 8);
+	if (n > 10) {
+		t.tm_hour = atoi(value + 11);
+		t.tm_min = atoi(value + 14);
+		t.tm_sec = atoi(value + 17);
+	}
+	back = t;
+	at = timegm(&back);	/* which turns February 30 into March 2 */
+	*unix_s = at;
+	return at > 0 && back.tm_mon == t.tm_mon && back.tm_mday == t.tm_mday && back.tm_hour == t.tm_hour
+	    && back.tm_min == t.tm_min && back.tm_sec == t.tm_sec;
 }
 
 /* Writes value into the field of it in the struct at base. */
@@ -172,6 +245,14 @@ int item_set(const struct item *it, void *base, const char *value, const struct 
 		if ((choice = item_choice(it->unit, value)) < 0)
 			return refuse_value(it, value, at, e);
 		*(setting_CHOICE *)field = choice;
+		return 0;
+	case KIND_CHOICES:
+		if (!read_choices(it->unit, value, field))
+			return refuse_value(it, value, at, e);
+		return 0;
+	case KIND_TIME:
+		if (!read_time(value, field))
+			return refuse_value(it, value, at, e);
 		return 0;
 	case KIND_STRING:
 	case KIND_PATH:

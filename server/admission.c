@@ -94,15 +94,30 @@ static int check_room(const struct admission_request *q, const struct settings *
 	return 0;
 }
 
+static int check_signature(struct admission *a, const struct admission_request *q, const struct settings *set,
+    const struct source *src, const struct keyring *keys, struct refusal *r)
+{
+	const struct signature_request ask = {
+		.header = q->header,
+		.ctx = q->ctx,
+		.method = q->method,
+		.path = q->path,
+		.query = q->query,
+		.now_ms = q->now_ms,
+		.tolerance_s = (unsigned)set->server.timestamp_tolerance_s,
+	};
+
+	return signature_read(&a->signature, src, keys, &ask, r);
+}
+
 int admission_check(struct admission *a, const struct admission_request *q, const struct settings *set,
-    const struct source *src, struct refusal *r)
+    const struct source *src, const struct keyring *keys, struct refusal *r)
 {
 	memset(a, 0, sizeof(*a));
 	if (src == NULL)
 		return refuse(r, P_SOURCE_UNKNOWN, "No source of this name is configured.");
 	if (check_content(a, q, r) != 0 || check_size(q, src, r) != 0 || check_crs(a, q, r) != 0
-	    || signature_read(&a->signature, src->scheme, q->header, q->ctx, q->now_ms,
-	    (unsigned)set->server.timestamp_tolerance_s, r) != 0)
+	    || check_signature(a, q, set, src, keys, r) != 0)
 		return -1;
 	a->trace = trace_of(q);
 	return check_room(q, set, r);

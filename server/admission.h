@@ -15,6 +15,8 @@
 struct admission_request {
 	header_fn header;
 	void *ctx;
+	const char *method, *path;
+	const char *query;	/* with its "?"; "" where there is none */
 	const char *query_crs;	/* ?crs=, or NULL */
 	int64_t declared;	/* Content-Length, or -1 */
 	uint64_t now_ms;
@@ -33,6 +35,6 @@ struct admission {
 
 /* 0, or -1 with the refusal. src is NULL where the path names none that is known. */
 int admission_check(struct admission *a, const struct admission_request *q, const struct settings *set,
-    const struct source *src, struct refusal *r);
+    const struct source *src, const struct keyring *keys, struct refusal *r);
 
 #endif

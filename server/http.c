@@ -39,7 +39,8 @@ struct exchange {
 	struct buf cut;			/* body of an answer given in mid-upload */
 	http_pull_fn pull;
 	enum phase phase;
-	bool is_head, has_body, suspended, woken, ended, queued, aborted;
+	char *raw_query;		/* malloc'd; NULL where there is none */
+	bool begun, is_head, has_body, suspended, woken, ended, queued, aborted;
 	uint64_t skipped;
 	uint64_t seen_ms;	/* when bytes of the body came last */
 	int drain_fd;		/* a duplicate, -1 unless the answer left before the body was read */
@@ -329,16 +330,29 @@ static enum MHD_Result answer_early(struct exchange *x)
 	return queue(x);
 }
 
-static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const char *path, const char *method,
-    void **slot)
+/* The request line is there. Its query is kept as it came, for signatures: libmicrohttpd decodes it in place. */
+static void *on_uri(void *cls, const char *uri, struct MHD_Connection *c)
 {
+	const char *query = strchr(uri, '?');
 	struct exchange *x = calloc(1, sizeof(*x));
+
+	(void)cls;
+	(void)c;
+	if (x == NULL || query == NULL || (x->raw_query = strdup(query)) != NULL)
+		return x;
+	free(x);
+	return NULL;
+}
+
+static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const char *path, const char *method,
+    struct exchange *x)
+{
 	const union MHD_ConnectionInfo *info;
 	bool clear = length_is_clear(c);
 
 	if (x == NULL)
 		return MHD_NO;
-	*slot = x;
+	x->begun = true;
 	x->http = h;
 	x->conn = c;
 	x->drain_fd = -1;
@@ -346,6 +360,7 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c, const cha
 	x->is_head = strcmp(method, "HEAD") == 0;
 	x->pub.method = x->is_head ? "GET" : method;
 	x->pub.path = path;
+	x->pub.query = x->raw_query != NULL ? x->raw_query : "";
 	x->pub.declared = clear ? declared_length(c) : -1;
 	x->pub.started_us = clock_mono_us();
 	x->seen_ms = loop_now_ms(h->loop);
@@ -426,8 +441,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	struct exchange *x = *slot;
 
 	(void)version;
-	if (x == NULL)
-		return begin(cls, c, path, method, slot);
+	if (x == NULL || !x->begun)
+		return begin(cls, c, path, method, x);
 	if (x->aborted)
 		return MHD_NO;
 	return *n > 0 ? body(x, bytes, n) : end(x);
@@ -443,6 +458,11 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **slot, enum 
 	if (x == NULL)
 		return;
 	*slot = NULL;
+	if (!x->begun) {	/* it ended within its headers */
+		free(x->raw_query);
+		free(x);
+		return;
+	}
 	if (x->pub.handler != NULL && x->pub.handler->gone != NULL)
 		x->pub.handler->gone(&x->pub);
 	h->app.over(h->app.ctx, &x->pub);
@@ -455,6 +475,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **slot, enum 
 	if (x->response != NULL)
 		MHD_destroy_response(x->response);
 	buf_clear(&x->cut);
+	free(x->raw_query);
 	free(x);
 }
 
@@ -478,6 +499,7 @@ struct http *http_new(struct loop *l, const struct http_options *o, const struct
 	    MHD_OPTION_CONNECTION_TIMEOUT, o->idle_timeout_s,
 	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, o->header_bytes + POOL_SLACK,
 	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
+	    MHD_OPTION_URI_LOG_CALLBACK, on_uri, h,
 	    STRICT_OPTION, 1,	/* no bare LF, no missing Host */
 	    MHD_OPTION_END);
 	if (h->daemon == NULL) {

@@ -39,6 +39,7 @@ struct http_request {
 	void *app;		/* of struct http_app */
 	const char *method;	/* "GET" also for HEAD */
 	const char *path;
+	const char *query;	/* as it came, with its "?"; "" where there is none */
 	const struct http_handler *handler;	/* set by http_app.begin */
 	char arg[HTTP_ARG_MAX];	/* the {} of the route's path */
 	void *user;		/* the handler's own */

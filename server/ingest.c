@@ -19,6 +19,7 @@
 #include "schema/scripts.h"
 #include "schema/status_info.h"
 #include "server/admission.h"
+#include "server/body_check.h"
 #include "server/handlers.h"
 #include "server/reactor.h"
 
@@ -29,8 +30,7 @@ struct ingest {
 	struct reactor *reactor;
 	const struct source *source;
 	struct admission admission;
-	struct hmac *hmac;
-	struct sha256 *sha;
+	struct body_check *check;
 	struct segment_writer *writer;
 	char job[JOB_ID_LEN + 1];
 	char hash[SHA256_HEX + 1];
@@ -41,8 +41,7 @@ struct ingest {
 
 static void ingest_free(struct ingest *in)
 {
-	hmac_free(&in->hmac);
-	sha256_free(&in->sha);
+	body_check_free(&in->check);
 	segment_writer_free(&in->writer);
 	metrics_add(&in->reactor->metrics.uploads, (uint64_t)-1);
 	in->reactor->uploads--;
@@ -66,6 +65,11 @@ static void refuse_with(struct ingest *in, enum problem p, unsigned retry_s, con
 
 /* ---- admission ---- */
 
+static const struct keyring *keys_of(const struct reactor *r, const struct source *src)
+{
+	return src != NULL ? &r->keys[src - r->settings->sources] : NULL;
+}
+
 static bool admit(struct http_request *q, struct admission *a, const struct source *src)
 {
 	struct reactor *r = reactor_of(q);
@@ -73,6 +77,9 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 	const struct admission_request ask = {
 		.header = http_header,
 		.ctx = q,
+		.method = q->method,
+		.path = q->path,
+		.query = q->query,
 		.query_crs = http_query(q, "crs"),
 		.declared = q->declared,
 		.now_ms = clock_unix_ms(),
@@ -81,7 +88,7 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		.uploads = r->uploads,
 	};
 
-	if (admission_check(a, &ask, r->settings, src, &why) == 0)
+	if (admission_check(a, &ask, r->settings, src, keys_of(r, src), &why) == 0)
 		return true;
 	reactor_refuse(q, &why);
 	return false;
@@ -99,7 +106,6 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	struct reactor *r = reactor_of(q);
 	struct ingest *in = calloc(1, sizeof(*in));
 	unsigned char dice[10];
-	struct err e = ERR_INIT;
 
 	if (in == NULL)
 		return NULL;
@@ -113,12 +119,10 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	r->uploads++;
 	metrics_add(&r->metrics.uploads, 1);
 	if ((in->writer = segment_writer_new(r, in->job, on_room, in)) == NULL
-	    || (in->hmac = hmac_copy(r->keys[src - r->settings->sources])) == NULL
-	    || (in->sha = sha256_new(&e)) == NULL) {
+	    || (in->check = body_check_new(&in->admission.signature, keys_of(r, src), in->created_ms)) == NULL) {
 		ingest_free(in);
 		return NULL;
 	}
-	signature_begin(&in->admission.signature, in->hmac);
 	segment_expect(in->writer, q->declared > 0 ? (uint64_t)q->declared : 0);
 	return in;
 }
@@ -156,8 +160,7 @@ static size_t ingest_body(struct http_request *q, const void *bytes, size_t n)
 		refuse_with(in, P_STORE_UNAVAILABLE, RETRY_S, "Redis did not take all of the body.");
 		return 0;
 	}
-	hmac_add(in->hmac, bytes, taken);
-	sha256_add(in->sha, bytes, taken);
+	body_check_add(in->check, bytes, taken);
 	in->bytes += taken;
 	metrics_add(&in->reactor->metrics.body_bytes, taken);
 	return taken;
@@ -173,6 +176,12 @@ static void add_field(struct redis_cmd *c, const char *name, const char *value)
 	cmd_str(c, value);
 }
 
+/* NULL where it has none. */
+static const char *delivery_of(const struct ingest *in)
+{
+	return in->admission.signature.delivery[0] != '\0' ? in->admission.signature.delivery : NULL;
+}
+
 static void on_commit(void *ctx, const struct reply *reply, const struct err *e);
 
 static int send_commit(struct ingest *in)
@@ -180,7 +189,7 @@ static int send_commit(struct ingest *in)
 	struct reactor *r = in->reactor;
 	struct redis_cmd *c = &r->cmd;
 	const struct buf *last = segment_last(in->writer);
-	const char *delivery = r->settings->redis.dedupe_s > 0 ? in->admission.signature.delivery : NULL;
+	const char *id = delivery_of(in), *delivery = r->settings->redis.dedupe_s > 0 ? id : NULL;
 	struct key raw = wire_key("raw", in->job), job = wire_key("job", in->job), jobs = wire_key("jobs", NULL),
 	    staging = wire_key("staging", NULL), list = wire_key("index", NULL),
 	    seen = delivery != NULL ? wire_seen_key(in->source->name, delivery) : raw;
@@ -206,7 +215,7 @@ static int send_commit(struct ingest *in)
 	cmd_int(c, (long long)in->bytes);
 	add_field(c, "type", in->admission.type);
 	add_field(c, "crs", in->admission.crs);
-	add_field(c, "delivery", in->admission.signature.delivery);
+	add_field(c, "delivery", id);
 	add_field(c, "trace", in->admission.trace);
 	add_field(c, "ack", r->ack);
 	in->asked_us = clock_mono_us();
@@ -217,16 +226,15 @@ static int send_commit(struct ingest *in)
 static void ingest_end(struct http_request *q)
 {
 	struct ingest *in = q->user;
-	unsigned char mac[SHA256_BYTES], hash[SHA256_BYTES];
+	struct refusal why = { .problem = P_NONE };
+	unsigned char hash[SHA256_BYTES];
 
 	if (in->bytes == 0) {
 		refuse_with(in, P_BODY_EMPTY, 0, "A GeoJSON document is expected in the body.");
 		return;
 	}
-	hmac_end(in->hmac, mac);
-	sha256_end(in->sha, hash);
-	if (!signature_matches(&in->admission.signature, mac)) {
-		refuse_with(in, P_SIGNATURE_WRONG, 0, "Sign the bytes as they are sent, with this source's secret.");
+	if (body_check_end(in->check, hash, &why) != 0) {
+		reactor_refuse(q, &why);
 		return;
 	}
 	hex_encode(in->hash, hash, sizeof(hash));
@@ -267,8 +275,8 @@ static void answer_accepted(struct ingest *in)
 	json_str(&b, "status", "accepted");
 	json_str(&b, "source", in->source->name);
 	json_str(&b, "acknowledged", in->reactor->ack);
-	if (in->admission.signature.delivery != NULL)
-		json_str(&b, "delivery", in->admission.signature.delivery);
+	if (delivery_of(in) != NULL)
+		json_str(&b, "delivery", delivery_of(in));
 	json_time(&b, "created", in->created_ms);
 	json_time(&b, "updated", in->created_ms);
 	json_uint(&b, "progress", 0);

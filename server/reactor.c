@@ -8,7 +8,6 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "schema/scripts.h"
-#include "schema/webhook.h"
 #include "server/durability.h"
 #include "server/routes.h"
 
@@ -335,16 +334,11 @@ static int make_keys(struct reactor *r, struct err *e)
 {
 	const struct settings *set = r->settings;
 
-	if ((r->keys = calloc(set->source_count + 1, sizeof(struct hmac *))) == NULL)
+	if ((r->keys = calloc(set->source_count + 1, sizeof(*r->keys))) == NULL)
 		return err_errno(e, "keys");
-	for (size_t i = 0; i < set->source_count; i++) {
-		const struct source *src = &set->sources[i];
-
-		if (src->secret[0] == '\0')
-			return err_set(e, ERR_INPUT, 0, "[source %s] has no secret", src->name);
-		if ((r->keys[i] = secret_hmac(src->secret, e)) == NULL)
+	for (size_t i = 0; i < set->source_count; i++)
+		if (keyring_init(&r->keys[i], &set->sources[i], e) != 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -405,7 +399,7 @@ void reactor_clear(struct reactor *r)
 	free(r->info);
 	r->info = NULL;
 	for (size_t i = 0; r->keys != NULL && i < r->settings->source_count; i++)
-		hmac_free(&r->keys[i]);
+		keyring_clear(&r->keys[i]);
 	free(r->keys);
 	r->keys = NULL;
 }

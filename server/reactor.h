@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/crypto.h"
 #include "lib/redis.h"
 #include "schema/settings.h"
 #include "server/http.h"
+#include "server/keyring.h"
 #include "server/metrics.h"
 #include "server/orphans.h"
 #include "server/segment_writer.h"
@@ -32,7 +32,7 @@ struct reactor {
 	struct redis_async *bulk;	/* for bodies of more than one segment: nobody else queues behind them */
 	struct loop_timer *timer, *touch;
 	struct redis_cmd cmd;		/* for whoever builds a command */
-	struct hmac **keys;		/* per source, in the settings' order */
+	struct keyring *keys;		/* per source, in the settings' order */
 	struct segment_pool segments;
 	struct orphans orphans;
 	struct metrics metrics;

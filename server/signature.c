@@ -1,135 +1,143 @@
 /* signature - see signature.h. */
 #include "server/signature.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "schema/settings.h"
-#include "schema/wire.h"
+#include "server/signature_scheme.h"
 
 #define BASE64_SHA256 44	/* characters of 32 bytes in base64 */
+#define TIMESTAMP_DIGITS 12
 
-/* Visible ASCII alone: the id becomes part of a key and of log lines. */
-static int read_delivery(struct signature *s, const char *name, const char *id, struct refusal *r)
+static const struct signature_scheme *const schemes[SCHEME_COUNT] = {
+	[SCHEME_RFC9421] = &sig_rfc9421,
+	[SCHEME_STANDARD_WEBHOOKS] = &sig_standard,
+	[SCHEME_STRIPE] = &sig_stripe,
+	[SCHEME_GITHUB] = &sig_github,
+	[SCHEME_SHOPIFY] = &sig_shopify,
+	[SCHEME_GENERIC] = &sig_generic,
+};
+
+/* ---- what schemes share ---- */
+
+const char *signature_header(const struct signature_ask *a, const char *name)
 {
-	size_t n = strlen(id);
-
-	if (n == 0 || n > DELIVERY_ID_MAX)
-		return refuse(r, P_DELIVERY_ID, "%s must have 1 to %d characters.", name, DELIVERY_ID_MAX);
-	for (size_t i = 0; i < n; i++)
-		if (id[i] < 0x21 || id[i] > 0x7e)
-			return refuse(r, P_DELIVERY_ID, "%s must consist of visible ASCII characters.", name);
-	s->delivery = id;
-	return 0;
+	return a->q->header(a->q->ctx, name);
 }
 
-static int read_timestamp(struct signature *s, const char *text, uint64_t now_ms, unsigned tolerance_s,
-    struct refusal *r)
+const char *signature_need(const struct signature_ask *a, const char *name, struct refusal *r)
 {
-	size_t n = strspn(text, "0123456789");
-	unsigned long long then, now = now_ms / 1000;
-
-	if (n == 0 || n > 12 || text[n] != '\0')
-		return refuse(r, P_SIGNATURE_MALFORMED, "webhook-timestamp must be seconds since 1970.");
-	then = strtoull(text, NULL, 10);
-	if ((then > now ? then - now : now - then) > tolerance_s)
-		return refuse(r, P_TIMESTAMP_STALE,
-		    "webhook-timestamp is %llu s %s this server's clock; the window is %u s either way.",
-		    then > now ? then - now : now - then, then > now ? "ahead of" : "behind", tolerance_s);
-	s->timestamp = text;
-	return 0;
-}
-
-/* "v1,<base64>" items between spaces. Items of other versions are for other verifiers. */
-static int read_list(struct signature *s, const char *text, struct refusal *r)
-{
-	for (const char *p = text; *(p += strspn(p, " ")) != '\0';) {
-		size_t n = strcspn(p, " ");
-		unsigned char mac[BASE64_SHA256 / 4 * 3];
-
-		if (n > 3 && memcmp(p, "v1,", 3) == 0) {
-			if (n != 3 + BASE64_SHA256
-			    || base64_decode(mac, p + 3, BASE64_SHA256) != SHA256_BYTES)
-				return refuse(r, P_SIGNATURE_MALFORMED,
-				    "webhook-signature: behind \"v1,\" 32 bytes in base64 are expected.");
-			if (s->count == SIGNATURES_MAX)
-				return refuse(r, P_SIGNATURE_MALFORMED,
-				    "webhook-signature has more than %d signatures.", SIGNATURES_MAX);
-			memcpy(s->mac[s->count++], mac, SHA256_BYTES);
-		}
-		p += n;
-	}
-	if (s->count == 0)
-		return refuse(r, P_SIGNATURE_MALFORMED, "webhook-signature has no \"v1,<base64>\" item.");
-	return 0;
-}
-
-static const char *must_have(header_fn header, void *ctx, const char *name, struct refusal *r)
-{
-	const char *value = header(ctx, name);
+	const char *value = signature_header(a, name);
 
 	if (value == NULL)
 		refuse(r, P_SIGNATURE_MISSING, "The %s header is missing.", name);
 	return value;
 }
 
-static int read_standard_webhooks(struct signature *s, header_fn header, void *ctx, uint64_t now_ms,
-    unsigned tolerance_s, struct refusal *r)
+int signature_delivery(struct signature *s, const char *name, const char *text, struct refusal *r)
 {
-	const char *id, *timestamp, *list;
+	size_t n;
 
-	if ((id = must_have(header, ctx, "webhook-id", r)) == NULL
-	    || (timestamp = must_have(header, ctx, "webhook-timestamp", r)) == NULL
-	    || (list = must_have(header, ctx, "webhook-signature", r)) == NULL)
-		return -1;
-	if (read_delivery(s, "webhook-id", id, r) != 0 || read_list(s, list, r) != 0)
-		return -1;
-	s->id = id;
-	return read_timestamp(s, timestamp, now_ms, tolerance_s, r);
-}
-
-static int read_github(struct signature *s, header_fn header, void *ctx, struct refusal *r)
-{
-	const char *text, *id;
-
-	if ((text = must_have(header, ctx, "X-Hub-Signature-256", r)) == NULL)
-		return -1;
-	if (strlen(text) != 7 + SHA256_HEX || strncmp(text, "sha256=", 7) != 0
-	    || !hex_decode(s->mac[0], text + 7, SHA256_BYTES))
-		return refuse(r, P_SIGNATURE_MALFORMED,
-		    "X-Hub-Signature-256 must be \"sha256=\" and 64 hex digits.");
-	s->count = 1;
-	if ((id = header(ctx, "X-GitHub-Delivery")) != NULL)
-		return read_delivery(s, "X-GitHub-Delivery", id, r);
-	if ((id = header(ctx, "Idempotency-Key")) != NULL)
-		return read_delivery(s, "Idempotency-Key", id, r);
+	if (text == NULL)
+		return 0;
+	n = strlen(text);
+	if (n == 0 || n > DELIVERY_ID_MAX)
+		return refuse(r, P_DELIVERY_ID, "%s must have 1 to %d characters.", name, DELIVERY_ID_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (text[i] < 0x21 || text[i] > 0x7e)
+			return refuse(r, P_DELIVERY_ID, "%s must consist of visible ASCII characters.", name);
+	memcpy(s->delivery, text, n + 1);
 	return 0;
 }
 
-int signature_read(struct signature *s, int scheme, header_fn header, void *ctx, uint64_t now_ms,
-    unsigned tolerance_s, struct refusal *r)
+int signature_in_window(const struct signature_ask *a, const char *where, uint64_t unix_s, struct refusal *r)
 {
+	uint64_t now = a->q->now_ms / 1000;
+	uint64_t off = unix_s > now ? unix_s - now : now - unix_s;
+
+	if (off <= a->q->tolerance_s)
+		return 0;
+	return refuse(r, P_TIMESTAMP_STALE, "%s is %llu s %s this server's clock; the window is %u s either way.",
+	    where, (unsigned long long)off, unix_s > now ? "ahead of" : "behind", a->q->tolerance_s);
+}
+
+int signature_timestamp(const struct signature_ask *a, const char *where, const char *text, size_t n,
+    struct refusal *r)
+{
+	uint64_t unix_s = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] < '0' || text[i] > '9' || n > TIMESTAMP_DIGITS)
+			n = 0;
+		unix_s = unix_s * 10 + (unsigned)(text[i] - '0');
+	}
+	if (n == 0)
+		return refuse(r, P_SIGNATURE_MALFORMED, "%s must be seconds since 1970.", where);
+	return signature_in_window(a, where, unix_s, r);
+}
+
+int signature_add_mac(struct signature *s, int encoding, const char *text, size_t n)
+{
+	unsigned char mac[BASE64_SHA256 / 4 * 3];
+
+	if (s->macs == SIGNATURES_MAX)
+		return -1;
+	if (encoding == ENCODING_HEX ? n != SHA256_HEX || !hex_decode(mac, text, SHA256_BYTES)
+	    : n != BASE64_SHA256 || base64_decode(mac, text, n) != SHA256_BYTES)
+		return -1;
+	memcpy(s->mac[s->macs++], mac, SHA256_BYTES);
+	return 0;
+}
+
+/* ---- choosing ---- */
+
+static const char *header_of(int scheme, const struct source *src)
+{
+	return schemes[scheme]->header != NULL ? schemes[scheme]->header : src->signature_header;
+}
+
+/* The first of the source's schemes whose header is there; the only one, if there is but one. */
+static int choose(const struct signature_ask *a, struct refusal *r)
+{
+	unsigned set = a->src->scheme;
+	char names[160] = "";
+	size_t n = 0;
+
+	for (int i = 0; i < SCHEME_COUNT; i++) {
+		if ((set & 1u << i) == 0)
+			continue;
+		if (set == 1u << i || signature_header(a, header_of(i, a->src)) != NULL)
+			return i;
+		if (n < sizeof(names))
+			n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n > 0 ? ", " : "",
+			    header_of(i, a->src));
+	}
+	return refuse(r, P_SIGNATURE_MISSING, "None of these headers is there: %s.", names);
+}
+
+/* Is there a key that could have made what the headers claim? Else the body need not come. */
+static int check_keys(const struct signature *s, const struct signature_ask *a, struct refusal *r)
+{
+	for (size_t i = 0; i < a->keys->count; i++) {
+		const struct ring_key *k = &a->keys->keys[i];
+
+		if (ring_key_live(k, a->q->now_ms) && (k->hmac != NULL ? s->macs : s->ed25519s) > 0)
+			return 0;
+	}
+	return refuse(r, P_KEY_UNKNOWN, "This source has no secret of this kind that counts now.");
+}
+
+int signature_read(struct signature *s, const struct source *src, const struct keyring *keys,
+    const struct signature_request *q, struct refusal *r)
+{
+	const struct signature_ask a = { src, keys, q };
+	int scheme = choose(&a, r);
+
 	memset(s, 0, sizeof(*s));
-	if (scheme == SCHEME_GITHUB)
-		return read_github(s, header, ctx, r);
-	return read_standard_webhooks(s, header, ctx, now_ms, tolerance_s, r);
-}
-
-void signature_begin(const struct signature *s, struct hmac *h)
-{
-	if (s->id == NULL)
-		return;
-	hmac_add(h, s->id, strlen(s->id));
-	hmac_add(h, ".", 1);
-	hmac_add(h, s->timestamp, strlen(s->timestamp));
-	hmac_add(h, ".", 1);
-}
-
-bool signature_matches(const struct signature *s, const unsigned char mac[SHA256_BYTES])
-{
-	bool found = false;
-
-	for (size_t i = 0; i < s->count; i++)
-		found |= bytes_equal_ct(s->mac[i], mac, SHA256_BYTES);
-	return found;
+	if (scheme < 0)
+		return -1;
+	s->scheme = (enum scheme)scheme;
+	if (schemes[scheme]->read(s, &a, r) != 0)
+		return -1;
+	return s->verified ? 0 : check_keys(s, &a, r);
 }

@@ -1,12 +1,17 @@
 /*
  * signature - who sent this, and when? The headers that a source signs its deliveries with.
  *
- * In:  request headers. Out: the MACs that they claim, what is signed besides the body, the
- * delivery's id; later the verdict. Depends on lib/crypto.
+ * In:  request headers, the source's keys. Out: what the body has yet to prove, the delivery's id; or a
+ * refusal. Depends on lib/crypto. body_check does the rest, over the stream.
  *
- * Standard Webhooks:  webhook-id, webhook-timestamp, webhook-signature: "v1,<base64>[ v1,…]"
- *                     over "<id>.<timestamp>.<body>"
- * GitHub:             X-Hub-Signature-256: "sha256=<hex>" over the body; X-GitHub-Delivery
+ * rfc9421             Signature-Input, Signature (RFC 9421) over headers and Content-Digest (RFC 9530):
+ *                     verified here, before the body
+ * standard-webhooks   webhook-id, webhook-timestamp, webhook-signature: "v1,<base64>" HMAC-SHA256 or
+ *                     "v1a,<base64>" Ed25519, over "<id>.<timestamp>.<body>"
+ * stripe              Stripe-Signature: "t=<timestamp>,v1=<hex>" over "<timestamp>.<body>"
+ * github              X-Hub-Signature-256: "sha256=<hex>" over the body; X-GitHub-Delivery
+ * shopify             X-Shopify-Hmac-Sha256: "<base64>" over the body; X-Shopify-Webhook-Id
+ * generic             the header, encoding and prefix of the settings, over the body
  */
 #ifndef GS_SERVER_SIGNATURE_H
 #define GS_SERVER_SIGNATURE_H
@@ -15,31 +20,45 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/crypto.h"
+#include "schema/wire.h"
+#include "server/digest.h"
+#include "server/keyring.h"
 #include "server/problem.h"
 
-#define SIGNATURES_MAX 8	/* per request: a sender that rotates keys signs with each */
+#define SIGNATURES_MAX 8	/* HMACs per request: a sender that rotates keys signs with each */
+#define ED25519_MAX 2		/* and Ed25519 signatures */
 
 /* A header's value, or NULL. Names compare without case. */
 typedef const char *(*header_fn)(void *ctx, const char *name);
 
-/* Text is borrowed from the headers. */
-struct signature {
-	const char *delivery;	/* NULL where the request has no id */
-	const char *id;		/* signed before the body; NULL where nothing is */
-	const char *timestamp;
-	unsigned char mac[SIGNATURES_MAX][SHA256_BYTES];
-	size_t count;
+struct signature_request {
+	header_fn header;
+	void *ctx;
+	const char *method, *path;
+	const char *query;	/* with its "?"; "" where there is none */
+	uint64_t now_ms;
+	unsigned tolerance_s;
 };
 
-/* scheme is one of schema/settings.h. 0, or -1 with the refusal. */
-int signature_read(struct signature *s, int scheme, header_fn header, void *ctx, uint64_t now_ms,
-    unsigned tolerance_s, struct refusal *r);
+/* Text is borrowed from the headers. */
+struct signature {
+	enum scheme scheme;
+	char delivery[DELIVERY_ID_MAX + 1];	/* "" where the request has no id */
 
-/* Adds what is signed before the body. */
-void signature_begin(const struct signature *s, struct hmac *h);
+	/* What the headers claim of the body. Each text of before is followed by a ".". */
+	struct { const char *text; size_t len; } before[2];
+	unsigned char mac[SIGNATURES_MAX][SHA256_BYTES];
+	size_t macs;
+	unsigned char ed25519[ED25519_MAX][ED25519_BYTES];
+	size_t ed25519s;
 
-/* Is mac one of those claimed? In constant time. */
-bool signature_matches(const struct signature *s, const unsigned char mac[SHA256_BYTES]);
+	/* Or: the headers are verified, and say what the body hashes to. */
+	bool verified;
+	struct digest digest;
+};
+
+/* 0, or -1 with the refusal. */
+int signature_read(struct signature *s, const struct source *src, const struct keyring *keys,
+    const struct signature_request *q, struct refusal *r);
 
 #endif

@@ -15,9 +15,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if ((s == NULL) != (e.cls != ERR_NONE && e.text[0] != '\0'))
 		abort();
-	for (size_t i = 0; s != NULL && i < s->source_count; i++)
-		if (settings_source(s, s->sources[i].name) != &s->sources[i] || *s->sources[i].secret == '\0')
+	for (size_t i = 0; s != NULL && i < s->source_count; i++) {
+		const struct source *src = &s->sources[i];
+		bool any = false;
+
+		for (int k = 0; k < SOURCE_SECRETS; k++)
+			any = any || *source_secret(src, k).text != '\0';
+		if (settings_source(s, src->name) != src || !any || src->scheme == 0)
 			abort();
+	}
 	settings_free(&s);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * The headers that a request is judged by: any text is taken or refused, and a refusal says why.
  *
- * The input is: a byte that chooses the scheme, then up to three header values, each ended by a newline.
+ * The input is: a byte that chooses the source, then up to four header values, each ended by a newline.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -10,66 +10,112 @@
 #include <strings.h>
 
 #include "schema/settings.h"
-#include "schema/wire.h"
+#include "server/body_check.h"
 #include "server/query.h"
-#include "server/signature.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const names[2][3] = {
-	{ "webhook-id", "webhook-timestamp", "webhook-signature" },
-	{ "X-Hub-Signature-256", "X-GitHub-Delivery", "Idempotency-Key" },
+#define VALUES 4
+#define SOURCES 7
+#define PUBLIC "whpk_JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs="
+
+static const char conf[] =
+    "[source a]\nsecret = s\n"
+    "[source b]\nsecret = s\nscheme = github\n"
+    "[source c]\nsecret = " PUBLIC "\nsecret_2 = s\nsecret_2_id = k\n"
+    "[source d]\nsecret = s\nscheme = stripe\n"
+    "[source e]\nsecret = s\nscheme = shopify\n"
+    "[source f]\nsecret = s\nscheme = generic\nsignature_prefix = h=\n"
+    "[source g]\nsecret = s\nsecret_2 = " PUBLIC "\nscheme = rfc9421\n";
+
+static const char *const names[SOURCES][VALUES] = {
+	{ "webhook-id", "webhook-timestamp", "webhook-signature", "-" },
+	{ "X-Hub-Signature-256", "X-GitHub-Delivery", "Idempotency-Key", "-" },
+	{ "webhook-id", "webhook-timestamp", "webhook-signature", "-" },
+	{ "Stripe-Signature", "-", "-", "-" },
+	{ "X-Shopify-Hmac-Sha256", "X-Shopify-Webhook-Id", "-", "-" },
+	{ "X-Signature", "Idempotency-Key", "-", "-" },
+	{ "Signature-Input", "Signature", "Content-Digest", "Idempotency-Key" },
 };
 
+static struct settings *settings;
+static struct keyring keys[SOURCES];
+
 struct headers {
-	int scheme;
-	char *values[3];
+	const char *const *names;
+	char *values[VALUES];
 };
 
 static const char *header(void *ctx, const char *name)
 {
 	struct headers *h = ctx;
 
-	for (int i = 0; i < 3; i++)
-		if (strcasecmp(names[h->scheme][i], name) == 0)
+	for (int i = 0; i < VALUES; i++)
+		if (strcasecmp(h->names[i], name) == 0)
 			return h->values[i];
-	return NULL;
+	return strcasecmp(name, "host") == 0 ? "x" : strcasecmp(name, "content-type") == 0 ? "text/plain" : NULL;
 }
 
-static void check(const struct signature *s, int rc, const struct refusal *why)
+static void set_up(void)
 {
+	struct err e = ERR_INIT;
+
+	if (settings != NULL)
+		return;
+	if ((settings = settings_parse(conf, sizeof(conf) - 1, &e)) == NULL || settings->source_count != SOURCES)
+		abort();
+	for (int i = 0; i < SOURCES; i++)
+		if (keyring_init(&keys[i], &settings->sources[i], &e) != 0)
+			abort();
+}
+
+static void check(const struct signature *s, const struct keyring *k, int rc, const struct refusal *why)
+{
+	struct refusal none = { .problem = P_NONE };
+	unsigned char hash[SHA256_BYTES];
+	struct body_check *c;
+
 	if ((rc == 0) != (why->problem == P_NONE) || (rc != 0 && why->detail[0] == '\0'))
 		abort();
 	if (rc != 0)
 		return;
-	if (s->count < 1 || s->count > SIGNATURES_MAX || !signature_matches(s, s->mac[s->count - 1]))
+	if (strlen(s->delivery) > DELIVERY_ID_MAX || strcspn(s->delivery, " \r\n\t") != strlen(s->delivery))
 		abort();
-	if (s->delivery != NULL && (*s->delivery == '\0' || strlen(s->delivery) > DELIVERY_ID_MAX
-	    || strcspn(s->delivery, " \r\n\t") != strlen(s->delivery)))
+	if (s->macs > SIGNATURES_MAX || s->ed25519s > ED25519_MAX
+	    || (!s->verified && s->macs + s->ed25519s == 0) || (c = body_check_new(s, k, 0)) == NULL)
 		abort();
+	body_check_add(c, "body", 4);
+	if (body_check_end(c, hash, &none) == 0 || none.problem == P_NONE)
+		abort();	/* nobody guesses a signature */
+	body_check_free(&c);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const types[] = { "application/geo+json", "application/geo+json-seq" };
-	struct headers h = { 0, { NULL, NULL, NULL } };
 	struct refusal why = { .problem = P_NONE };
+	struct headers h = { .names = NULL };
+	struct signature_request q = {
+		.header = header, .ctx = &h, .method = "POST", .path = "/", .query = "",
+		.now_ms = UINT64_C(1700000000000), .tolerance_s = 300,
+	};
 	struct signature s;
 	char *text;
-	int rc, n = 0;
+	int which, rc, n = 0;
 
+	set_up();
 	if (size < 1 || (text = malloc(size)) == NULL)
 		return 0;
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	h.scheme = data[0] & 1;
-	for (char *p = text, *end; n < 3 && (end = strchr(p, '\n')) != NULL; p = end + 1) {
+	which = (data[0] + 1) % SOURCES;	/* "0" is the first */
+	h.names = names[which];
+	for (char *p = text, *end; n < VALUES && (end = strchr(p, '\n')) != NULL; p = end + 1) {
 		*end = '\0';
 		h.values[n++] = p;
 	}
-	rc = signature_read(&s, h.scheme == 0 ? SCHEME_STANDARD_WEBHOOKS : SCHEME_GITHUB, header, &h,
-	    UINT64_C(1700000000000), 300, &why);
-	check(&s, rc, &why);
+	rc = signature_read(&s, &settings->sources[which], &keys[which], &q, &why);
+	check(&s, &keys[which], rc, &why);
 	rc = accept_choose(h.values[0], types, 2);
 	if (rc < -1 || rc > 1)
 		abort();

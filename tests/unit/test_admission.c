@@ -15,6 +15,7 @@
 #define JSON "Content-Type", "application/geo+json"
 
 static struct settings *settings;
+static struct keyring keys;
 
 static const char *header(void *ctx, const char *name)
 {
@@ -32,12 +33,13 @@ static int setup(void **state)
 
 	(void)state;
 	settings = settings_parse(text, sizeof(text) - 1, &e);
-	return settings == NULL ? -1 : 0;
+	return settings == NULL ? -1 : keyring_init(&keys, settings->sources, &e);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	keyring_clear(&keys);
 	settings_free(&settings);
 	return 0;
 }
@@ -46,6 +48,7 @@ static struct admission_request request(const char *const *headers)
 {
 	return (struct admission_request){
 		.header = header, .ctx = (void *)(uintptr_t)headers, .declared = 10, .store_up = true,
+		.method = "POST", .path = "/v1/ingest/acme", .query = "",
 	};
 }
 
@@ -79,7 +82,7 @@ static void headers_are_judged(void **state)
 		struct admission_request q = request(cases[i].headers);
 		struct admission a;
 
-		admission_check(&a, &q, settings, &settings->sources[0], &why);
+		admission_check(&a, &q, settings, &settings->sources[0], &keys, &why);
 		if (why.problem != cases[i].want)
 			fail_msg("case %zu: %s: %s", i, problem_code(why.problem), why.detail);
 		if (why.problem == P_NONE)
@@ -117,7 +120,7 @@ static void state_is_judged(void **state)
 		q.store_up = cases[i].store_up;
 		q.stopping = cases[i].stopping;
 		q.uploads = cases[i].uploads;
-		admission_check(&a, &q, settings, cases[i].known ? &settings->sources[0] : NULL, &why);
+		admission_check(&a, &q, settings, cases[i].known ? &settings->sources[0] : NULL, &keys, &why);
 		assert_int_equal(why.problem, cases[i].want);
 		assert_int_equal(why.retry_after_s > 0, problem_status(why.problem) == 503);
 	}
@@ -133,20 +136,20 @@ static void crs_comes_from_header_or_query(void **state)
 	char longest[CRS_NAME_MAX + 2];
 
 	(void)state;
-	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &why), 0);
+	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &keys, &why), 0);
 	assert_null(a.crs);
 	q.query_crs = "EPSG:3857";
-	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &why), 0);
+	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &keys, &why), 0);
 	assert_string_equal(a.crs, "EPSG:3857");
 	q.ctx = with;
-	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &why), 0);
+	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &keys, &why), 0);
 	assert_string_equal(a.crs, "EPSG:25832");
 
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	q.ctx = without;
 	q.query_crs = longest;
-	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &why), -1);
+	assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &keys, &why), -1);
 	assert_int_equal(why.problem, P_CRS_MALFORMED);
 }
 
@@ -168,7 +171,7 @@ static void only_a_whole_traceparent_is_carried(void **state)
 		struct admission_request q = request(headers);
 		struct admission a;
 
-		assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &why), 0);
+		assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &keys, &why), 0);
 		assert_int_equal(a.trace != NULL, cases[i].carried);
 	}
 }

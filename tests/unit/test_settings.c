@@ -59,6 +59,8 @@ static void defaults(void **state)
 	settings_free(&s);
 }
 
+#define PUBLIC "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+
 static void everything(void **state)
 {
 	struct settings *s = parse(
@@ -79,8 +81,8 @@ static void everything(void **state)
 	assert_true(s->redis.allow_volatile);
 	assert_true(s->worker.max_area_loss == 1e-3);
 	assert_int_equal(s->source_count, 2);
-	assert_int_equal(acme->scheme, SCHEME_STANDARD_WEBHOOKS);
-	assert_int_equal(zebra->scheme, SCHEME_GITHUB);
+	assert_int_equal(acme->scheme, 1u << SCHEME_STANDARD_WEBHOOKS);
+	assert_int_equal(zebra->scheme, 1u << SCHEME_GITHUB);
 	assert_string_equal(zebra->target_crs, "OGC:CRS84");
 	assert_int_equal(acme->max_body_bytes, 1099511627776);
 	assert_int_equal(acme->precision, -1);
@@ -138,6 +140,26 @@ static void refusals(void **state)
 		{ "[source a]\nsecret_file = /nonexistent/file\n", 2, { "/nonexistent/file", "No such file" } },
 		{ "[source a]\nscheme_file = /dev/null\n", 2, { "scheme_file" } },
 		{ "[source a]\nsecret = s\nscheme = none\n", 3, { "none", "github" } },
+		{ "[source a]\nsecret = s\nscheme =\n", 3, { "scheme", "github" } },
+		{ "[source a]\nsecret = s\nscheme = github, none\n", 3, { "none", "some of" } },
+		{ "[source a]\nsecret = whpk_AAAA\n", 2, { "whpk_" } },
+		{ "[source a]\nsecret = whpk_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", 2, { "whpk_" } },
+		{ "[source a]\nsecret = whsk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=\n", 2, { "whpk_" } },
+		{ "[source a]\nsecret = " PUBLIC "\nscheme = github\n", 0, { "source a", "shared secret" } },
+		{ "[source a]\nsecret = " PUBLIC "\ncallback_url = http://x/\n", 0, { "source a", "callback_secret" } },
+		{ "[source a]\nsecret = s\ncallback_secret = " PUBLIC "\n", 3, { "callback_secret" } },
+		{ "[source a]\nsecret = s\nsecret = t\n", 3, { "secret", "line 2" } },
+		{ "[source a]\nsecret = s\nsecret_5 = t\n", 3, { "secret_5" } },
+		{ "[source a]\nsecret_id = s\n", 0, { "source a", "no secret" } },
+		{ "[source a]\nsecret = s\nsecret_not_before = tomorrow\n", 3, { "tomorrow", "YYYY-MM-DD" } },
+		{ "[source a]\nsecret = s\nsecret_not_before = 2026-02-30\n", 3, { "2026-02-30" } },
+		{ "[source a]\nsecret = s\nsecret_not_before = 2026-02-03T24:00:00Z\n", 3, { "T24" } },
+		{ "[source a]\nsecret = s\nsecret_not_before = 2026-02-03T04:05:06\n", 3, { "05:06" } },
+		{ "[source a]\nsecret = s\nsecret_not_before = 2026-02-03\nsecret_not_after = 2026-02-03\n", 0,
+		    { "ends before it begins" } },
+		{ "[source a]\nsecret = s\nsignature_header = x y\n", 3, { "signature_header" } },
+		{ "[source a]\nsecret = s\nsignature_header =\n", 3, { "signature_header" } },
+		{ "[source a]\nsecret = s\ndelivery_header = x:\n", 3, { "delivery_header" } },
 		{ "[source a]\nsecret = s\ncallback_url = ftp://x\n", 3, { "ftp://x" } },
 		{ "[source a]\nsecret = s\ncallback_url = http://\n", 3, { "http://" } },
 		{ "[source a]\nsecret = s\ncallback_url = http:///path\n", 3, { "http:///path" } },
@@ -207,6 +229,38 @@ static void secret_files(void **state)
 			assert_string_equal(s->sources[0].secret, cases[i].want);
 		settings_free(&s);
 	}
+}
+
+static void several_secrets(void **state)
+{
+	struct settings *s = parse("[source a]\nscheme = generic, github standard-webhooks\n"
+	    "secret = one\nsecret_id = k1\nsecret_not_after = 2026-11-01\n"
+	    "secret_2 = " PUBLIC "\nsecret_2_id = k2\nsecret_4 = four\nsecret_4_not_before = 2026-10-31T23:59:58Z\n");
+	const struct source *a = settings_source(s, "a");
+	const struct source_secret one = source_secret(a, 0), two = source_secret(a, 1), three = source_secret(a, 2),
+	    four = source_secret(a, 3);
+	unsigned char key[32];
+
+	(void)state;
+	assert_int_equal(a->scheme, 1u << SCHEME_GENERIC | 1u << SCHEME_GITHUB | 1u << SCHEME_STANDARD_WEBHOOKS);
+	assert_string_equal(one.id, "k1");
+	assert_int_equal(one.not_after, 1793491200);
+	assert_int_equal(four.not_before, 1793491198);
+	assert_string_equal(two.text, PUBLIC);
+	assert_string_equal(three.text, "");
+	assert_false(source_secret_live(&three, 1793491199));
+	assert_true(source_secret_live(&one, 1793491199) && !source_secret_live(&one, 1793491200));
+	assert_true(source_secret_live(&four, 1793491198) && !source_secret_live(&four, 1793491197));
+	assert_true(source_secret_live(&two, 0));
+	assert_true(settings_secret_is_public(two.text) && !settings_secret_is_public(one.text));
+	assert_int_equal(settings_public_key(two.text, key), 0);
+	assert_int_equal(key[0], 0xd5);
+	assert_string_equal(source_callback_secret(a, 1793491199), "one");
+	assert_string_equal(source_callback_secret(a, 1793491200), "four");
+	settings_free(&s);
+	s = parse("[source a]\nsecret = " PUBLIC "\nsecret_2 = late\nsecret_2_not_after = 2020-01-01\n");
+	assert_string_equal(source_callback_secret(s->sources, 1793491200), "late");
+	settings_free(&s);
 }
 
 static void secret_keys(void **state)
@@ -352,6 +406,7 @@ int main(void)
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(secrets_are_not_told),
 		cmocka_unit_test(secret_files),
+		cmocka_unit_test(several_secrets),
 		cmocka_unit_test(secret_keys),
 		cmocka_unit_test(environment),
 		cmocka_unit_test(environment_refused),

@@ -8,8 +8,8 @@
 int callback_make(struct callback *c, struct buf *body, const struct source *source, const char *job,
     const struct reply *hash, uint64_t now_ms, struct err *e)
 {
-	const char *secret = *source->callback_secret ? source->callback_secret : source->secret;
 	long long now_s = (long long)(now_ms / 1000);
+	const char *secret = source_callback_secret(source, now_s);
 	struct hmac *h;
 
 	status_info_write(body, job, hash, 0);

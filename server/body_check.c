@@ -1,0 +1,125 @@
+/* body_check - see body_check.h. */
+#include "server/body_check.h"
+
+#include <stdlib.h>
+
+#define STREAMS_MAX (SOURCE_SECRETS * ED25519_MAX)
+
+struct body_check {
+	const struct signature *signature;
+	struct sha256 *sha256;		/* always: the delivery is known again by it */
+	struct sha512 *sha512;
+	struct hmac *hmac[SOURCE_SECRETS];
+	size_t hmacs;
+	struct ed25519 *ed25519[STREAMS_MAX];
+	size_t ed25519s;
+};
+
+/* Of a request whose body is signed itself: a stream per key, and per Ed25519 signature. */
+static int add_streams(struct body_check *c, const struct ring_key *k)
+{
+	const struct signature *s = c->signature;
+
+	if (k->hmac != NULL && s->macs > 0) {
+		if ((c->hmac[c->hmacs] = hmac_copy(k->hmac)) == NULL)
+			return -1;
+		c->hmacs++;
+	}
+	for (size_t i = 0; k->hmac == NULL && i < s->ed25519s; i++) {
+		if ((c->ed25519[c->ed25519s] = ed25519_new(k->public, s->ed25519[i], NULL)) == NULL)
+			return -1;
+		c->ed25519s++;
+	}
+	return 0;
+}
+
+static void add_signed(struct body_check *c, const void *bytes, size_t n)
+{
+	for (size_t i = 0; i < c->hmacs; i++)
+		hmac_add(c->hmac[i], bytes, n);
+	for (size_t i = 0; i < c->ed25519s; i++)
+		ed25519_add(c->ed25519[i], bytes, n);
+}
+
+struct body_check *body_check_new(const struct signature *s, const struct keyring *keys, uint64_t now_ms)
+{
+	struct body_check *c = calloc(1, sizeof(*c));
+
+	if (c == NULL || (c->sha256 = sha256_new(NULL)) == NULL
+	    || (s->digest.sha512 && (c->sha512 = sha512_new(NULL)) == NULL)) {
+		body_check_free(&c);
+		return NULL;
+	}
+	c->signature = s;
+	for (size_t i = 0; !s->verified && i < keys->count; i++)
+		if (ring_key_live(&keys->keys[i], now_ms) && add_streams(c, &keys->keys[i]) != 0) {
+			body_check_free(&c);
+			return NULL;
+		}
+	for (size_t i = 0; i < 2 && s->before[i].text != NULL; i++) {
+		add_signed(c, s->before[i].text, s->before[i].len);
+		add_signed(c, ".", 1);
+	}
+	return c;
+}
+
+void body_check_add(struct body_check *c, const void *bytes, size_t n)
+{
+	sha256_add(c->sha256, bytes, n);
+	if (c->sha512 != NULL)
+		sha512_add(c->sha512, bytes, n);
+	add_signed(c, bytes, n);
+}
+
+static int check_digest(struct body_check *c, const unsigned char hash[SHA256_BYTES], struct refusal *r)
+{
+	const struct digest *d = &c->signature->digest;
+	unsigned char long_hash[SHA512_BYTES];
+	bool good = !d->sha256 || bytes_equal_ct(hash, d->want256, SHA256_BYTES);
+
+	if (d->sha512) {
+		sha512_end(c->sha512, long_hash);
+		good &= bytes_equal_ct(long_hash, d->want512, SHA512_BYTES);
+	}
+	return good ? 0 : refuse(r, P_DIGEST_WRONG, "The bytes that came have another digest.");
+}
+
+/* Every key is tried with every signature, whichever fits. */
+static bool is_signed(struct body_check *c)
+{
+	const struct signature *s = c->signature;
+	unsigned char mac[SHA256_BYTES];
+	bool found = false;
+
+	for (size_t i = 0; i < c->hmacs; i++) {
+		hmac_end(c->hmac[i], mac);
+		for (size_t k = 0; k < s->macs; k++)
+			found |= bytes_equal_ct(s->mac[k], mac, SHA256_BYTES);
+	}
+	for (size_t i = 0; i < c->ed25519s; i++)
+		found |= ed25519_end(c->ed25519[i]);
+	return found;
+}
+
+int body_check_end(struct body_check *c, unsigned char hash[SHA256_BYTES], struct refusal *r)
+{
+	sha256_end(c->sha256, hash);
+	if (c->signature->verified)
+		return check_digest(c, hash, r);
+	return is_signed(c) ? 0
+	    : refuse(r, P_SIGNATURE_WRONG, "Sign the bytes as they are sent, with this source's secret.");
+}
+
+void body_check_free(struct body_check **c)
+{
+	if (*c == NULL)
+		return;
+	sha256_free(&(*c)->sha256);
+	sha512_free(&(*c)->sha512);
+	for (size_t i = 0; i < (*c)->hmacs; i++)
+		hmac_free(&(*c)->hmac[i]);
+	for (size_t i = 0; i < (*c)->ed25519s; i++)
+		ed25519_free(&(*c)->ed25519[i]);
+	free(*c);
+	*c = NULL;
+}
