@@ -22,4 +22,7 @@ int cli_dlq(int argc, char **argv);
 int cli_sign(int argc, char **argv);
 int cli_settings(int argc, char **argv);
 
+/* The media type of a document, by its name. */
+const char *send_type_of(const char *path);
+
 #endif

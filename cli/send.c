@@ -30,12 +30,9 @@ static const char usage[] =
 "\n"
 "  --url URL           of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n"
 "  --source NAME       as the server's configuration has it\n"
-"  --secret SECRET     or --secret-file FILE, or GEOSLUICE_SECRET\n"
-"  --scheme SCHEME     standard-webhooks (default) or github\n"
+SIGNING_USAGE
 "  --crs CRS           of the document, where it does not say\n"
 "  --type TYPE         media type (default: by the file's name, else application/geo+json)\n"
-"  --id ID             the delivery's id (default: a random one); the same again is the same job\n"
-"  --timestamp T       Unix seconds (default: now)\n"
 "  --wait              until the job has ended; then exit 0 (good), 1 (some features rejected) or\n"
 "                      2 (failed)\n";
 
@@ -106,7 +103,7 @@ static int read_options(struct sending *s, int argc, char **argv, struct err *e)
 	return 0;
 }
 
-static const char *type_of(const char *path)
+const char *send_type_of(const char *path)
 {
 	static const struct { const char *end, *type; } types[] = {
 		{ ".geojsons", "application/geo+json-seq" }, { ".geojsonseq", "application/geo+json-seq" },
@@ -139,11 +136,14 @@ static int post(struct sending *s, FILE *f, struct buf *answer, struct err *e)
 
 	if (!is_plain(s->source) || (s->crs && (strlen(s->crs) > CRS_MAX || strpbrk(s->crs, "\r\n"))))
 		return err_set(e, ERR_INPUT, 0, "--source or --crs holds what it cannot");
-	if (signing_make(&s->signing, f, &signature, &q.body_bytes, e) != 0)
-		return -1;
 	snprintf(path, sizeof(path), "/v1/ingest/%.128s", s->source);
 	http_join(url, sizeof(url), s->base, path);
-	snprintf(type, sizeof(type), "content-type: %.128s", s->type ? s->type : type_of(s->path));
+	snprintf(type, sizeof(type), "content-type: %.128s", s->type ? s->type : send_type_of(s->path));
+	s->signing.url = url;
+	s->signing.type = type + strlen("content-type: ");
+	s->signing.crs = s->crs;
+	if (signing_make(&s->signing, f, &signature, &q.body_bytes, e) != 0)
+		return -1;
 	headers[n++] = type;
 	for (int i = 0; signature.lines[i] != NULL; i++)
 		headers[n++] = signature.lines[i];
@@ -186,6 +186,7 @@ int cli_send(int argc, char **argv)
 	int status = -1, rc;
 
 	buf_init(&answer, HTTP_ANSWER_MAX);
+	signing_init(&s.signing);
 	if ((rc = read_options(&s, argc, argv, &e)) != 0) {
 		rc--;
 	} else {

@@ -7,11 +7,8 @@
 #include <sys/stat.h>
 
 #include "lib/buf.h"
-#include "lib/clock.h"
 #include "lib/conf.h"
 #include "lib/crypto.h"
-#include "schema/settings.h"
-#include "schema/webhook.h"
 
 #define PIECE (256u << 10)
 #define SECRET_MAX_BYTES 4096u
@@ -41,6 +38,36 @@ static int secret_from_file(struct signing *s, const char *path, struct err *e)
 	return rc;
 }
 
+static const char *const schemes[SCHEME_COUNT] = {
+	[SCHEME_RFC9421] = "rfc9421", [SCHEME_STANDARD_WEBHOOKS] = "standard-webhooks", [SCHEME_STRIPE] = "stripe",
+	[SCHEME_GITHUB] = "github", [SCHEME_SHOPIFY] = "shopify", [SCHEME_GENERIC] = "generic",
+};
+
+static int set_scheme(struct signing *s, const char *value, struct err *e)
+{
+	for (int i = 0; i < SCHEME_COUNT; i++) {
+		if (strcmp(value, schemes[i]) == 0) {
+			s->scheme = (enum scheme)i;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_INPUT, 0, "--scheme %.40s: expected standard-webhooks, rfc9421, stripe, github, "
+	    "shopify or generic", value);
+}
+
+static bool is_short_line(const char *value)
+{
+	return strlen(value) <= SIGNING_ID_MAX && strpbrk(value, "\r\n") == NULL;
+}
+
+void signing_init(struct signing *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->scheme = SCHEME_STANDARD_WEBHOOKS;
+	s->header = "X-Signature";
+	s->prefix = "";
+}
+
 int signing_option(struct signing *s, int option, char *value, struct err *e)
 {
 	int rc;
@@ -53,18 +80,25 @@ int signing_option(struct signing *s, int option, char *value, struct err *e)
 	case 'f':
 		return secret_from_file(s, value, e);
 	case 'm':
-		if (strcmp(value, "standard-webhooks") == 0)
-			s->scheme = SCHEME_STANDARD_WEBHOOKS;
-		else if (strcmp(value, "github") == 0)
-			s->scheme = SCHEME_GITHUB;
-		else
-			return err_set(e, ERR_INPUT, 0, "--scheme %.40s: expected standard-webhooks or github",
-			    value);
-		return 0;
+		return set_scheme(s, value, e);
 	case 'i':
-		if (*value == '\0' || strlen(value) > SIGNING_ID_MAX || strpbrk(value, "\r\n") != NULL)
+		if (*value == '\0' || !is_short_line(value))
 			return err_set(e, ERR_INPUT, 0, "--id: expected 1 to %d characters", SIGNING_ID_MAX);
 		strcpy(s->id, value);
+		return 0;
+	case 'k':
+		if (!is_short_line(value) || strpbrk(value, "\"\\") != NULL)
+			return err_set(e, ERR_INPUT, 0, "--key-id: it is too long, or holds what it cannot");
+		s->key_id = value;
+		return 0;
+	case 'H':
+	case 'P':
+		if (!is_short_line(value))
+			return err_set(e, ERR_INPUT, 0, "--header or --prefix is too long, or holds what it cannot");
+		*(option == 'H' ? &s->header : &s->prefix) = value;
+		return 0;
+	case 'B':
+		s->base64 = true;
 		return 0;
 	case 't':
 		s->timestamp = strtoll(value, NULL, 10);
@@ -93,78 +127,6 @@ void signing_clear(struct signing *s)
 		secret_wipe(s->secret, strlen(s->secret));
 	free(s->secret);
 	s->secret = NULL;
-}
-
-static int add_all(struct hmac *h, FILE *f, uint64_t *bytes, struct err *e)
-{
-	char *piece = malloc(PIECE);
-	size_t n;
-
-	if (piece == NULL)
-		return err_set(e, ERR_SYSTEM, 0, "out of memory");
-	*bytes = 0;
-	rewind(f);
-	while ((n = fread(piece, 1, PIECE, f)) > 0) {
-		hmac_add(h, piece, n);
-		*bytes += n;
-	}
-	free(piece);
-	if (ferror(f))
-		return err_errno(e, "reading the document");
-	rewind(f);
-	return 0;
-}
-
-static void make_id(struct signing *s)
-{
-	unsigned char random[12];
-	char hex[2 * sizeof(random) + 1];
-
-	if (*s->id != '\0')
-		return;
-	random_bytes(random, sizeof(random));
-	hex_encode(hex, random, sizeof(random));
-	snprintf(s->id, sizeof(s->id), "msg_%s", hex);
-}
-
-static void put(struct signing_headers *h, int i, const char *name, const char *value)
-{
-	snprintf(h->text[i], sizeof(h->text[i]), "%s: %s", name, value);
-	h->lines[i] = h->text[i];
-	h->lines[i + 1] = NULL;
-}
-
-int signing_make(struct signing *s, FILE *f, struct signing_headers *out, uint64_t *bytes, struct err *e)
-{
-	unsigned char tag[SHA256_BYTES];
-	char text[80] = "sha256=", stamp[24];
-	struct hmac *h;
-
-	make_id(s);
-	if (s->timestamp == 0)
-		s->timestamp = (long long)(clock_unix_ms() / 1000);
-	h = s->scheme == SCHEME_GITHUB ? secret_hmac(s->secret, e) :
-	    webhook_begin(s->secret, s->id, s->timestamp, e);
-	if (h == NULL)
-		return -1;
-	if (add_all(h, f, bytes, e) != 0) {
-		hmac_free(&h);
-		return -1;
-	}
-	if (s->scheme == SCHEME_GITHUB) {
-		hmac_end(h, tag);
-		hmac_free(&h);
-		hex_encode(text + 7, tag, sizeof(tag));
-		put(out, 0, "x-hub-signature-256", text);
-		put(out, 1, "x-github-delivery", s->id);
-		return 0;
-	}
-	webhook_end(&h, text);
-	snprintf(stamp, sizeof(stamp), "%lld", s->timestamp);
-	put(out, 0, "webhook-id", s->id);
-	put(out, 1, "webhook-timestamp", stamp);
-	put(out, 2, "webhook-signature", text);
-	return 0;
 }
 
 static FILE *spool(struct err *e)
