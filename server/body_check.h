@@ -11,7 +11,7 @@
 
 struct body_check;
 
-/* s and keys are borrowed until it is freed. NULL without memory. */
+/* s is borrowed until it is freed, keys for the call alone. NULL without memory. */
 struct body_check *body_check_new(const struct signature *s, const struct keyring *keys, uint64_t now_ms);
 void body_check_add(struct body_check *c, const void *bytes, size_t n);
 /* At the last byte: 0 and the SHA-256 of the body, or -1 with the refusal. */

@@ -20,6 +20,7 @@
 #define SKIP_BYTES 65536	/* of a body that nobody wants: read rather than cut off */
 #define STREAM_BLOCK 32768
 #define PATROL_MS 500
+#define HEADER_NAME_MAX 64	/* of those that are asked for */
 #define POOL_SLACK 16384	/* of a connection's memory, above the largest headers */
 
 #if MHD_VERSION >= 0x00097701
@@ -40,11 +41,20 @@ struct exchange {
 	http_pull_fn pull;
 	enum phase phase;
 	char *raw_query;		/* malloc'd; NULL where there is none */
+	struct joined *joined;
 	bool begun, is_head, has_body, suspended, woken, ended, queued, aborted;
 	uint64_t skipped;
 	uint64_t seen_ms;	/* when bytes of the body came last */
 	int drain_fd;		/* a duplicate, -1 unless the answer left before the body was read */
 	struct exchange *prev, *next;
+};
+
+/* A header that came in several lines, as the one that they stand for. */
+struct joined {
+	struct joined *next;
+	char name[HEADER_NAME_MAX + 1];
+	size_t lines;
+	struct buf text;
 };
 
 struct http {
@@ -448,6 +458,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *c, const cha
 	return *n > 0 ? body(x, bytes, n) : end(x);
 }
 
+static void free_joined(struct exchange *x)
+{
+	for (struct joined *j = x->joined, *next; j != NULL; j = next) {
+		next = j->next;
+		buf_clear(&j->text);
+		free(j);
+	}
+}
+
 static void on_completed(void *cls, struct MHD_Connection *c, void **slot, enum MHD_RequestTerminationCode why)
 {
 	struct exchange *x = *slot;
@@ -476,6 +495,7 @@ static void on_completed(void *cls, struct MHD_Connection *c, void **slot, enum 
 		MHD_destroy_response(x->response);
 	buf_clear(&x->cut);
 	free(x->raw_query);
+	free_joined(x);
 	free(x);
 }
 
@@ -571,10 +591,60 @@ void http_free(struct http **h)
 
 /* ---- reading ---- */
 
+static enum MHD_Result join_line(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct joined *j = cls;
+
+	(void)kind;
+	if (strcasecmp(name, j->name) != 0)
+		return MHD_YES;
+	if (j->lines++ > 0)
+		buf_puts(&j->text, ", ");
+	buf_puts(&j->text, value != NULL ? value : "");
+	return MHD_YES;
+}
+
+struct count {
+	const char *name;
+	size_t lines;
+};
+
+static enum MHD_Result count_line(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	struct count *c = cls;
+
+	(void)kind;
+	(void)value;
+	c->lines += strcasecmp(name, c->name) == 0;
+	return MHD_YES;
+}
+
+/* RFC 9110 section 5.3. Headers that are no lists do not survive it: which of two would count is nobody's guess. */
+static const char *join(struct exchange *x, const char *name)
+{
+	struct joined *j;
+
+	for (j = x->joined; j != NULL; j = j->next)
+		if (strcasecmp(j->name, name) == 0)
+			return buf_cstr(&j->text);
+	if (strlen(name) > HEADER_NAME_MAX || (j = calloc(1, sizeof(*j))) == NULL)
+		return "";
+	buf_init(&j->text, x->http->header_bytes + POOL_SLACK);
+	strcpy(j->name, name);
+	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, join_line, j);
+	j->next = x->joined;
+	x->joined = j;
+	return buf_cstr(&j->text);
+}
+
 const char *http_header(void *request, const char *name)
 {
 	struct exchange *x = request;
+	struct count count = { name, 0 };
 
+	MHD_get_connection_values(x->conn, MHD_HEADER_KIND, count_line, &count);
+	if (count.lines > 1)
+		return join(x, name);
 	return MHD_lookup_connection_value(x->conn, MHD_HEADER_KIND, name);
 }
 

@@ -78,7 +78,8 @@ size_t http_active(const struct http *h);	/* requests in flight */
 /* Cuts off what is left. */
 void http_free(struct http **h);
 
-const char *http_header(void *request, const char *name);	/* NULL if absent; a header_fn */
+/* NULL if absent; several lines are joined by ", ". A header_fn. */
+const char *http_header(void *request, const char *name);
 const char *http_query(struct http_request *q, const char *name);	/* decoded; NULL if absent, "" without value */
 
 /* Notes a job id for the log. */

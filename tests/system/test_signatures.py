@@ -132,6 +132,20 @@ class Signatures(unittest.TestCase):
                 self.refused(wrong, 401, "SIGNATURE_WRONG")
                 self.refused(self.stack.post(source, BODY, signed={}), 401, "SIGNATURE_MISSING")
 
+    def test_each_scheme_by_the_command_line(self):
+        for source, scheme, secret, options, _ in SENDERS:
+            for crs in ((), ("--crs", "EPSG:4326")):
+                with self.subTest("%s: %s %s %s" % (source, scheme, options, crs)), \
+                        tempfile.NamedTemporaryFile(suffix=".geojson") as f:
+                    f.write(BODY + b" " * 300_000)
+                    f.flush()
+                    done = subprocess.run(
+                        [os.path.join(BUILD, "geosluice"), "send", "--url", "http://" + self.host.upper(), "--source",
+                         source, "--scheme", scheme, "--secret", secret, *options, *crs, f.name],
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+                    self.assertEqual(done.returncode, 0, done.stderr)
+                    self.assertRegex(done.stdout.decode(), "^0-[0-9a-z]{26}\n$")
+
     def test_another_secret(self):
         for source, scheme, secret, options, _ in SENDERS:
             with self.subTest("%s: %s" % (source, scheme)):
@@ -206,6 +220,29 @@ class Signatures(unittest.TestCase):
             with self.subTest("%s %s" % (headers, at)):
                 answer = self.stack.post("message", BODY, signed=dict(good, **headers), path=at)
                 self.refused(answer, 401, "SIGNATURE_WRONG")
+
+    def test_a_signature_among_others_in_lines_of_their_own(self):
+        good = message_signed(self.host, BODY)
+        client = RawClient(self.stack.address, PATIENCE_S)
+        lines = ["POST /v1/ingest/message HTTP/1.1", "host: " + self.host, "content-length: %d" % len(BODY),
+                 'signature-input: proxy=("@path");created=1;keyid="x"', "signature: proxy=:AAAA:"]
+        lines += ["%s: %s" % h for h in good.items()]
+        client.send("\r\n".join(lines + ["", ""]).encode() + BODY)
+        status, _, body = client.answer()
+        client.close()
+        self.assertEqual(status, 202, body)
+
+    def test_a_header_that_is_there_twice_is_no_choice(self):
+        good = message_signed(self.host, BODY)
+        for name, value, status in (("content-type", "application/json", 415),
+                                    ("content-type", good["content-type"], 415), ("content-digest", "md5=:AAAA:", 401)):
+            with self.subTest("%s: %s" % (name, value)):
+                client = RawClient(self.stack.address, PATIENCE_S)
+                lines = ["POST /v1/ingest/message HTTP/1.1", "host: " + self.host, "content-length: %d" % len(BODY)]
+                lines += ["%s: %s" % h for h in good.items()] + ["%s: %s" % (name, value)]
+                client.send("\r\n".join(lines + ["", ""]).encode() + BODY)
+                self.assertEqual(client.answer()[0], status)
+                client.close()
 
     def raw(self, headers, length, expect):
         client = RawClient(self.stack.address, PATIENCE_S)
