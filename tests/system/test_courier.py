@@ -186,12 +186,13 @@ class Courier(unittest.TestCase):
     def test_ending_finishes_what_is_under_way_and_gives_the_rest_back(self):
         self.stack.environ = {"GEOSLUICE_COURIER_BACKOFF_MIN_MS": "60000", "GEOSLUICE_COURIER_BACKOFF_MAX_MS": "60000"}
         gate = threading.Event()
+        stack = self.stack
 
         class Slow(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
                 gate.set()
-                time.sleep(0.3)     # the answer is still owed when the courier is told to end
+                until(lambda: "event=ending" in stack.log("courier"), "the courier is told to end")
                 self.send_response(204)
                 self.end_headers()
 

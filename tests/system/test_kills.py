@@ -84,7 +84,8 @@ class Kills(unittest.TestCase):
             self.stack.wait_for(job, 2 * PATIENCE_S)
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)    # it wakes up in the middle of what is done already
-            time.sleep(0.5)
+            until(lambda: "event=job_let_go" in self.stack.log("worker"),
+                  "who was frozen finds that the job is another's")
             self.ends_once(job, rejected)
         finally:
             for pid in frozen:
@@ -122,7 +123,7 @@ class Kills(unittest.TestCase):
             def __iter__(self):
                 while not stop.is_set():
                     yield b" " * 100000
-                    time.sleep(0.01)
+                    stop.wait(0.01)     # the pace of a slow client
         return Pieces([b" "])
 
     def test_the_courier_before_its_callback(self):
@@ -155,16 +156,16 @@ class Kills(unittest.TestCase):
         self.in_the_middle(job)
         self.synced()
         self.stack.kill("redis")
-        time.sleep(0.3)
+        until(lambda: "event=redis_down" in self.stack.log("server") and "event=redis_away" in self.stack.log("worker"),
+              "server and worker notice")
         self.stack.start_redis()
         self.ends_once(job, rejected)
 
     def synced(self):
-        """Waits until everything written so far is on disk."""
-        at = int(self.stack.redis.info("aof_current_size"))
-        time.sleep(1)
-        until(lambda: self.stack.redis.info("aof_pending_bio_fsync") == "0"
-              and int(self.stack.redis.info("aof_current_size")) >= at, "the AOF is on disk")
+        """Everything written so far is on disk: a write under `always` is answered behind an fsync of the whole AOF."""
+        self.stack.redis("CONFIG", "SET", "appendfsync", "always")
+        self.stack.redis("SET", "gs:{p0}:synced", "1", "PX", "1")
+        self.stack.redis("CONFIG", "SET", "appendfsync", "everysec")
 
     def test_everything_is_stopped_in_order_and_goes_on(self):
         job, rejected = self.post()

@@ -14,8 +14,8 @@ class Refusals(StackTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.stack.run("acme", BODY)     # so that what always exists, exists
-        time.sleep(0.1)
+        job, _ = cls.stack.run("acme", BODY)    # so that what always exists, exists
+        until(lambda: cls.stack.redis("HGET", "gs:{p0}:job:" + job, "callback") == b"delivered", "its callback came")
 
     def setUp(self):
         # What the test before broke off may only now have reached Redis.

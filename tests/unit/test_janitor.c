@@ -8,15 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/fakes/private_redis.h"
 #include "tests/fakes/seed.h"
+#include "tests/fakes/stage.h"
 #include "schema/scripts.h"
 #include "workers/janitor.h"
 
 #define NOW ((uint64_t)1700000000000)
 #define DAY_MS ((uint64_t)86400000)
 
-static struct private_redis server;
+static struct stage stage;
 static struct redis *redis;
 static struct settings *settings;
 static struct err e;
@@ -26,27 +26,24 @@ static int setup(void **state)
 	static const char conf[] = "[redis]\nstaging_timeout_s = 120\nretention_s = 86400\ndead_retention_s = 172800\n";
 
 	(void)state;
-	settings = settings_parse(conf, strlen(conf), &e);
-	if (settings == NULL || private_redis_start(&server, "no") != 0)
+	if (stage_begin(&stage, conf, "no") != 0)
 		return -1;
-	return (redis = redis_open(server.url, 5000, &e)) ? 0 : -1;
+	redis = stage.redis;
+	settings = stage.settings;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&redis);
-	private_redis_stop(&server);
-	settings_free(&settings);
-	return 0;
+	return stage_end(&stage);
 }
 
 static int fresh(void **state)
 {
 	(void)state;
 	err_clear(&e);
-	seed_drop(redis, "FLUSHALL", NULL);
-	return 0;
+	return stage_fresh(&stage);
 }
 
 static const char *number(uint64_t v)

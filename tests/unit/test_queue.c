@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "lib/log.h"
-#include "tests/fakes/private_redis.h"
 #include "tests/fakes/seed.h"
+#include "tests/fakes/stage.h"
 #include "workers/queue.h"
 
-static struct private_redis server;
+static struct stage stage;
 static struct redis *redis;
 static struct key jobs;
 static struct err e;
@@ -22,25 +22,23 @@ static int setup(void **state)
 	(void)state;
 	log_init("test", LOG_LEVEL_ERROR);
 	jobs = wire_key("jobs", NULL);
-	if (private_redis_start(&server, "no") != 0)
+	if (stage_begin(&stage, NULL, "no") != 0)
 		return -1;
-	return (redis = redis_open(server.url, 5000, &e)) ? 0 : -1;
+	redis = stage.redis;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&redis);
-	private_redis_stop(&server);
-	return 0;
+	return stage_end(&stage);
 }
 
 static int fresh(void **state)
 {
 	(void)state;
 	err_clear(&e);
-	seed_drop(redis, "FLUSHALL", NULL);
-	return 0;
+	return stage_fresh(&stage);
 }
 
 /* The job that q gives next, or "" if it has none; a group that had to be made does not count. */

@@ -11,15 +11,15 @@
 
 #include "lib/clock.h"
 #include "schema/scripts.h"
-#include "tests/fakes/private_redis.h"
 #include "tests/fakes/seed.h"
+#include "tests/fakes/stage.h"
 #include "workers/finish.h"
 #include "workers/job.h"
 #include "workers/letter.h"
 #include "workers/queue.h"
 #include "workers/sinks/sink.h"
 
-static struct private_redis server;
+static struct stage stage;
 static struct redis *redis;
 static struct settings *settings;
 static struct err e;
@@ -29,27 +29,24 @@ static int setup(void **state)
 	static const char conf[] = "[source acme]\nsecret = x\n";
 
 	(void)state;
-	settings = settings_parse(conf, strlen(conf), &e);
-	if (settings == NULL || private_redis_start(&server, "no") != 0)
+	if (stage_begin(&stage, conf, "no") != 0)
 		return -1;
-	return (redis = redis_open(server.url, 5000, &e)) ? 0 : -1;
+	redis = stage.redis;
+	settings = stage.settings;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&redis);
-	private_redis_stop(&server);
-	settings_free(&settings);
-	return 0;
+	return stage_end(&stage);
 }
 
 static int fresh(void **state)
 {
 	(void)state;
 	err_clear(&e);
-	seed_drop(redis, "FLUSHALL", NULL);
-	return 0;
+	return stage_fresh(&stage);
 }
 
 /* A job, delivered to `consumer` and claimed. */

@@ -14,8 +14,8 @@
 
 #include "lib/frame.h"
 #include "lib/log.h"
-#include "tests/fakes/private_redis.h"
 #include "tests/fakes/seed.h"
+#include "tests/fakes/stage.h"
 #include "workers/patience.h"
 #include "workers/transform.h"
 
@@ -28,17 +28,17 @@
 #define FIRST_THREE FEATURE("0", SQUARE) "," FEATURE("1", BOWTIE) "," FEATURE("2", SHORT)
 #define MIXED FIRST_THREE "," FEATURE("3", SQUARE) "," FEATURE("4", SHORT) "," FEATURE("5", BOWTIE)
 
-static struct private_redis server;
-static struct redis *redis, *body;
+static struct stage stage;
+static struct redis *redis, *body;	/* redis is the stage's */
 static struct settings *settings;
 static struct err e;
 
 static void reconnect(void)
 {
-	redis_close(&redis);
+	redis_close(&stage.redis);
 	redis_close(&body);
-	redis = redis_open(server.url, 5000, &e);
-	body = redis_open(server.url, 5000, &e);
+	stage.redis = redis = redis_open(stage.server.url, 5000, &e);
+	body = redis_open(stage.server.url, 5000, &e);
 }
 
 static int setup(void **state)
@@ -50,9 +50,9 @@ static int setup(void **state)
 	(void)state;
 	log_init("test", LOG_LEVEL_ERROR);
 	patience_begin(0);
-	settings = settings_parse(conf, strlen(conf), &e);
-	if (settings == NULL || private_redis_start(&server, "yes") != 0)
+	if (stage_begin(&stage, conf, "yes") != 0)
 		return -1;
+	settings = stage.settings;
 	reconnect();
 	return redis && body ? 0 : -1;
 }
@@ -60,19 +60,15 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&redis);
 	redis_close(&body);
-	private_redis_stop(&server);
-	settings_free(&settings);
-	return 0;
+	return stage_end(&stage);
 }
 
 static int fresh(void **state)
 {
 	(void)state;
 	err_clear(&e);
-	seed_drop(redis, "FLUSHALL", NULL);
-	return 0;
+	return stage_fresh(&stage);
 }
 
 static void seeded(struct message *m, const char *source, const char *crs, const char *doc)
@@ -395,7 +391,7 @@ static sem_t seen;
 static void *bring_back(void *arg)
 {
 	(void)arg;
-	private_redis_restart(&server);
+	private_redis_restart(&stage.server);
 	sem_wait(&seen);
 	return NULL;
 }
@@ -411,14 +407,14 @@ static void a_redis_that_restarts_in_mid_job_is_waited_for(void **state)
 	sem_init(&seen, 0, 0);
 	seeded(&m, "acme", NULL, COLLECTION(MIXED));
 	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-	private_redis_kill(&server);
+	private_redis_kill(&stage.server);
 	assert_int_equal(pthread_create(&thread, NULL, bring_back, NULL), 0);
 	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_ENDED);
 	check_counts(m.job, "2", "2", "2");
 	sem_post(&seen);
 	pthread_join(thread, NULL);
-	private_redis_kill(&server);
-	assert_int_equal(private_redis_restart(&server), 0);
+	private_redis_kill(&stage.server);
+	assert_int_equal(private_redis_restart(&stage.server), 0);
 	job_clear(&j);
 	transform_free(&t);
 	reconnect();
