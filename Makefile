@@ -12,11 +12,11 @@ VERSION := $(shell cat VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)")
 
-PKGS_core     := libuv hiredis libcrypto inih libxxhash libzstd
+PKGS_core     := libuv hiredis libcrypto inih libxxhash libzstd zlib
 PKGS_server   := libmicrohttpd
 PKGS_pipeline := yajl proj
 PKGS_courier  := libcurl
-PKGS_cli      := libcurl zlib
+PKGS_cli      := libcurl
 PKGS_test     := cmocka
 PKGS_all      := $(PKGS_core) $(PKGS_server) $(PKGS_pipeline) $(PKGS_courier) $(PKGS_cli) $(PKGS_test)
 

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/encode.h"
 #include "cli/http.h"
 #include "cli/job_watch.h"
 #include "cli/json_get.h"
 #include "cli/signing.h"
 #include "lib/clock.h"
 
-#define HEADERS_MAX 8
+#define HEADERS_MAX 10
 #define CRS_MAX 4096
 #define SHOW_EVERY_MS 100
 #define BAR 30
@@ -32,6 +33,7 @@ static const char usage[] =
 "  --source NAME       as the server's configuration has it\n"
 SIGNING_USAGE
 "  --crs CRS           of the document, where it does not say\n"
+"  --gzip, --zstd      encode the document; the signature is over the encoded bytes\n"
 "  --type TYPE         media type (default: by the file's name, else application/geo+json)\n"
 "  --wait              until the job has ended; then exit 0 (good), 1 (some features rejected) or\n"
 "                      2 (failed)\n";
@@ -39,6 +41,7 @@ SIGNING_USAGE
 struct sending {
 	struct signing signing;
 	const char *base, *source, *crs, *type;
+	enum coding coding;
 	bool wait;
 	const char *path;
 	uint64_t shown_ms;	/* when the bar was drawn last */
@@ -64,6 +67,7 @@ static int read_options(struct sending *s, int argc, char **argv, struct err *e)
 		SIGNING_OPTIONS,
 		{ "url", required_argument, NULL, 'u' }, { "source", required_argument, NULL, 'n' },
 		{ "crs", required_argument, NULL, 'c' }, { "type", required_argument, NULL, 'y' },
+		{ "gzip", no_argument, NULL, 'z' }, { "zstd", no_argument, NULL, 'Z' },
 		{ "wait", no_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -86,6 +90,12 @@ static int read_options(struct sending *s, int argc, char **argv, struct err *e)
 			break;
 		case 'y':
 			s->type = optarg;
+			break;
+		case 'z':
+			s->coding = CODING_GZIP;
+			break;
+		case 'Z':
+			s->coding = CODING_ZSTD;
 			break;
 		case 'w':
 			s->wait = true;
@@ -130,7 +140,7 @@ static int post(struct sending *s, FILE *f, struct buf *answer, struct err *e)
 {
 	struct signing_headers signature = { 0 };
 	const char *headers[HEADERS_MAX] = { NULL };
-	char url[1024], path[160], type[160], crs[CRS_MAX + 16];
+	char url[1024], path[160], type[160], crs[CRS_MAX + 16], encoding[32];
 	struct http_request q = { .method = "POST", .url = url, .headers = headers, .body = f, .ctx = s };
 	int n = 0, status;
 
@@ -142,6 +152,11 @@ static int post(struct sending *s, FILE *f, struct buf *answer, struct err *e)
 	s->signing.url = url;
 	s->signing.type = type + strlen("content-type: ");
 	s->signing.crs = s->crs;
+	if (s->coding != CODING_NONE) {
+		s->signing.encoding = coding_name(s->coding);
+		snprintf(encoding, sizeof(encoding), "content-encoding: %s", s->signing.encoding);
+		headers[n++] = encoding;
+	}
 	if (signing_make(&s->signing, f, &signature, &q.body_bytes, e) != 0)
 		return -1;
 	headers[n++] = type;
@@ -192,7 +207,8 @@ int cli_send(int argc, char **argv)
 	} else {
 		rc = EXIT_FAILED;
 		s.base = http_base(s.base);
-		if (signing_ready(&s.signing, &e) == 0 && (f = signing_open(s.path, &e)) != NULL)
+		if (signing_ready(&s.signing, &e) == 0 && (f = signing_open(s.path, &e)) != NULL
+		    && (s.coding == CODING_NONE || (f = encode_file(f, s.coding, &e)) != NULL))
 			status = post(&s, f, &answer, &e);
 		if (status == 200 || status == 202)
 			rc = finish(&s, &answer, &e);

@@ -28,7 +28,7 @@ struct signing {
 	const char *key_id;	/* rfc9421; NULL: none */
 
 	/* What rfc9421 signs besides, to be set before signing_make. */
-	const char *url, *type, *crs;	/* crs NULL: none is sent */
+	const char *url, *type, *crs, *encoding;	/* crs and encoding NULL: none is sent */
 };
 
 struct signing_headers {

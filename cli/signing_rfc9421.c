@@ -83,6 +83,10 @@ static int write_base(const struct signing *s, const char *digest, uint64_t byte
 	buf_printf(base, "\"content-type\": %s\n\"content-length\": %s\n\"content-digest\": %s\n"
 	    "\"idempotency-key\": %s\n", s->type, length, digest, s->id);
 	buf_puts(list, " \"content-type\" \"content-length\" \"content-digest\" \"idempotency-key\"");
+	if (s->encoding != NULL) {
+		buf_printf(base, "\"content-encoding\": %s\n", s->encoding);
+		buf_puts(list, " \"content-encoding\"");
+	}
 	if (s->crs != NULL) {
 		buf_printf(base, "\"content-crs\": %s\n", s->crs);
 		buf_puts(list, " \"content-crs\"");

@@ -1,8 +1,8 @@
 /*
  * frame - text into a zstd frame, piece by piece, and back.
  *
- * In:  bytes. Out: one frame (RFC 8878), or the bytes again. Depends on libzstd, which nothing
- * else includes. Neither way holds more than a window of the plain text.
+ * In:  bytes. Out: one frame (RFC 8878), or the bytes again. Depends on libzstd. Neither way holds more than a
+ * window of the plain text.
  */
 #ifndef GS_LIB_FRAME_H
 #define GS_LIB_FRAME_H

@@ -19,14 +19,14 @@ end
 local bytes, segments, kept = 0, 0, {}
 if f.kind == 'document' then
 	local was = old:gsub(':raw:', ':job:', 1)
-	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs')
+	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs', 'encoding')
 	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
 		return {'cut'}
 	end
 	redis.call('COPY', old, raw)
 	redis.call('PERSIST', raw)
 	bytes, segments = have[1], have[2]
-	for i, name in ipairs({'hash', 'type', 'crs'}) do
+	for i, name in ipairs({'hash', 'type', 'crs', 'encoding'}) do
 		if have[i + 2] then
 			kept[#kept + 1] = name
 			kept[#kept + 1] = have[i + 2]

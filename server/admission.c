@@ -25,6 +25,16 @@ static const char *media_type(const char *value)
 	return NULL;
 }
 
+/* One coding alone: two of them one inside the other are a way to bombs, and nobody's way to send. */
+static enum coding content_coding(const char *value)
+{
+	size_t skip = strspn(value, " \t"), n = strlen(value);
+
+	while (n > skip && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+		n--;
+	return coding_of(value + skip, n - skip);
+}
+
 static int check_content(struct admission *a, const struct admission_request *q, struct refusal *r)
 {
 	const char *type = q->header(q->ctx, "Content-Type");
@@ -35,9 +45,9 @@ static int check_content(struct admission *a, const struct admission_request *q,
 	if ((a->type = media_type(type)) == NULL)
 		return refuse(r, P_CONTENT_TYPE, "\"%.80s\" is not taken; send application/geo+json, "
 		    "application/json, application/geo+json-seq or application/x-ndjson.", type);
-	if (encoding != NULL && strcasecmp(encoding, "identity") != 0)
-		return refuse(r, P_CONTENT_ENCODING, "\"%.80s\" is not taken; send the document uncompressed.",
-		    encoding);
+	if (encoding != NULL && (a->coding = content_coding(encoding)) == CODING_UNKNOWN)
+		return refuse(r, P_CONTENT_ENCODING, "\"%.80s\" is not taken; send the document as it is, or with one "
+		    "of " CODINGS_TAKEN ".", encoding);
 	return 0;
 }
 

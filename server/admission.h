@@ -7,9 +7,11 @@
 #ifndef GS_SERVER_ADMISSION_H
 #define GS_SERVER_ADMISSION_H
 
+#include "lib/inflate.h"
 #include "schema/settings.h"
 #include "server/signature.h"
 
+#define CODINGS_TAKEN "gzip, deflate, zstd"	/* of Content-Encoding */
 #define CRS_NAME_MAX 4096	/* WKT2 of a compound CRS is about half of it */
 
 struct admission_request {
@@ -28,6 +30,7 @@ struct admission_request {
 /* Text is borrowed from the request. */
 struct admission {
 	const char *type;	/* media type, lower case, no parameters; static */
+	enum coding coding;	/* of the body */
 	const char *crs;	/* NULL if none is named */
 	const char *trace;	/* traceparent, or NULL */
 	struct signature signature;

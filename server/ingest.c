@@ -214,6 +214,8 @@ static int send_commit(struct ingest *in)
 	cmd_str(c, "bytes");
 	cmd_int(c, (long long)in->bytes);
 	add_field(c, "type", in->admission.type);
+	if (in->admission.coding != CODING_NONE)
+		add_field(c, "encoding", coding_name(in->admission.coding));
 	add_field(c, "crs", in->admission.crs);
 	add_field(c, "delivery", id);
 	add_field(c, "trace", in->admission.trace);

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "schema/scripts.h"
+#include "server/admission.h"
 #include "server/durability.h"
 #include "server/routes.h"
 
@@ -68,6 +69,8 @@ void reactor_refuse(struct http_request *q, const struct refusal *why)
 	http_answer(q, problem_status(why->problem), "application/problem+json", &b);
 	if (problem_status(why->problem) == 401)
 		http_answer_header(q, "WWW-Authenticate", "Webhook-Signature");
+	if (why->problem == P_CONTENT_ENCODING)	/* RFC 9110, section 15.5.16 */
+		http_answer_header(q, "Accept-Encoding", CODINGS_TAKEN);
 	if (why->retry_after_s > 0) {
 		snprintf(seconds, sizeof(seconds), "%u", why->retry_after_s);
 		http_answer_header(q, "Retry-After", seconds);

@@ -24,6 +24,8 @@ static char *copy_text(const struct reply *r)
 static void fill(struct job *j, const struct reply *r)
 {
 	const size_t first = 2;	/* behind the verdict and the epoch */
+	size_t n;
+	const char *encoding = reply_str(reply_field(r, first, "encoding"), &n);
 
 	j->epoch = reply_int(reply_at(r, 1));
 	snprintf(j->source, sizeof(j->source), "%s", reply_str(reply_field(r, first, "source"), NULL));
@@ -31,6 +33,7 @@ static void fill(struct job *j, const struct reply *r)
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
 	j->segments = (uint64_t)reply_int(reply_field(r, first, "segments"));
 	j->bytes = (uint64_t)reply_int(reply_field(r, first, "bytes"));
+	j->coding = n > 0 ? coding_of(encoding, n) : CODING_NONE;
 	j->next = (uint64_t)reply_int(reply_field(r, first, "next"));
 	j->parsed = (uint64_t)reply_int(reply_field(r, first, "parsed"));
 }

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "lib/inflate.h"
 #include "lib/redis.h"
 #include "workers/queue.h"
 
@@ -23,7 +24,8 @@ struct job {
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
 	long long epoch;
 	uint64_t segments;
-	uint64_t bytes;
+	uint64_t bytes;		/* as they were received */
+	enum coding coding;	/* of the body */
 	uint64_t next;		/* checkpoint: index of the next feature */
 	uint64_t parsed;	/* bytes, as last reported */
 };

@@ -8,11 +8,11 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "workers/body_reader.h"
 #include "workers/chunk_writer.h"
 #include "workers/finish.h"
 #include "workers/patience.h"
 #include "workers/pipeline/pipeline.h"
-#include "workers/segment_reader.h"
 
 struct transform {
 	const struct settings *settings;
@@ -22,7 +22,7 @@ struct transform {
 	/* of the job at hand */
 	struct job *job;
 	struct pipeline *pipeline;
-	struct segment_reader *reader;
+	struct body_reader *reader;
 	uint64_t renew_at_ms;	/* when a sign of life is due */
 	bool stale;
 };
@@ -58,6 +58,12 @@ void transform_free(struct transform **t)
 	*t = NULL;
 }
 
+/* In bytes of the body as it was received, for the job's progress. */
+static uint64_t progress(const struct transform *t)
+{
+	return body_reader_received(t->reader, pipeline_parsed(t->pipeline));
+}
+
 /* 0, or -1 with stale set or e as of Redis. A lease that cannot be renewed now is tried again soon. */
 static int heartbeat(struct transform *t, struct err *e)
 {
@@ -67,7 +73,7 @@ static int heartbeat(struct transform *t, struct err *e)
 
 	if (now < t->renew_at_ms)
 		return 0;
-	rc = job_renew(t->job, t->commands, pipeline_parsed(t->pipeline), &mine);
+	rc = job_renew(t->job, t->commands, progress(t), &mine);
 	if (rc < 0 && mine.cls != ERR_RETRY)
 		return err_set(e, mine.cls, mine.code, "%s", mine.text);
 	t->renew_at_ms = now + (rc == 0 ? third : third / 4);
@@ -90,7 +96,7 @@ static int go_on(struct transform *t, struct err *e)
 
 	if (!patience_over())
 		return heartbeat(t, e);
-	rc = chunk_writer_flush(t->writer, pipeline_parsed(t->pipeline), e);
+	rc = chunk_writer_flush(t->writer, progress(t), e);
 	return written(t, rc, e) != 0 ? -1 : err_set(e, ERR_RETRY, 0, "the worker is to stop");
 }
 
@@ -100,7 +106,7 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 
 	if (v->feature->index >= chunk_writer_next(t->writer)) {
 		struct pipeline_totals totals = pipeline_totals(t->pipeline);
-		int rc = chunk_writer_add(t->writer, v, totals.crs, pipeline_parsed(t->pipeline), e);
+		int rc = chunk_writer_add(t->writer, v, totals.crs, progress(t), e);
 
 		if (written(t, rc, e) != 0)
 			return -1;
@@ -113,7 +119,7 @@ static int next_segment(struct transform *t, const char **bytes, size_t *n, stru
 {
 	for (unsigned tries = 0;; tries++) {
 		struct err mine = ERR_INIT;
-		int rc = segment_reader_next(t->reader, bytes, n, &mine);
+		int rc = body_reader_next(t->reader, bytes, n, &mine);
 
 		if (rc >= 0)
 			return rc;
@@ -138,7 +144,7 @@ static int pass(struct transform *t, struct err *e)
 			return -1;
 	if (rc < 0 || (rc = pipeline_finish(t->pipeline, e)) != 0)
 		return rc;
-	return written(t, chunk_writer_flush(t->writer, pipeline_parsed(t->pipeline), e), e);
+	return written(t, chunk_writer_flush(t->writer, progress(t), e), e);
 }
 
 /* A crs member behind the features: what was written under the wrong CRS goes, and all is done again. */
@@ -150,7 +156,7 @@ static int second_pass(struct transform *t, struct err *e)
 	log_info("second_pass", LOG_STR("job", t->job->id), LOG_STR("source", t->job->source));
 	if (written(t, job_restart(t->job, t->commands, totals.crs, e), e) != 0)
 		return -1;
-	segment_reader_rewind(t->reader);
+	body_reader_rewind(t->reader);
 	rc = pass(t, e);
 	assert(rc != 1);	/* the pipeline knows the CRS now */
 	return rc;
@@ -221,7 +227,7 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 	t->stale = false;
 	t->renew_at_ms = began_ms + (uint64_t)s->worker.lease_ms / 3;
 	options_of(&o, s, src, j);
-	t->reader = segment_reader_new(t->body, j->id, j->segments, (unsigned)s->worker.prefetch_segments, &why);
+	t->reader = body_reader_new(t->body, j, s, &why);
 	if (t->reader != NULL)
 		t->pipeline = pipeline_new(&o, on_verdict, t, &why);
 	if (t->pipeline != NULL) {
@@ -239,7 +245,7 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 		rc = rc < 0 ? -1 : rc == 1 ? TRANSFORM_STALE : TRANSFORM_ENDED;
 	}
 	pipeline_free(&t->pipeline);
-	segment_reader_free(&t->reader);
+	body_reader_free(&t->reader);
 	return rc;
 }
 

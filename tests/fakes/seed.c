@@ -119,7 +119,7 @@ static void store(struct redis *r, const struct key *raw, unsigned number, const
 	cmd_clear(&c);
 }
 
-static void commit(struct redis *r, const char *id, const char *source, const char *crs, const char *p,
+static void commit(struct redis *r, const char *id, const char *source, const char *extra[2], const char *p,
     size_t n, size_t total, unsigned last)
 {
 	struct key keys[] = {
@@ -146,16 +146,16 @@ static void commit(struct redis *r, const char *id, const char *source, const ch
 	cmd_str(&c, source);
 	cmd_str(&c, "bytes");
 	cmd_int(&c, (long long)total);
-	if (crs != NULL) {
-		cmd_str(&c, "crs");
-		cmd_str(&c, crs);
+	if (extra[1] != NULL) {
+		cmd_str(&c, extra[0]);
+		cmd_str(&c, extra[1]);
 	}
 	reply = must(r, &c);
 	reply_free(&reply);
 	cmd_clear(&c);
 }
 
-void seed_job(struct redis *r, const char *source, const char *crs, const char *body, size_t n,
+static void seed(struct redis *r, const char *source, const char *extra[2], const char *body, size_t n,
     size_t segment_bytes, char id[JOB_ID_LEN + 1])
 {
 	unsigned char random[10];
@@ -168,5 +168,17 @@ void seed_job(struct redis *r, const char *source, const char *crs, const char *
 	raw = wire_key("raw", id);
 	for (; n - at > segment_bytes; at += segment_bytes)
 		store(r, &raw, number++, body + at, segment_bytes);
-	commit(r, id, source, crs, body + at, n - at, n, number);
+	commit(r, id, source, extra, body + at, n - at, n, number);
+}
+
+void seed_job(struct redis *r, const char *source, const char *crs, const char *body, size_t n,
+    size_t segment_bytes, char id[JOB_ID_LEN + 1])
+{
+	seed(r, source, (const char *[]){ "crs", crs }, body, n, segment_bytes, id);
+}
+
+void seed_encoded(struct redis *r, const char *source, const char *encoding, const char *body, size_t n,
+    size_t segment_bytes, char id[JOB_ID_LEN + 1])
+{
+	seed(r, source, (const char *[]){ "encoding", encoding }, body, n, segment_bytes, id);
 }

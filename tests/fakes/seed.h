@@ -15,6 +15,10 @@
 void seed_job(struct redis *r, const char *source, const char *crs, const char *body, size_t n,
     size_t segment_bytes, char id[JOB_ID_LEN + 1]);
 
+/* The same, with a Content-Encoding. */
+void seed_encoded(struct redis *r, const char *source, const char *encoding, const char *body, size_t n,
+    size_t segment_bytes, char id[JOB_ID_LEN + 1]);
+
 /* One command, its arguments up to a NULL; it must not fail. */
 struct reply *seed_do(struct redis *r, ...) __attribute__((sentinel));
 void seed_drop(struct redis *r, ...) __attribute__((sentinel));		/* the reply is not looked at */

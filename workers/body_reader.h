@@ -1,0 +1,28 @@
+/*
+ * body_reader - a job's document: its body out of Redis, decoded where the sender encoded it.
+ *
+ * In:  a job. Out: the document's bytes in order. Depends on segment_reader and lib/inflate.
+ *
+ * Offsets in a document are those of the decoded one; progress is told in bytes of the body as it was received.
+ */
+#ifndef GS_WORKERS_BODY_READER_H
+#define GS_WORKERS_BODY_READER_H
+
+#include "schema/settings.h"
+#include "workers/job.h"
+
+struct body_reader;
+
+/* r is borrowed, and used by nobody else until body_reader_free; so are j and s. */
+struct body_reader *body_reader_new(struct redis *r, const struct job *j, const struct settings *s, struct err *e);
+void body_reader_free(struct body_reader **b);
+
+/* As segment_reader_next; also ERR_INPUT with R_BODY_ENCODING: it is no such stream; ERR_LIMIT with R_BODY_INFLATES:
+ * more comes of it than the settings allow. */
+int body_reader_next(struct body_reader *b, const char **bytes, size_t *n, struct err *e);
+void body_reader_rewind(struct body_reader *b);	/* begins again with the first byte */
+
+/* How far a reader that has parsed so many bytes of the document is in the body as it was received. */
+uint64_t body_reader_received(const struct body_reader *b, uint64_t parsed);
+
+#endif
