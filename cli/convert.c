@@ -28,8 +28,9 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 
 	if (v->outcome == OUTCOME_REJECTED) {
 		buf_reset(&c->line);
-		if (verdict_write(&c->line, v, NULL) == 0 && !c->t.summary)
-			fprintf(stderr, "%s\n", buf_cstr(&c->line));
+		if (verdict_write(&c->line, v, NULL) == 0 && c->t.notes != NULL &&
+		    fprintf(c->t.notes, "%s\n", buf_cstr(&c->line)) < 0)
+			return err_errno(e, "temporary file");
 		return 0;
 	}
 	if (fwrite(v->text, 1, v->text_len, c->t.spool) != v->text_len || putc('\n', c->t.spool) == EOF)
@@ -101,12 +102,17 @@ static int convert_file(struct convert *c, const char *path)
 	char *name = NULL;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
-	if ((c->t.spool = spool_open(c->t.out, &name)) == NULL) {
+	if ((c->t.spool = spool_open(c->t.out, &name)) == NULL ||
+	    (!c->t.summary && (c->t.notes = tmpfile()) == NULL)) {
 		fprintf(stderr, "geosluice: %s: %s\n", c->t.out != NULL ? c->t.out : "temporary file",
 		    strerror(errno));
 		goto out;
 	}
-	if (transform_file(&c->t, path, on_verdict, c, &e) != 0) {
+	status = transform_file(&c->t, path, on_verdict, c, &e);
+	if (c->t.notes != NULL)
+		spool_copy(c->t.notes, stderr);
+	if (status != 0) {
+		status = EXIT_FAILED;
 		fprintf(stderr, "geosluice: %s: %s%s%s\n", path, e.text,
 		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? " " : "",
 		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? reject_name((enum reject_code)e.code) : "");
@@ -125,6 +131,8 @@ static int convert_file(struct convert *c, const char *path)
 		    (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
 	if (c->t.spool != NULL)
 		fclose(c->t.spool);
+	if (c->t.notes != NULL)
+		fclose(c->t.notes);
 	if (name != NULL && name[0] != '\0')
 		unlink(name);
 	free(name);

@@ -143,9 +143,11 @@ static int feed_all(struct pipeline *p, struct input *in, char *bytes, struct er
 static int start_again(struct transform *t, struct input *in, struct err *e)
 {
 	memset(t->by_code, 0, sizeof(t->by_code));
-	rewind(t->spool);
-	if (ftruncate(fileno(t->spool), 0) != 0)
-		return err_errno(e, "temporary file");
+	for (FILE *f = t->spool; f != NULL; f = f == t->spool ? t->notes : NULL) {
+		rewind(f);
+		if (ftruncate(fileno(f), 0) != 0)
+			return err_errno(e, "temporary file");
+	}
 	return input_rewind(in, e);
 }
 

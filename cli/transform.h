@@ -16,6 +16,7 @@ struct transform {
 	const char *out;	/* convert: path, or NULL for stdout */
 	uint64_t by_code[R_COUNT];	/* repaired and rejected features */
 	FILE *spool;		/* what is written until the document is known to be read right */
+	FILE *notes;		/* likewise what is to be said of it; NULL: nothing */
 	verdict_fn fn;
 	void *ctx;
 	struct pipeline_totals totals;	/* of the file; head is not kept */

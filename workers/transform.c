@@ -105,8 +105,7 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 	struct transform *t = ctx;
 
 	if (v->feature->index >= chunk_writer_next(t->writer)) {
-		struct pipeline_totals totals = pipeline_totals(t->pipeline);
-		int rc = chunk_writer_add(t->writer, v, totals.crs, progress(t), e);
+		int rc = chunk_writer_add(t->writer, v, v->crs, progress(t), e);
 
 		if (written(t, rc, e) != 0)
 			return -1;

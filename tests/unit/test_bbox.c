@@ -112,6 +112,7 @@ static void box_is_made_anew(void **state)
 
 		shapes_reset();
 		f = shape_feature(renewals[i].in);
+		f->geometry_changed = true;
 		f->box_len = renewals[i].len_before;
 		bbox_renew(f, !renewals[i].projected);
 		assert_true(f->box_stale);

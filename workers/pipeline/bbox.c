@@ -42,23 +42,36 @@ struct extent extent_of(const struct geometry *g)
 	return e;
 }
 
-/* Lowest and highest height; false where the geometry has none. */
-static bool heights(const struct geometry *g, double *low, double *high)
-{
-	bool any = false;
+struct heights {
+	double low, high;
+	bool any, all;	/* positions that have one */
+};
 
+static void heights_add(struct heights *h, const struct geometry *g)
+{
 	for (size_t i = 0; i < g->member_count; i++)
-		any |= heights(g->members[i], low, high);
+		heights_add(h, g->members[i]);
+	h->all &= g->stride > 2 || g->positions == 0;
 	for (size_t i = 0; g->stride > 2 && i < g->positions; i++) {
 		double z = g->coords[i * g->stride + 2];
 
-		if (isnan(z))
+		if (isnan(z)) {
+			h->all = false;
 			continue;
-		*low = fmin(*low, z);
-		*high = fmax(*high, z);
-		any = true;
+		}
+		h->low = fmin(h->low, z);
+		h->high = fmax(h->high, z);
+		h->any = true;
 	}
-	return any;
+}
+
+static struct heights heights_of(const struct geometry *g)
+{
+	struct heights h = { INFINITY, -INFINITY, false, true };
+
+	heights_add(&h, g);
+	h.all &= h.any;
+	return h;
 }
 
 /* Is there a position east of `east` and west of `west`? */
@@ -84,22 +97,72 @@ static bool encloses(const double *low, const double *high, const struct geometr
 	return e.min[0] >= low[0] - slack && e.max[0] <= high[0] + slack;
 }
 
-void bbox_check(struct feature *f, bool lonlat)
+/* A bbox member, and what it is of. */
+struct own {
+	double *box;
+	unsigned *len;
+	bool *stale;
+	const struct geometry *g;
+	struct place place;
+};
+
+/* 2*n numbers, "where n is the number of dimensions represented in the contained geometries" (5). */
+static bool axes_differ(const struct own *o, const struct heights *h)
 {
-	const struct place place = { .member = "/bbox" };
-	const double *low = f->box, *high = f->box + f->box_len / 2;
+	return *o->len == 6 ? !h->any : h->all;
+}
+
+static void check_own(struct feature *f, const struct own *o, bool lonlat)
+{
+	const double *low = o->box, *high = o->box + *o->len / 2;
 	/* Boxes are often written with fewer digits than the geometry. */
 	double slack = 0;
+	struct heights h;
 
-	if (f->box_len == 0)
+	if (*o->len == 0)
 		return;
-	for (unsigned i = 0; i < f->box_len; i++)
-		slack = fmax(slack, 1e-9 * fabs(f->box[i]));
-	if (low[1] > high[1] || (f->box_len == 6 && low[2] > high[2])
-	    || (!lonlat && low[0] > high[0]))
-		f->box_stale |= feature_note(f, R_BBOX_ORDER, &place) == SEV_FIX;
-	else if (f->geometry != NULL && !encloses(low, high, f->geometry, slack))
-		f->box_stale |= feature_note(f, R_BBOX_MISMATCH, &place) == SEV_FIX;
+	for (unsigned i = 0; i < *o->len; i++)
+		slack = fmax(slack, 1e-9 * fabs(o->box[i]));
+	if (low[1] > high[1] || (*o->len == 6 && low[2] > high[2]) || (!lonlat && low[0] > high[0])) {
+		*o->stale |= feature_note(f, R_BBOX_ORDER, &o->place) == SEV_FIX;
+		return;
+	}
+	if (o->g == NULL || extent_of(o->g).min[0] > extent_of(o->g).max[0])
+		return;
+	h = heights_of(o->g);
+	if (!encloses(low, high, o->g, slack)
+	    || (*o->len == 6 && h.any && (h.low < low[2] - slack || h.high > high[2] + slack))) {
+		*o->stale |= feature_note(f, R_BBOX_MISMATCH, &o->place) == SEV_FIX;
+	} else if (axes_differ(o, &h)) {
+		*o->stale |= feature_note_at(f, R_BBOX_MISMATCH, &o->place, NULL, h.all
+		    ? "The bbox has 4 numbers, but the positions have heights."
+		    : "The bbox has 6 numbers, but no position has a height.") == SEV_FIX;
+		if (*o->stale)
+			*o->len = h.all ? 6 : 4;
+	}
+}
+
+static void check_members(struct feature *f, struct geometry *g, const struct place *place, bool lonlat)
+{
+	struct own own = { g->box, &g->box_len, &g->box_stale, g, *place };
+
+	own.place.member = place->collection_depth > 0 ? "/bbox" : "/geometry/bbox";
+	check_own(f, &own, lonlat);
+	for (size_t i = 0; i < g->member_count; i++) {
+		struct place member = place_member(place, i);
+
+		check_members(f, g->members[i], &member, lonlat);
+	}
+}
+
+void bbox_check(struct feature *f, bool lonlat)
+{
+	const struct own own = { f->box, &f->box_len, &f->box_stale, f->geometry, { .member = "/bbox" } };
+	const struct place place = place_geometry();
+
+	check_own(f, &own, lonlat);
+	if (f->geometry != NULL)
+		check_members(f, f->geometry, &place, lonlat);
 }
 
 struct range {
@@ -143,15 +206,15 @@ static size_t ranges_of(const struct geometry *g, struct range *out)
  * RFC 7946 5.2: what touches the antimeridian from both sides gets the narrower box across it.
  * The widest gap between its sequences becomes the outside of the box.
  */
-static void cross_antimeridian(struct feature *f, struct extent *e)
+static void cross_antimeridian(const struct geometry *g, struct arena *a, struct extent *e)
 {
-	struct range *r = arena_calloc(f->arena, count_seqs(f->geometry), sizeof(*r));
+	struct range *r = arena_calloc(a, count_seqs(g), sizeof(*r));
 	size_t n;
 	double reach, gap = 0;
 
 	if (r == NULL)
 		return;
-	n = ranges_of(f->geometry, r);
+	n = ranges_of(g, r);
 	qsort(r, n, sizeof(*r), by_west);
 	reach = r[0].east;
 	for (size_t i = 1; i < n; i++) {
@@ -164,26 +227,45 @@ static void cross_antimeridian(struct feature *f, struct extent *e)
 	}
 }
 
+/* Of len numbers, or fewer; returns how many. */
+static unsigned make(const struct geometry *g, struct arena *a, bool lonlat, unsigned len, double *box)
+{
+	struct extent x = g != NULL ? extent_of(g) : nowhere;
+	struct heights h;
+
+	if (x.min[0] > x.max[0])
+		return 0;
+	if (lonlat && x.min[0] == -180 && x.max[0] == 180)
+		cross_antimeridian(g, a, &x);
+	h = heights_of(g);
+	len = len == 6 && h.any ? 6 : 4;
+	memcpy(box, x.min, sizeof(x.min));
+	memcpy(box + len / 2, x.max, sizeof(x.max));
+	if (len == 6) {
+		box[2] = h.low;
+		box[5] = h.high;
+	}
+	return len;
+}
+
+static void renew_members(struct feature *f, struct geometry *g, bool lonlat)
+{
+	for (size_t i = 0; i < g->member_count; i++)
+		renew_members(f, g->members[i], lonlat);
+	if (!f->geometry_changed && !g->box_stale)
+		return;
+	g->box_stale = true;	/* one that made no sense goes */
+	if (g->box_len > 0)
+		g->box_len = make(g, f->arena, lonlat, g->box_len, g->box);
+}
+
 void bbox_renew(struct feature *f, bool lonlat)
 {
-	double low = INFINITY, high = -INFINITY;
-	struct extent x = f->geometry != NULL ? extent_of(f->geometry) : nowhere;
-	unsigned n = f->box_len == 6 ? 3 : 2;
-
-	f->box_stale = true;
-	if (x.min[0] > x.max[0]) {
-		f->box_len = 0;
-		return;
+	if ((f->geometry_changed && (f->box_len > 0 || f->bbox.len > 0)) || f->box_stale) {
+		f->box_stale = true;
+		if (f->box_len > 0)
+			f->box_len = make(f->geometry, f->arena, lonlat, f->box_len, f->box);
 	}
-	if (lonlat && x.min[0] == -180 && x.max[0] == 180)
-		cross_antimeridian(f, &x);
-	if (n == 3 && !heights(f->geometry, &low, &high))
-		n = 2;
-	f->box_len = 2 * n;
-	memcpy(f->box, x.min, sizeof(x.min));
-	memcpy(f->box + n, x.max, sizeof(x.max));
-	if (n == 3) {
-		f->box[2] = low;
-		f->box[5] = high;
-	}
+	if (f->geometry != NULL)
+		renew_members(f, f->geometry, lonlat);
 }

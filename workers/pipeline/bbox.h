@@ -19,16 +19,17 @@ struct extent {
 struct extent extent_of(const struct geometry *g);
 
 /*
- * Checks the feature's bbox against its geometry: notes BBOX_ORDER and BBOX_MISMATCH. With lonlat
- * a west that lies east of the east means a box across the antimeridian (5.2).
+ * Checks the bbox of the feature and of each of its geometries: notes BBOX_ORDER, and BBOX_MISMATCH
+ * where it does not enclose the geometry or has not as many axes as its positions. With lonlat a
+ * west that lies east of the east means a box across the antimeridian (5.2).
  */
 void bbox_check(struct feature *f, bool lonlat);
 
 /*
- * Makes the feature's bbox anew from its geometry, as long as the old one (4 or 6 numbers), where
- * there is one; 4 where the geometry has no heights, 0 (none) where it has no position. With
- * lonlat a geometry that was cut at the antimeridian gets a box across it. Without memory for
- * that it has a box round the world: wide, but true.
+ * Makes those that are stale, and all of a geometry that was changed, anew from the geometry: as
+ * long as the old one (4 or 6 numbers), 4 where there are no heights, none where there is no
+ * position. With lonlat a geometry that was cut at the antimeridian gets a box across it. Without
+ * memory for that it has a box round the world: wide, but true.
  */
 void bbox_renew(struct feature *f, bool lonlat);
 

@@ -134,6 +134,7 @@ static void document_reset(struct decode *d)
 	buf_reset(&d->head);
 	d->state = START;
 	d->format = FORMAT_DOCUMENT;
+	d->by_line = d->one_line = false;
 	d->holding = d->failed = d->line_break = d->heard = d->again = false;
 	d->noted_bom = d->noted_crs = d->crs_seen = false;
 	d->number = (struct number_tail){ 0, 0 };
@@ -186,6 +187,7 @@ void decode_free(struct decode **dp)
 	free(d->foreign);
 	free(d->members);
 	free(d->crs);
+	free(d->crs_text);
 	free(d->f);
 	coords_pool_clear(&d->pool);
 	names_clear(&d->names);
@@ -275,7 +277,8 @@ static int record_reject(struct decode *d, uint64_t end)
 	d->f->index = d->count;
 	d->f->element = -1;
 	d->too_long = false;
-	feature_note(d->f, R_SEQ_RECORD, NULL);
+	feature_note_at(d->f, R_SEQ_RECORD, NULL, NULL, reject_info(d->skip_code)->meaning);
+	feature_note_offset(d->f, R_SEQ_RECORD, d->skip_at);
 	d->hold = d->hold > hold ? d->hold : hold;
 	d->f->offset = d->hold;
 	return feature_give(d, end > d->hold ? end : d->hold) ? 0 : -1;
@@ -289,6 +292,8 @@ int decode_fail(struct decode *d, enum err_class cls, enum reject_code code, uin
 			decode_hold(d, at);
 		}
 		d->state = SKIP;
+		d->skip_code = code;
+		d->skip_at = at;
 		return 0;
 	}
 	d->failed = true;
@@ -348,6 +353,7 @@ static size_t feed_between(struct decode *d, const char *p, size_t n, uint64_t a
 			return i;
 		}
 		d->format = FORMAT_LINES;
+		d->by_line = d->one_line;
 	}
 	record_open(d, at + i, d->format == FORMAT_LINES && object ? '{' : '!');
 	return i;
@@ -355,13 +361,19 @@ static size_t feed_between(struct decode *d, const char *p, size_t n, uint64_t a
 
 static size_t feed_text(struct decode *d, const char *p, size_t n, uint64_t at)
 {
-	yajl_status status;
+	const char *line = d->by_line ? memchr(p, '\n', n) : NULL;
+	yajl_status status = yajl_status_ok;
 	size_t used;
 
 	d->parse_at = at;
-	status = parse(d, p, n);
+	n = line != NULL ? (size_t)(line - p) : n;
+	if (n > 0)
+		status = parse(d, p, n);
 	if (status == yajl_status_ok) {
-		d->last = p[n - 1];
+		if (n > 0)
+			d->last = p[n - 1];
+		if (line != NULL)
+			decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, at + n);
 		return n;
 	}
 	used = yajl_get_bytes_consumed(d->yajl->handle);

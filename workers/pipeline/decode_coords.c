@@ -47,6 +47,19 @@ static void break_off(struct coords *c, enum reject_code code)
 	c->broken = true;
 }
 
+/*
+ * The element at hand is not what belongs into the open array. That is a position with one bad
+ * number, or a list with one bad position: which of them, the type will tell.
+ */
+static void break_off_at_element(struct coords *c, enum reject_code code)
+{
+	break_off(c, code);
+	if (c->fault.depth < 3) {
+		c->fault.index[c->fault.depth] = c->children[c->depth] + c->n;
+		c->fault.open = (uint8_t)c->depth;
+	}
+}
+
 /* Room for n more doubles. */
 static bool pool_reserve(struct coords *c, struct coords_pool *p, size_t n)
 {
@@ -177,7 +190,7 @@ void coords_number(struct coords *c, struct coords_pool *p, const char *text, si
 		if (c->leaf == 0)
 			c->leaf = c->depth;
 		if (c->leaf != c->depth || c->children[c->depth] > 0) {
-			break_off(c, R_COORDS_DEPTH);
+			break_off_at_element(c, R_COORDS_DEPTH);
 			return;
 		}
 	}
@@ -194,7 +207,7 @@ void coords_number(struct coords *c, struct coords_pool *p, const char *text, si
 void coords_other(struct coords *c)
 {
 	if (!c->broken)
-		break_off(c, R_POSITION_TYPE);
+		break_off_at_element(c, R_POSITION_TYPE);
 }
 
 /* How deep the type nests its positions. */
@@ -205,11 +218,25 @@ static unsigned type_depth(enum geometry_type t)
 	return depth[t];
 }
 
+/* [] where a position belongs: it is the at'th of sequence seq of part part. */
+static struct coords_fault empty_position(unsigned want, size_t part, size_t seq, size_t at)
+{
+	uint32_t all[3] = { (uint32_t)part, (uint32_t)seq, (uint32_t)at };
+	struct coords_fault f = { .code = R_POSITION_SHORT, .depth = (uint8_t)(want - 1) };
+
+	memcpy(f.index, all + 3 - f.depth, f.depth * sizeof(*all));
+	return f;
+}
+
 /* What the type says of the marks: counts sequences and parts. */
 static void marks_judge(struct coords *c, const struct coords_pool *p, unsigned want,
     size_t *seqs, size_t *parts)
 {
+	size_t begin = 0, first = 0;	/* of the sequence and the part at hand */
+
 	*seqs = *parts = 0;
+	if (c->fault.open != 0 && c->fault.open < want)
+		c->fault.depth++;
 	if (c->fault.code == R_NONE && c->leaf != 0 && c->leaf != want)
 		c->fault = (struct coords_fault){ .code = R_COORDS_DEPTH };
 	for (size_t i = c->marks_base; i < p->marks_len && c->fault.code == R_NONE; i++) {
@@ -217,10 +244,15 @@ static void marks_judge(struct coords *c, const struct coords_pool *p, unsigned 
 
 		if (depth > want)
 			c->fault = (struct coords_fault){ .code = R_COORDS_DEPTH };
-		else if (depth == want && want > 1)	/* [] where a position belongs */
-			c->fault = (struct coords_fault){ .code = R_POSITION_SHORT };
-		*seqs += depth + 1 == want;
-		*parts += depth + 2 == want;
+		else if (depth == want && want > 1)
+			c->fault = empty_position(want, *parts, *seqs - first, p->marks[i].positions - begin);
+		if (depth + 1 == want) {
+			begin = p->marks[i].positions;
+			++*seqs;
+		} else if (depth + 2 == want) {
+			first = *seqs;
+			++*parts;
+		}
 	}
 }
 

@@ -37,6 +37,7 @@ struct coords_fault {
 	enum reject_code code;
 	uint32_t index[3];
 	uint8_t depth;
+	uint8_t open;	/* of a fault in one element: how many arrays were open around it; else 0 */
 };
 
 struct coords {

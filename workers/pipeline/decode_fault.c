@@ -109,14 +109,14 @@ int fault_syntax(struct decode *d, const char *p, size_t n, size_t used, const c
 	d->failed_at = d->parse_at + used;
 	if (trailing)
 		return decode_fail(d, ERR_INPUT, R_JSON_TRAILING, d->failed_at - 1) - 1;
-	if (d->format != FORMAT_DOCUMENT)
-		return decode_fail(d, ERR_INPUT, R_SEQ_RECORD, d->failed_at) - 1;
 	if (token)
 		return decode_fail(d, ERR_INPUT, R_JSON_SYNTAX, no_comma ? d->value_end : d->failed_at - 1) - 1;
+	d->doubt_at = d->failed_at - (strstr(words, "invalid char in") != NULL);
+	if (d->format != FORMAT_DOCUMENT)
+		return decode_fail(d, ERR_INPUT, R_JSON_SYNTAX, d->doubt_at) - 1;
 	memset(d->doubt, 0, sizeof(d->doubt));
 	d->doubt[0] = used > 0 ? p[used - 1] : d->last;
 	d->doubt_len = 1;
-	d->doubt_at = d->failed_at - (strstr(words, "invalid char in") != NULL);
 	d->state = DOUBT;
 	return 0;
 }

@@ -40,6 +40,39 @@ void object_note(struct decode *d, const struct object *o, enum reject_code code
 		feature_note(d->f, code, &p);
 }
 
+void object_note_element(struct decode *d, const struct object *o, enum reject_code code,
+    enum member_name m, size_t i)
+{
+	struct place p = object_place(d, o, m);
+
+	p.index[p.depth++] = (uint32_t)i;
+	if (d->in_feature)
+		feature_note(d->f, code, &p);
+}
+
+/*
+ * What was found on a "geometry" whose owner is no Feature: the member should not be there at all
+ * (RFC 7946 7.1), and what is wrong in it says nothing of the owner.
+ */
+void findings_of_geometry_drop(struct decode *d)
+{
+	struct feature *f = d->f;
+	size_t n = 0;
+
+	f->fatal = R_NONE;
+	f->crs = NULL;
+	for (size_t i = 0; i < f->finding_count; i++) {
+		enum reject_stage stage = reject_info(f->findings[i].code)->stage;
+
+		if (stage == STAGE_STRUCTURE || stage == STAGE_COORDINATES)
+			continue;
+		f->findings[n++] = f->findings[i];
+		if (f->fatal == R_NONE && f->findings[i].severity == SEV_REJECT)
+			f->fatal = f->findings[i].code;
+	}
+	f->finding_count = n;
+}
+
 static void coords_note(struct decode *d, const struct object *o, const struct coords_fault *fault)
 {
 	struct place p = object_place(d, o, M_COORDINATES);
@@ -160,7 +193,7 @@ static void foreign_copy(struct decode *d, const struct object *o, struct geomet
 	g->foreign_len = len;
 }
 
-/* A geometry's own bbox as text. One that is odd is left out where that is to be mended. */
+/* A geometry's own bbox as text and numbers. One that is odd is left out where that is to be mended. */
 static void box_copy(struct decode *d, const struct object *o, struct geometry *g)
 {
 	const struct span *s = &o->spans[M_BBOX];
@@ -172,6 +205,10 @@ static void box_copy(struct decode *d, const struct object *o, struct geometry *
 	if ((text = arena_alloc(d->arena, s->end - s->name_end)) == NULL)
 		return;
 	decode_copy(d, s->name_end, s->end, text);
+	if (!odd) {
+		g->box_len = o->box_len;
+		memcpy(g->box, o->box, sizeof(g->box));
+	}
 	g->bbox_len = s->end - s->name_end;
 	for (g->bbox = text; g->bbox_len > 0 && strchr(" \t\r\n:", *g->bbox) != NULL; g->bbox++)
 		g->bbox_len--;
@@ -188,12 +225,6 @@ static bool box_check(struct decode *d, const struct object *o)
 	else
 		return true;
 	return false;
-}
-
-/* South above north, or low above high; west may lie east of east (5.2). */
-static bool box_upside_down(const struct object *o)
-{
-	return o->box[1] > o->box[o->box_len / 2 + 1] || (o->box_len == 6 && o->box[2] > o->box[5]);
 }
 
 /* Members that stand on an object whose type must not have them (RFC 7946 7.1). */
@@ -261,11 +292,8 @@ void geometry_end(struct decode *d, struct object *o)
 		o->spans[o->type == GEOM_COLLECTION ? M_GEOMETRIES : M_COORDINATES].end = 0;
 		if (o->role == ROLE_ROOT)
 			o->spans[M_CRS].end = 0;	/* the document's */
-		else if (box_check(d, o) && box_upside_down(o)) {
-			object_note(d, o, R_BBOX_ORDER, M_BBOX);
-			if (d->f->severity[R_BBOX_ORDER] == SEV_FIX)
-				o->spans[M_BBOX].end = 0;	/* left out */
-		}
+		else
+			box_check(d, o);
 		if (o->geometry != NULL) {
 			foreign_copy(d, o, o->geometry);
 			if (o->role != ROLE_ROOT)
@@ -328,6 +356,8 @@ bool feature_give(struct decode *d, uint64_t end)
 	if (d->f->raw == NULL && !text_bound(d, end))
 		return false;
 	element_trim(d->f);
+	if (d->count == 0)
+		d->one_line = memchr(d->f->raw, '\n', d->f->raw_len) == NULL;
 	if (d->noted_bom)
 		feature_note(d->f, R_JSON_BOM, NULL);
 	if (d->noted_crs)
@@ -397,12 +427,11 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end)
 		return feature_give(d, end);
 	}
 	if (o->type != TYPE_FEATURE) {
+		findings_of_geometry_drop(d);
 		object_note(d, o, o->type == TYPE_NONE ? R_TYPE_MISSING : o->type == TYPE_UNKNOWN ?
 		    R_TYPE_UNKNOWN : R_FEATURE_NOT_OBJECT, o->type == TYPE_NONE ? M_COUNT : M_TYPE);
 	} else {
 		feature_judge(d, o);
-		if (o->role == ROLE_FEATURE && o->kinds[M_CRS] != V_ABSENT)
-			object_note(d, o, R_CRS_LEGACY, M_CRS);
 		feature_fill(d, o);
 		foreign_collect(d, o, also, o->role == ROLE_ROOT ? COUNT(also) - 1 : COUNT(also));
 		f->properties = value_slice(f, &o->spans[M_PROPERTIES]);
@@ -414,6 +443,7 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end)
 bool bare_end(struct decode *d, struct object *o, uint64_t end)
 {
 	d->f->bare = true;
+	findings_of_geometry_drop(d);
 	if (!text_bound(d, end))
 		return false;
 	geometry_end(d, o);

@@ -83,6 +83,10 @@ struct decode {
 	struct yajl *yajl;
 	int state;
 	enum format format;
+	bool one_line;		/* the document so far is one line */
+	bool by_line;		/* FORMAT_LINES where the first record was: none goes on behind its line */
+	enum reject_code skip_code;	/* of the record that failed, and where */
+	uint64_t skip_at;
 	struct bytes bytes;
 	const char *piece;	/* bytes at hand, and the offset of the first */
 	size_t piece_len;
@@ -123,8 +127,9 @@ struct decode {
 	bool collection;	/* its "features" are being given out */
 	bool root_done;
 	bool root_odd;		/* it is no object */
-	char crs_type[8];
+	char crs_type[8];	/* of the "crs" at hand */
 	char crs_key;
+	char *crs_text;		/* the name in it */
 
 	/* the feature */
 	struct arena *arena;
@@ -187,6 +192,11 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end);
 bool bare_end(struct decode *d, struct object *o, uint64_t end);	/* the document is a geometry */
 void geometry_end(struct decode *d, struct object *o);
 void object_note(struct decode *d, const struct object *o, enum reject_code code, enum member_name m);
+/* The same on element i of a member that is an array. */
+void object_note_element(struct decode *d, const struct object *o, enum reject_code code,
+    enum member_name m, size_t i);
+/* Forgets what was found on the "geometry" of an object that is no Feature. */
+void findings_of_geometry_drop(struct decode *d);
 /* A member's text from its name on; returns its length. Needs room for all of the span. */
 size_t member_copy(const struct decode *d, const struct span *s, char *out);
 
@@ -196,7 +206,13 @@ int root_end(struct decode *d, struct object *o, uint64_t end);
 int collection_begin(struct decode *d, struct object *o);
 /* A member of a collection's own has been read. */
 int collection_member(struct decode *d, struct object *o, enum member_name m);
-/* A string or number within the root's "crs". */
+/* A "crs" begins: of the document, of a feature or of its geometry. */
+void crs_begin(struct decode *d);
+/* The first letter of a name that means something within it, else '\0'. */
+char crs_name_key(const char *name, size_t len);
+/* A feature's or geometry's own has been read. */
+void crs_end_own(struct decode *d, struct object *o);
+/* A string or number within a "crs". */
 void crs_scalar(struct decode *d, const char *text, size_t len, bool number);
 
 #endif

@@ -32,12 +32,24 @@ static int findings_of_document(struct decode *d)
 	return f->fatal == R_NONE ? 1 : decode_fail(d, ERR_INPUT, f->fatal, d->record_at);
 }
 
+/* South above north, or low above high; west may lie east of east (RFC 7946 5.2). */
+static bool box_is_upside_down(const struct object *o)
+{
+	unsigned n = o->box_len / 2;
+
+	return o->kinds[M_BBOX] == V_ARRAY && !o->box_bad && (n == 2 || n == 3) &&
+	    (o->box[1] > o->box[n + 1] || (n == 3 && o->box[2] > o->box[5]));
+}
+
 static int collection_end(struct decode *d, struct object *o, uint64_t end)
 {
 	static const enum member_name never[] = { M_GEOMETRY, M_PROPERTIES, M_COORDINATES, M_GEOMETRIES };
 
-	if (!d->collection && !findings_of_document(d))
-		return 0;
+	if (!d->collection) {
+		findings_of_geometry_drop(d);
+		if (!findings_of_document(d))
+			return 0;
+	}
 	if (o->kinds[M_FEATURES] != V_ARRAY)
 		return root_fail(d, o, o->kinds[M_FEATURES] == V_ABSENT ? R_FEATURES_MISSING :
 		    R_FEATURES_NOT_ARRAY, M_FEATURES, end);
@@ -49,6 +61,8 @@ static int collection_end(struct decode *d, struct object *o, uint64_t end)
 	if (o->kinds[M_BBOX] == V_ARRAY && !o->box_bad && o->box_len != 4 && o->box_len != 6 &&
 	    d->o.severity[R_BBOX_LENGTH] == SEV_REJECT)
 		return root_fail(d, o, R_BBOX_LENGTH, M_BBOX, end);
+	if (box_is_upside_down(o) && d->o.severity[R_BBOX_ORDER] == SEV_REJECT)
+		return root_fail(d, o, R_BBOX_ORDER, M_BBOX, end);
 	return 1;
 }
 
@@ -74,6 +88,7 @@ int collection_begin(struct decode *d, struct object *o)
 {
 	uint64_t here = decode_here(d);
 
+	findings_of_geometry_drop(d);
 	if (!findings_of_document(d))
 		return 0;
 	d->in_feature = false;
@@ -89,11 +104,31 @@ int collection_begin(struct decode *d, struct object *o)
 	return 1;
 }
 
-/* What the root's "crs" came to (GeoJSON 2008, 3). */
+/* ---- "crs" as GeoJSON had it in 2008 ---- */
+
+void crs_begin(struct decode *d)
+{
+	free(d->crs_text);
+	d->crs_text = NULL;
+	d->crs_type[0] = d->crs_key = '\0';
+}
+
+static bool crs_is_named(const struct decode *d)
+{
+	return d->crs_text != NULL && (strcmp(d->crs_type, "name") == 0 || strcmp(d->crs_type, "EPSG") == 0 ||
+	    strcmp(d->crs_type, "OGC") == 0);
+}
+
+/* What the root's "crs" came to. */
 static int crs_end(struct decode *d, const struct object *o)
 {
-	bool named = d->crs != NULL && (strcmp(d->crs_type, "name") == 0 || strcmp(d->crs_type, "EPSG") == 0);
+	bool named = crs_is_named(d);
 
+	if (named) {
+		free(d->crs);
+		d->crs = d->crs_text;
+		d->crs_text = NULL;
+	}
 	if (d->o.severity[R_CRS_LEGACY] == SEV_REJECT)
 		return decode_fail(d, ERR_INPUT, R_CRS_LEGACY, o->open.name_end);
 	d->crs_seen = true;
@@ -138,26 +173,61 @@ static void crs_take(struct decode *d, const char *prefix, const char *text, siz
 {
 	size_t n = strlen(prefix);
 
-	free(d->crs);
-	if ((d->crs = malloc(n + len + 1)) == NULL) {
+	free(d->crs_text);
+	if ((d->crs_text = malloc(n + len + 1)) == NULL) {
 		decode_oom(d);
 		return;
 	}
-	memcpy(d->crs, prefix, n);
+	memcpy(d->crs_text, prefix, n);
 	for (size_t i = 0; i < len; i++)
-		d->crs[n++] = text[i] != '\0' ? text[i] : '?';	/* no CRS is named so */
-	d->crs[n] = '\0';
+		d->crs_text[n++] = text[i] != '\0' ? text[i] : '?';	/* no CRS is named so */
+	d->crs_text[n] = '\0';
 }
 
-/* Within the root's "crs": its type, and the name or code one level down. */
+char crs_name_key(const char *name, size_t len)
+{
+	static const char *const names[] = { "type", "properties", "name", "code", "urn" };
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
+			return name[0];
+	return '\0';
+}
+
+/* Within a "crs": its type, and the name, code or URN one level down. */
 void crs_scalar(struct decode *d, const char *text, size_t len, bool number)
 {
 	bool inner = d->frames[d->depth - 2].kind == F_CRS;
 
 	if (!inner && d->crs_key == 't' && !number)
 		snprintf(d->crs_type, sizeof(d->crs_type), "%.*s", (int)(len < 8 ? len : 7), text);
-	else if (inner && d->crs_key == 'n' && !number)
+	else if (inner && (d->crs_key == 'n' || d->crs_key == 'u') && !number)
 		crs_take(d, "", text, len);
 	else if (inner && d->crs_key == 'c')
 		crs_take(d, "EPSG:", text, len);
+}
+
+/*
+ * PostGIS writes a "crs" into each geometry. The innermost counts. The members of a collection have
+ * one CRS between them: one that names its own cannot be read.
+ */
+void crs_end_own(struct decode *d, struct object *o)
+{
+	struct feature *f = d->f;
+
+	object_note(d, o, R_CRS_LEGACY, M_CRS);
+	if (f->severity[R_CRS_LEGACY] != SEV_FIX)
+		return;
+	o->spans[M_CRS].end = 0;	/* it does not hold for what comes out */
+	if (o->kinds[M_CRS] == V_NULL)
+		return;
+	if (o->role == ROLE_MEMBER || !crs_is_named(d)) {
+		object_note(d, o, R_CRS_UNKNOWN, M_CRS);
+		return;
+	}
+	if (o->role == ROLE_FEATURE && f->crs != NULL)
+		return;
+	f->crs_member = o->role == ROLE_FEATURE ? "/crs" : "/geometry/crs";
+	if ((f->crs = arena_strndup(d->arena, d->crs_text, strlen(d->crs_text))) == NULL)
+		feature_note(f, R_FEATURE_MEMORY, NULL);
 }

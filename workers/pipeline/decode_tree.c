@@ -38,10 +38,11 @@ int tree_fault(struct decode *d, enum reject_code code, uint64_t at)
 	if (d->root_odd)
 		return 1;
 	if (d->in_feature) {
-		if (o != NULL && o->role != ROLE_ROOT)
+		if (o != NULL)
 			object_note(d, o, code, o->key < M_COUNT ? o->key : M_COUNT);
 		else
 			feature_note(d->f, code, NULL);
+		feature_note_offset(d->f, code, at);
 		return 1;
 	}
 	return d->o.severity[code] == SEV_REJECT ? decode_fail(d, ERR_INPUT, code, at) : 1;
@@ -138,8 +139,11 @@ static int member_end(struct decode *d, struct object *o, enum value_kind kind)
 		if (m == M_BBOX && kind != V_ARRAY)
 			o->box_bad = true;
 	}
+	o->key = M_FOREIGN;	/* what comes now belongs to the object */
 	if (o->role == ROLE_ROOT && (d->collection || m == M_CRS))
 		return collection_member(d, o, m);
+	if (m == M_CRS)
+		crs_end_own(d, o);
 	return m == M_FOREIGN ? foreign_add(d, &o->open) : 1;
 }
 
@@ -179,8 +183,7 @@ static void stray(struct decode *d, struct frame *f)
 		o->box_bad = true;
 		break;
 	case F_GEOMETRIES:
-		object_note(d, o, R_COLLECTION_MEMBER, M_GEOMETRIES);
-		o->elements++;
+		object_note_element(d, o, R_COLLECTION_MEMBER, M_GEOMETRIES, o->elements++);
 		break;
 	default:
 		break;
@@ -288,8 +291,7 @@ static int member_open(struct decode *d, struct object *o)
 {
 	if (o->key == M_GEOMETRY && (o->role == ROLE_ROOT || o->role == ROLE_FEATURE)) {
 		push_object(d, ROLE_GEOMETRY);
-	} else if (o->key == M_CRS && o->role == ROLE_ROOT) {
-		d->crs_type[0] = d->crs_key = '\0';
+	} else if (o->key == M_CRS) {
 		push(d, F_CRS);
 	} else {
 		push(d, F_MAP);
@@ -348,26 +350,41 @@ static enum member_name member_find(const char *s, size_t n)
 	return M_FOREIGN;
 }
 
+/* Where the name that was just read begins: at its quote, however it is escaped. */
+static uint64_t name_begin(const struct decode *d, size_t len)
+{
+	uint64_t end = decode_here(d), begin = end - 2 - len;
+	char text[3];
+
+	for (; begin > d->hold; begin--) {
+		decode_copy(d, begin - 1, begin + 1, text);
+		if (text[1] == '"' && text[0] != '\\')
+			break;
+	}
+	return begin;
+}
+
 int tree_map_key(void *ctx, const unsigned char *name, size_t len)
 {
 	struct decode *d = ctx;
 	struct frame *f = top_frame(d);
 	const char *s = (const char *)name;
-	struct object *o;
+	struct object *o = f->kind == F_OBJECT ? top_object(d) : NULL;
+	bool twice = !condemned(d) && names_add(&d->names, f->names, name_hash(s, len, 0));
 
-	if (!condemned(d) && names_add(&d->names, f->names, name_hash(s, len, 0)) &&
-	    !tree_fault(d, R_JSON_DUP_MEMBER, decode_here(d)))
-		return 0;
 	if (f->kind == F_CRS)
-		d->crs_key = len > 0 ? s[0] : '\0';
-	if (f->kind != F_OBJECT)
-		return 1;
-	o = top_object(d);
-	o->open.before = o->last_end;
-	o->open.name_end = decode_here(d);
-	o->key = (uint8_t)member_find(s, len);
-	if (o->key < M_COUNT && o->kinds[o->key] != V_ABSENT)
+		d->crs_key = crs_name_key(s, len);
+	if (o != NULL) {
+		o->open.before = o->last_end;
+		o->open.name_end = decode_here(d);
+		o->key = (uint8_t)member_find(s, len);
+	}
+	if (twice && !tree_fault(d, R_JSON_DUP_MEMBER, name_begin(d, len)))
+		return 0;
+	if (o != NULL && o->key < M_COUNT && o->kinds[o->key] != V_ABSENT)
 		o->key = M_REPEATED;
+	if (o != NULL && o->key == M_CRS)
+		crs_begin(d);
 	return 1;
 }
 

@@ -95,6 +95,18 @@ static void put_coordinates(struct buf *out, const struct geometry *g)
 	}
 }
 
+static void put_box(struct buf *out, const double *box, unsigned n)
+{
+	char text[NUMBER_TEXT_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		buf_puts(out, i == 0 ? ",\"bbox\":[" : ",");
+		buf_append(out, text, number_format(box[i], text));
+	}
+	if (n > 0)
+		buf_putc(out, ']');
+}
+
 static void put_geometry(struct buf *out, const struct feature *f, const struct geometry *g)
 {
 	buf_puts(out, "{\"type\":\"");
@@ -111,29 +123,15 @@ static void put_geometry(struct buf *out, const struct feature *f, const struct 
 		buf_puts(out, "\",\"coordinates\":");
 		put_coordinates(out, g);
 	}
-	if (g->bbox_len > 0 && !f->geometry_changed) {
+	if (g->box_stale) {
+		put_box(out, g->box, g->box_len);
+	} else if (g->bbox_len > 0) {
 		buf_puts(out, ",\"bbox\":");
 		encode_text(out, g->bbox, g->bbox_len);
 	}
 	if (g->foreign_len > 0)
 		encode_text(out, g->foreign, g->foreign_len);
 	buf_putc(out, '}');
-}
-
-static void put_box(struct buf *out, const struct feature *f)
-{
-	char text[NUMBER_TEXT_MAX];
-
-	if (!f->box_stale && f->bbox.len > 0) {
-		buf_puts(out, ",\"bbox\":");
-		put_slice(out, f, &f->bbox);
-	} else if (f->box_stale && f->box_len > 0) {
-		for (unsigned i = 0; i < f->box_len; i++) {
-			buf_puts(out, i == 0 ? ",\"bbox\":[" : ",");
-			buf_append(out, text, number_format(f->box[i], text));
-		}
-		buf_putc(out, ']');
-	}
 }
 
 int encode_feature(struct buf *out, const struct feature *f)
@@ -153,7 +151,12 @@ int encode_feature(struct buf *out, const struct feature *f)
 		put_slice(out, f, &f->properties);
 	else
 		buf_puts(out, "null");
-	put_box(out, f);
+	if (f->box_stale) {
+		put_box(out, f->box, f->box_len);
+	} else if (f->bbox.len > 0) {
+		buf_puts(out, ",\"bbox\":");
+		put_slice(out, f, &f->bbox);
+	}
 	for (size_t i = 0; i < f->foreign_count; i++) {
 		buf_putc(out, ',');
 		put_slice(out, f, &f->foreign[i].name);

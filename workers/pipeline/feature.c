@@ -54,6 +54,13 @@ enum severity feature_note(struct feature *f, enum reject_code code, const struc
 	return feature_note_at(f, code, place, NULL, NULL);
 }
 
+void feature_note_offset(struct feature *f, enum reject_code code, uint64_t offset)
+{
+	for (size_t i = 0; i < f->finding_count; i++)
+		if (f->findings[i].code == code && f->findings[i].offset == 0)
+			f->findings[i].offset = offset;
+}
+
 const char *place_format(const struct feature *f, const struct place *p, char *out, size_t room)
 {
 	const char *member = p->member == NULL ? "" : p->member;

@@ -44,6 +44,7 @@ struct finding {
 	struct place place;
 	bool has_at;
 	double at[2];		/* x, y in the document's CRS */
+	uint64_t offset;	/* in the document, where that says more than the place; 0: the place's */
 	const char *reason;	/* words of GEOS or PROJ; NULL or on the arena */
 };
 
@@ -60,6 +61,8 @@ struct feature {
 	uint64_t index;		/* 0-based, in document order */
 	int64_t element;	/* its index in "features"; -1: it is the document or a record */
 	bool bare;		/* the document is this geometry: raw is a geometry object */
+	const char *crs;	/* that it names itself, as PostGIS writes it; NULL: the document's */
+	const char *crs_member;	/* the member that does, as in struct place */
 
 	struct slice id, properties, bbox;	/* their value texts */
 	struct member *foreign;
@@ -90,6 +93,9 @@ enum severity feature_note(struct feature *f, enum reject_code code, const struc
 /* The same with a point and words; reason is copied onto the arena. */
 enum severity feature_note_at(struct feature *f, enum reject_code code, const struct place *place,
     const double at[2], const char *reason);
+
+/* The byte that a note is about, as far as none was said of this code before. */
+void feature_note_offset(struct feature *f, enum reject_code code, uint64_t offset);
 
 /* JSON Pointer of a place, without the feature's own prefix: "/geometry/coordinates/0/4". Returns out. */
 const char *place_format(const struct feature *f, const struct place *p, char *out, size_t room);

@@ -53,6 +53,9 @@ struct geometry {
 	size_t foreign_len;
 	const char *bbox;	/* its own bbox as JSON, where that is not the feature's; NULL: none */
 	size_t bbox_len;
+	double box[6];		/* the same as numbers */
+	unsigned box_len;	/* 0 (none, or none that makes sense), 4 or 6 */
+	bool box_stale;		/* box is not the document's: write it instead of the text */
 };
 
 /* First position of sequence i, first sequence of part i; the ends stand in the arrays. */

@@ -111,6 +111,9 @@ int place_put(struct feature *f, struct geometry **slot, struct geometry *other)
 	other->foreign_len = (*slot)->foreign_len;
 	other->bbox = (*slot)->bbox;
 	other->bbox_len = (*slot)->bbox_len;
+	memcpy(other->box, (*slot)->box, sizeof(other->box));
+	other->box_len = (*slot)->box_len;
+	other->box_stale = (*slot)->box_stale;
 	*slot = other;
 	f->geometry_changed = true;
 	return 0;

@@ -112,6 +112,19 @@ bool parse_slow(const char *text, size_t len, double *out)
 	return true;
 }
 
+/* 1e-07 and 1e+21 are 1e-7 and 1e21. */
+size_t shorten_exponent(char *text, size_t len)
+{
+	char *e = static_cast<char *>(memchr(text, 'e', len)) + 1;
+	char *digits = e + 1;	/* behind the sign, which is always there */
+
+	digits += *digits == '0';
+	if (*e == '-')
+		e++;
+	memmove(e, digits, static_cast<size_t>(text + len - digits));
+	return len - static_cast<size_t>(digits - e);
+}
+
 /* The decimal i / 10^k as plain digits, k <= 15. */
 size_t write_fixed(uint64_t i, unsigned k, bool negative, char *out)
 {
@@ -179,9 +192,9 @@ size_t number_format(double v, char out[NUMBER_TEXT_MAX])
 	} else if (a == 0 || (a < 1e15 && a == std::floor(a))) {
 		return write_fixed(static_cast<uint64_t>(a), 0, std::signbit(v), out);
 	}
-	std::to_chars_result r = a >= 1e-6 && a < 1e21
-	    ? std::to_chars(out, out + NUMBER_TEXT_MAX, v, std::chars_format::fixed)
-	    : std::to_chars(out, out + NUMBER_TEXT_MAX, v, std::chars_format::scientific);
-
-	return static_cast<size_t>(r.ptr - out);
+	if (a >= 1e-6 && a < 1e21)
+		return static_cast<size_t>(std::to_chars(out, out + NUMBER_TEXT_MAX, v,
+		    std::chars_format::fixed).ptr - out);
+	return shorten_exponent(out, static_cast<size_t>(std::to_chars(out, out + NUMBER_TEXT_MAX, v,
+	    std::chars_format::scientific).ptr - out));
 }

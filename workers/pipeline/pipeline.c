@@ -56,17 +56,23 @@ void pipeline_options_init(struct pipeline_options *o)
 	o->precision = -1;
 }
 
-/* The stages that read this source CRS; they are kept from feature to feature. */
-static int stages_ready(struct pipeline *p, struct err *e)
+/* The source CRS in effect: of the document (f NULL), or of a feature, which may name its own. */
+static const char *source_crs(const struct pipeline *p, const struct feature *f)
 {
 	const char *crs = p->o.source_crs;
 
+	if (crs == NULL && f != NULL)
+		crs = f->crs;
 	if (crs == NULL)
 		crs = decode_crs(p->decode);
 	if (crs == NULL)
 		crs = p->o.default_crs;
-	if (crs == NULL)
-		crs = "OGC:CRS84";
+	return crs != NULL ? crs : "OGC:CRS84";
+}
+
+/* The stages that read this source CRS; they are kept from feature to feature. */
+static int stages_ready(struct pipeline *p, const char *crs, struct err *e)
+{
 	if (p->stages != NULL && strcmp(p->crs, crs) == 0)
 		return 0;
 	if (p->stages != NULL)
@@ -111,12 +117,15 @@ static void verdict_place(struct pipeline *p, struct verdict *v)
 		return;
 	place_format(f, &v->finding->place, p->path + prefix, sizeof(p->path) - (size_t)prefix);
 	v->offset += verdict_locate(f->raw, f->raw_len, p->path + prefix);
+	if (v->finding->offset != 0)
+		v->offset = v->finding->offset;
 }
 
 static int give(struct pipeline *p, const struct feature *f, struct err *e)
 {
 	struct verdict v = { .feature = f };
 
+	v.crs = source_crs(p, f);
 	v.outcome = f->fatal != R_NONE ? OUTCOME_REJECTED : f->repaired ? OUTCOME_REPAIRED : OUTCOME_ACCEPTED;
 	v.code = v.outcome == OUTCOME_REPAIRED ? repaired_code(f) : f->fatal;
 	v.finding = v.code == R_NONE ? NULL : feature_finding(f, v.code);
@@ -147,15 +156,34 @@ static void carry_members(struct geometry *to, const struct geometry *from)
 		carry_members(to->members[i], from->members[i]);
 }
 
+/* A CRS that a feature names itself and that leads nowhere is that feature's fault alone. */
+static int feature_stages_ready(struct pipeline *p, struct feature *f, struct err *e)
+{
+	const struct place place = { .member = f->crs_member };
+	struct err own = ERR_INIT;
+
+	if (p->o.source_crs != NULL || f->crs == NULL)
+		return stages_ready(p, source_crs(p, f), e);
+	if (stages_ready(p, f->crs, &own) == 0)
+		return 0;
+	if (own.cls != ERR_INPUT) {
+		*e = own;
+		return -1;
+	}
+	feature_note_at(f, (enum reject_code)own.code, &place, NULL, own.text);
+	return 0;
+}
+
 static int on_feature(void *ctx, struct feature *f, struct err *e)
 {
 	struct pipeline *p = ctx;
 	const struct geometry *before = f->geometry;
 
 	if (!p->o.decode_only && f->fatal == R_NONE) {
-		if (stages_ready(p, e) != 0)
+		if (feature_stages_ready(p, f, e) != 0)
 			return -1;
-		stages_run(p->stages, f);
+		if (f->fatal == R_NONE)
+			stages_run(p->stages, f);
 		if (before != NULL)
 			carry_members(f->geometry, before);
 	}
@@ -177,7 +205,7 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, verdict_fn fn, v
 	buf_init(&p->text, o->max_feature_bytes * 8 + TEXT_KEEP_BYTES);
 	limits = (struct decode_options){ p->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes };
 	if ((p->decode = decode_new(&limits, on_feature, p, e)) == NULL ||
-	    (!o->decode_only && stages_ready(p, e) != 0))
+	    (!o->decode_only && stages_ready(p, source_crs(p, NULL), e) != 0))
 		pipeline_free(&p);
 	return p;
 }
@@ -212,7 +240,7 @@ int pipeline_finish(struct pipeline *p, struct err *e)
 		memset(&p->totals, 0, sizeof(p->totals));
 		p->fallbacks = 0;
 		stages_free(&p->stages);
-		if (!p->o.decode_only && stages_ready(p, e) != 0)	/* totals name the new CRS now */
+		if (!p->o.decode_only && stages_ready(p, source_crs(p, NULL), e) != 0)
 			return -1;
 	}
 	return rc;
@@ -234,6 +262,6 @@ struct pipeline_totals pipeline_totals(const struct pipeline *p)
 
 	t.repair_fallbacks = p->fallbacks + (p->stages != NULL ? stages_repair_fallbacks(p->stages) : 0);
 	t.head = decode_head(p->decode, &t.head_len);
-	t.crs = p->crs != NULL ? p->crs : "OGC:CRS84";
+	t.crs = source_crs(p, NULL);
 	return t;
 }

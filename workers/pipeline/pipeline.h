@@ -46,7 +46,8 @@ struct verdict {
 	enum reject_code code;	/* rejected: why; repaired: the first fault; else R_NONE */
 	const struct finding *finding;	/* the note on code; NULL with R_NONE */
 	const char *path;	/* JSON Pointer into the document: /features/12/geometry/coordinates/0/4 */
-	uint64_t offset;	/* byte offset in the document of what path names */
+	uint64_t offset;	/* byte offset in the document of the fault, or of what path names */
+	const char *crs;	/* the source CRS in effect */
 	const char *text;	/* the feature as GeoJSON text, no newline; NULL if rejected */
 	size_t text_len;
 };
@@ -60,7 +61,7 @@ struct pipeline_totals {
 	uint64_t repair_fallbacks;	/* repairs that GEOS had to do */
 	const char *head;		/* foreign members of the collection: "\"name\":\"x\",…", "" if none */
 	size_t head_len;
-	const char *crs;		/* the source CRS that was used */
+	const char *crs;		/* the source CRS in effect where a feature names none */
 };
 
 struct pipeline;

@@ -11,7 +11,7 @@ static double on_grid(double x, double scale)
 {
 	double scaled = x * scale;
 
-	return fabs(scaled) < WHOLE ? round(scaled) / scale : x;
+	return fabs(scaled) < WHOLE ? round(scaled) / scale + 0.0 : x;	/* what rounds to nothing is 0, not -0 */
 }
 
 static double scale_of(int decimals)

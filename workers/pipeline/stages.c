@@ -108,6 +108,6 @@ void stages_run(struct stages *s, struct feature *f)
 	topology_start(s->topology);
 	if (judge(s, f) == 0 && (!s->moves || move(s, f) == 0) && s->precision >= 0)
 		topology_round(s->topology, f, s->precision);
-	if (f->fatal == R_NONE && ((f->geometry_changed && f->box_len > 0) || f->box_stale))
+	if (f->fatal == R_NONE)
 		bbox_renew(f, s->to_lonlat);
 }
