@@ -98,7 +98,7 @@ static int convert_file(struct convert *c, const char *path)
 {
 	struct err e = ERR_INIT;
 	struct timespec begin, end;
-	int status = EXIT_FAILED;
+	int status = EXIT_FAILED, rc;
 	char *name = NULL;
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
@@ -108,11 +108,10 @@ static int convert_file(struct convert *c, const char *path)
 		    strerror(errno));
 		goto out;
 	}
-	status = transform_file(&c->t, path, on_verdict, c, &e);
+	rc = transform_file(&c->t, path, on_verdict, c, &e);
 	if (c->t.notes != NULL)
 		spool_copy(c->t.notes, stderr);
-	if (status != 0) {
-		status = EXIT_FAILED;
+	if (rc != 0) {
 		fprintf(stderr, "geosluice: %s: %s%s%s\n", path, e.text,
 		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? " " : "",
 		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? reject_name((enum reject_code)e.code) : "");

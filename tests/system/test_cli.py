@@ -81,6 +81,15 @@ class OnFiles(unittest.TestCase):
         for option in ("--to", "--from"):
             run("convert", option, "EPSG:999999", path, code=2)
 
+    def test_convert_says_nothing_of_a_first_reading_by_the_wrong_crs(self):
+        metres = feature({"type": "Point", "coordinates": [500000, 5300000]})
+        late = {"type": "FeatureCollection", "features": [metres],
+                "crs": {"type": "name", "properties": {"name": "EPSG:3857"}}}
+        done = subprocess.run([GEOSLUICE, "convert", self.file("late.geojson", json.dumps(late).encode())],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertAlmostEqual(lines(done.stdout)[0]["geometry"]["coordinates"][0], 4.4915764, 7)
+
     def test_output_that_cannot_be_written_is_told(self):
         path = self.file("a.geojson", collection(SOUND))
         for command in (["check", path], ["convert", path], ["settings"]):
