@@ -1,11 +1,16 @@
 -- called: a callback was tried; settles it, or notes the attempt.
 --
 -- KEYS job, outbox
--- ARGV 1 group, 2 message id, 3 outcome ('delivered', 'failed', 'retry', 'none'), 4 HTTP status, 5 now ms
--- Returns the number of attempts so far. A job that has expired is not brought back.
+-- ARGV 1 group, 2 message id, 3 outcome ('delivered', 'failed', 'retry', 'none' where none is wanted, 'gone' where the
+--      job is gone or was told of), 4 HTTP status, 5 now ms
+-- Returns the number of attempts so far; -1 if 'gone' is not so: a Redis that lags said it. A job that has expired is
+-- not brought back.
 local attempts = 0
 if redis.call('EXISTS', KEYS[1]) == 1 then
-	if ARGV[3] ~= 'none' then
+	if ARGV[3] == 'gone' and redis.call('HEXISTS', KEYS[1], 'callback') == 0 then
+		return -1
+	end
+	if ARGV[3] ~= 'none' and ARGV[3] ~= 'gone' then
 		attempts = redis.call('HINCRBY', KEYS[1], 'callback_attempts', 1)
 		redis.call('HSET', KEYS[1], 'callback_status', ARGV[4], 'callback_at', ARGV[5])
 	end
@@ -14,6 +19,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 	end
 end
 if ARGV[3] ~= 'retry' then
+	redis.call('HDEL', KEYS[1], 'owed')
 	redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
 	redis.call('XDEL', KEYS[2], ARGV[2])
 end

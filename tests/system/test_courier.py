@@ -149,12 +149,40 @@ class Courier(unittest.TestCase):
         until(lambda: int(self.field(job, "callback_attempts") or 0) >= 2, "it was tried twice")
         self.assertIsNone(self.field(job, "callback"))
 
-    def test_sources_without_a_receiver_are_settled_in_silence(self):
+    def test_a_source_without_callback_is_settled_in_silence(self):
+        quiet = self.owe("quiet")[0]
         self.stack.start("courier")
-        quiet, unknown = self.owe("quiet")[0], self.owe("nobody")[0]
         until(self.nothing_owed, "the outbox is empty")
         self.assertIsNone(self.field(quiet, "callback"))
-        self.assertIsNone(self.field(unknown, "callback"))
+        self.assertEqual(self.receiver.calls, [])
+
+    def test_a_source_that_it_does_not_know_is_kept_for_one_who_does(self):
+        unknown, _ = self.owe("nobody")
+        self.stack.start("courier")
+        until(lambda: "event=unknown_source" in self.stack.log("courier"), "the courier has met it")
+        known, _ = self.owe()
+        until(lambda: self.field(known, "callback") == "delivered", "others are not held up")
+        self.assertEqual(self.redis("XLEN", OUTBOX), 1)
+        self.stack.stop("courier")
+        with open(self.stack.config, "a") as f:
+            f.write("[source nobody]\nsecret = s\ncallback_url = %s\n" % self.receiver.url)
+        self.stack.start("courier")
+        self.settled(unknown, "delivered")
+
+    def test_a_source_that_nobody_knows_is_dropped_when_its_job_is_no_longer_kept(self):
+        self.redis("XADD", OUTBOX, "1-1", "v", "1", "job", job_id(), "source", "nobody")
+        self.stack.start("courier")
+        until(lambda: self.redis("XLEN", OUTBOX) == 0, "the outbox is empty")
+
+    def test_a_job_that_seems_not_to_have_ended_is_looked_at_again(self):
+        job, _ = self.owe(state="running")
+        self.stack.start("courier")
+        later, _ = self.owe()
+        until(lambda: self.field(later, "callback") == "delivered", "the courier has been there")
+        self.assertEqual(self.receiver.about(job), [])
+        self.redis("HSET", "gs:{p0}:job:" + job, "state", "successful")
+        self.settled(job, "delivered")
+        self.assertEqual(len(self.receiver.about(job)), 1)
 
     def test_a_job_that_expired_is_not_brought_back(self):
         job, _ = self.owe()

@@ -115,6 +115,7 @@ static void verdicts(void **state)
 	assert_string_equal(callback_outcome_name(CALLBACK_FAILED), "failed");
 	assert_string_equal(callback_outcome_name(CALLBACK_RETRY), "retry");
 	assert_string_equal(callback_outcome_name(CALLBACK_NONE), "none");
+	assert_string_equal(callback_outcome_name(CALLBACK_GONE), "gone");
 }
 
 static void status_infos(void **state)

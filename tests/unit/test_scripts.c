@@ -476,6 +476,56 @@ static void a_commit_whose_reply_was_lost_may_be_repeated(void **state)
 	job_clear(&j);
 }
 
+/* called.lua; its answer. */
+static long long call_back(const char *id, const char *message, const char *outcome)
+{
+	struct key job = wire_key("job", id), outbox = wire_key("outbox", NULL);
+	struct err mine = ERR_INIT;
+	struct redis_cmd c;
+	struct reply *reply;
+	long long n;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_called, 2);
+	cmd_str(&c, job.text);
+	cmd_str(&c, outbox.text);
+	cmd_str(&c, GROUP_COURIERS);
+	cmd_str(&c, message);
+	cmd_str(&c, outcome);
+	cmd_str(&c, "200");
+	cmd_str(&c, "1");
+	assert_int_equal(redis_do(redis, &c, &reply, &mine), 0);
+	n = reply_int(reply);
+	reply_free(&reply);
+	cmd_clear(&c);
+	return n;
+}
+
+static void a_callback_is_owed_until_it_is_settled(void **state)
+{
+	struct key outbox = wire_key("outbox", NULL), job;
+	char message[64];
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	job = wire_key("job", j.id);
+	snprintf(message, sizeof(message), "%s", seed_text(redis, "XADD", outbox.text, "*", "v", "1", NULL));
+	seed_drop(redis, "HSET", job.text, "owed", message, NULL);
+	assert_int_equal(call_back(j.id, message, "gone"), -1);	/* the job is there, and was not told of */
+	assert_int_equal(call_back(j.id, message, "retry"), 1);
+	assert_string_equal(seed_field(redis, j.id, "owed"), message);
+	assert_int_equal(seed_int(redis, "XLEN", outbox.text, NULL), 1);
+	assert_int_equal(call_back(j.id, message, "delivered"), 2);
+	assert_string_equal(seed_field(redis, j.id, "owed"), "");
+	assert_int_equal(seed_int(redis, "XLEN", outbox.text, NULL), 0);
+	assert_int_equal(call_back(j.id, message, "gone"), 0);	/* told of by another */
+	seed_drop(redis, "DEL", job.text, NULL);
+	assert_int_equal(call_back(j.id, message, "gone"), 0);
+	assert_int_equal(seed_int(redis, "EXISTS", job.text, NULL), 0);
+	job_clear(&j);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -494,6 +544,7 @@ int main(void)
 		TEST(a_failed_end_delivers_nothing),
 		TEST(letters_hold_what_the_wire_says),
 		TEST(a_commit_whose_reply_was_lost_may_be_repeated),
+		TEST(a_callback_is_owed_until_it_is_settled),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -35,7 +35,7 @@ enum callback_outcome callback_judge(int status, bool refused, unsigned attempt,
 
 const char *callback_outcome_name(enum callback_outcome o)
 {
-	static const char *const names[] = { "delivered", "failed", "retry", "none" };
+	static const char *const names[] = { "delivered", "failed", "retry", "none", "gone" };
 
 	return names[o];
 }

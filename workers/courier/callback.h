@@ -22,7 +22,8 @@ struct callback {
 	char signature[WEBHOOK_SIGNATURE_MAX];
 };
 
-enum callback_outcome { CALLBACK_DELIVERED, CALLBACK_FAILED, CALLBACK_RETRY, CALLBACK_NONE };
+enum callback_outcome { CALLBACK_DELIVERED, CALLBACK_FAILED, CALLBACK_RETRY, CALLBACK_NONE,
+	CALLBACK_GONE };	/* NONE: none is wanted. GONE: there is no job to tell of, or another told it. */
 
 /* Writes the body (the job's statusInfo) and signs it. hash: the reply to HGETALL. */
 int callback_make(struct callback *c, struct buf *body, const struct source *source, const char *job,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "schema/scripts.h"
 #include "workers/courier/delivery.h"
@@ -52,10 +53,17 @@ static size_t room(void *ctx)
 	return c->held < most ? most - c->held : 0;
 }
 
+/* Is the job that it tells of no longer kept? A message's id begins with the time of its job's end. */
+static bool is_over(const struct courier *c, const struct outbox_message *m)
+{
+	return clock_unix_ms() > strtoull(m->id, NULL, 10) + (uint64_t)c->settings->redis.retention_s * 1000;
+}
+
 /* A message of a newer version, or one that names no job, is left to those who can read it, or to nobody. */
 static void on_message(void *ctx, const struct outbox_message *m)
 {
 	struct courier *c = ctx;
+	const struct source *source;
 	struct delivery *d;
 
 	if (strlen(m->id) >= MESSAGE_ID_MAX || find(c, m->id) != NULL)
@@ -64,16 +72,19 @@ static void on_message(void *ctx, const struct outbox_message *m)
 		log_warn("unknown_message", LOG_STR("message", m->id), LOG_INT("version", m->version));
 		return;
 	}
+	source = settings_source(c->settings, m->source);
+	if (source == NULL && !is_over(c, m)) {
+		log_warn("unknown_source", LOG_STR("job", m->job), LOG_STR("source", m->source));
+		return;		/* pending still, and read again a lease from now: by one who knows it, perhaps */
+	}
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return;		/* it is reclaimed after its lease */
 	d->courier = c;
 	strcpy(d->message, m->id);
 	strcpy(d->job, m->job);
-	d->source = settings_source(c->settings, m->source);
+	d->source = source;
 	d->due_ms = loop_now_ms(c->loop);
 	hold(c, d);
-	if (d->source == NULL)
-		log_warn("unknown_source", LOG_STR("job", d->job), LOG_STR("source", m->source));
 	if (d->source == NULL || *d->source->callback_url == '\0')
 		delivery_drop(d);
 	else

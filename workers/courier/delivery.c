@@ -2,6 +2,7 @@
 #include "workers/courier/delivery.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/crypto.h"
@@ -54,6 +55,8 @@ static void on_settled(void *ctx, const struct reply *r, const struct err *e)
 		d->due_ms = loop_now_ms(c->loop) + REDIS_PAUSE_MS;
 	} else if (d->outcome == CALLBACK_RETRY) {
 		wait(d, backoff_of(d));
+	} else if (reply_int(r) < 0) {
+		wait(d, REDIS_PAUSE_MS);
 	} else {
 		courier_let_go(d);
 	}
@@ -144,6 +147,13 @@ static uint64_t wait_left_ms(struct delivery *d, const struct reply *hash)
 	return now >= at && now - at < wait_ms ? wait_ms - (now - at) : 0;
 }
 
+static bool has_ended(const struct reply *hash)
+{
+	const char *state = reply_str(reply_field(hash, 0, "state"), NULL);
+
+	return strcmp(state, "accepted") != 0 && strcmp(state, "running") != 0;
+}
+
 static void on_job(void *ctx, const struct reply *r, const struct err *e)
 {
 	struct delivery *d = ctx;
@@ -160,8 +170,11 @@ static void on_job(void *ctx, const struct reply *r, const struct err *e)
 		if (reply_count(r) == 0)
 			log_warn("callback_too_late", LOG_STR("job", d->job), LOG_STR("source", d->source->name),
 			    LOG_STR("reason", "the job is no longer kept"));
-		leave_flight(d);	/* settled by another, or gone */
-		settle(d, CALLBACK_NONE);
+		leave_flight(d);
+		settle(d, CALLBACK_GONE);
+	} else if (!has_ended(r)) {
+		leave_flight(d);	/* it has: just after a failover a replica may not know yet */
+		wait(d, REDIS_PAUSE_MS);
 	} else {
 		d->attempts = (unsigned)reply_int(reply_field(r, 0, "callback_attempts"));
 		left = wait_left_ms(d, r);
