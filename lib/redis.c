@@ -99,6 +99,20 @@ static int connect_now(struct redis *r, struct err *e)
 	return 0;
 }
 
+/*
+ * An error reply. One that was demoted is left: behind the same name there may be the new primary by now, and what
+ * the old one has is no longer the truth.
+ */
+static int refused(struct redis *r, redisReply *reply, struct err *e)
+{
+	int rc = redis_error(e, reply);
+
+	if (strncmp(reply->str, "READONLY ", 9) == 0)
+		drop(r);
+	freeReplyObject(reply);
+	return rc;
+}
+
 static redisReply *call(struct redis *r, const struct redis_cmd *c)
 {
 	return redisCommandArgv(r->c, (int)c->argc, c->argv, c->lens);
@@ -114,7 +128,6 @@ static int load(struct redis *r, const struct redis_script *s, struct err *e)
 int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, struct err *e)
 {
 	redisReply *reply;
-	int rc;
 
 	assert(r->outstanding == 0);
 	*out = NULL;
@@ -131,11 +144,8 @@ int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, str
 	}
 	if (reply == NULL)
 		return lost(r, e);
-	if (reply->type == REDIS_REPLY_ERROR) {
-		rc = redis_error(e, reply);
-		freeReplyObject(reply);
-		return rc;
-	}
+	if (reply->type == REDIS_REPLY_ERROR)
+		return refused(r, reply, e);
 	*out = (struct reply *)reply;
 	return 0;
 }
@@ -160,7 +170,6 @@ int redis_send(struct redis *r, const struct redis_cmd *c, struct err *e)
 int redis_receive(struct redis *r, struct reply **out, struct err *e)
 {
 	void *reply = NULL;
-	int rc;
 
 	*out = NULL;
 	if (r->outstanding == 0)
@@ -168,11 +177,8 @@ int redis_receive(struct redis *r, struct reply **out, struct err *e)
 	if (redisGetReply(r->c, &reply) != REDIS_OK)
 		return lost(r, e);
 	r->outstanding--;
-	if (((redisReply *)reply)->type == REDIS_REPLY_ERROR) {
-		rc = redis_error(e, reply);
-		freeReplyObject(reply);
-		return rc;
-	}
+	if (((redisReply *)reply)->type == REDIS_REPLY_ERROR)
+		return refused(r, reply, e);
 	*out = reply;
 	return 0;
 }
@@ -180,4 +186,26 @@ int redis_receive(struct redis *r, struct reply **out, struct err *e)
 size_t redis_outstanding(const struct redis *r)
 {
 	return r->outstanding;
+}
+
+int redis_primary(struct redis *r, struct err *e)
+{
+	struct redis_cmd c;
+	struct reply *reply;
+	struct err mine = ERR_INIT;
+	int rc = 0;
+
+	cmd_init(&c);
+	cmd_line(&c, "ROLE", NULL);
+	if (redis_do(r, &c, &reply, &mine) == 0) {
+		rc = strcmp(reply_str(reply_at(reply, 0), NULL), "slave") != 0 ? 0
+		    : err_set(e, ERR_RETRY, 0, "Redis is a replica");
+		if (rc != 0)
+			drop(r);
+	} else if (mine.cls == ERR_RETRY) {
+		rc = err_set(e, mine.cls, mine.code, "%s", mine.text);
+	}
+	reply_free(&reply);
+	cmd_clear(&c);
+	return rc;
 }

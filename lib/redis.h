@@ -73,6 +73,10 @@ void redis_close(struct redis **r);
  * reply; e->text begins with Redis's own word for it, such as NOGROUP). *out is NULL then. */
 int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, struct err *e);
 
+/* 0: what was read last came from a primary (or this user may not ask). -1: ERR_RETRY: from a replica, which may lack
+ * what the primary has, or it cannot be told any more. The connection is lost then; the next may lead elsewhere. */
+int redis_primary(struct redis *r, struct err *e);
+
 /* Pipelining: redis_send queues and flushes c; redis_receive waits for the oldest outstanding reply.
  * A lost connection fails all outstanding ones. redis_do may not be called while any is outstanding. */
 int redis_send(struct redis *r, const struct redis_cmd *c, struct err *e);
@@ -89,7 +93,8 @@ typedef void (*redis_fn)(void *ctx, const struct reply *r, const struct err *e);
 /* Called when the connection is up (scripts loaded) or lost. */
 typedef void (*redis_state_fn)(void *ctx, bool up);
 
-/* Connects, and reconnects with jittered exponential backoff (50 ms to 2 s) as long as it lives. The scripts
+/* Connects, and reconnects with jittered exponential backoff (50 ms to 2 s) as long as it lives. Stays with a primary:
+ * a replica, or a primary that becomes one (noticed within a second), counts as lost. The scripts
  * (a NULL-terminated list) are loaded on every connection before it counts as up. */
 struct redis_async *redis_async_new(struct loop *l, const char *url, struct redis_script *const *scripts,
     redis_state_fn fn, void *ctx, struct err *e);

@@ -18,6 +18,7 @@
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
 #define WATCH_MS 100
+#define ROLE_MS 1000
 
 /* One command whose reply is owed. */
 struct pending {
@@ -42,6 +43,7 @@ struct redis_async {
 	uint64_t backoff_ms;
 	uint64_t since_ms;	/* when this connection was begun */
 	unsigned timeout_ms;
+	uint64_t role_ms;	/* when it was last asked whether it is a primary */
 
 	struct pending *oldest, *newest;
 	unsigned greetings;	/* replies of the handshake still owed */
@@ -171,6 +173,26 @@ static void on_greeting(redisAsyncContext *ac, void *reply, void *ctx)
 	}
 }
 
+/*
+ * A replica is left: behind the same name there may be the new primary by now. An error (the user may not ask) says
+ * nothing.
+ */
+static void on_role(redisAsyncContext *ac, void *reply, void *ctx)
+{
+	const redisReply *answer = reply;
+
+	(void)ctx;
+	if (answer != NULL && answer->type == REDIS_REPLY_ARRAY && answer->elements > 0
+	    && answer->element[0]->type == REDIS_REPLY_STRING && strcmp(answer->element[0]->str, "slave") == 0)
+		redisAsyncDisconnect(ac);
+}
+
+static void ask_role(struct redis_async *r)
+{
+	r->role_ms = loop_now_ms(r->loop);
+	redisAsyncCommand(r->ac, on_role, NULL, "ROLE");
+}
+
 static void greet(struct redis_async *r, int argc, const char **argv)
 {
 	if (redisAsyncCommandArgv(r->ac, on_greeting, NULL, argc, argv, NULL) == REDIS_OK)
@@ -196,6 +218,7 @@ static void handshake(struct redis_async *r)
 		greet(r, 2, (const char *[]){ "SELECT", db });
 	}
 	load_scripts(r);
+	ask_role(r);
 	greet(r, 1, (const char *[]){ "PING" });
 }
 
@@ -248,6 +271,8 @@ static void watch(void *ctx)
 	if (r->timeout_ms > 0 && r->ac != NULL && (r->oldest != NULL || !r->up)
 	    && loop_now_ms(r->loop) - since > r->timeout_ms)
 		drop(r);
+	else if (r->up && loop_now_ms(r->loop) - r->role_ms >= ROLE_MS)
+		ask_role(r);
 }
 
 struct redis_async *redis_async_new(struct loop *l, const char *url, struct redis_script *const *scripts,
@@ -312,7 +337,6 @@ static void on_reply(redisAsyncContext *ac, void *reply, void *ctx)
 	const redisReply *answer = reply;
 	struct err e = ERR_INIT;
 
-	(void)ac;
 	assert(r->oldest == p);
 	r->oldest = p->next;
 	if (r->oldest == NULL)
@@ -323,6 +347,8 @@ static void on_reply(redisAsyncContext *ac, void *reply, void *ctx)
 		redis_error(&e, answer);
 	if (redis_is_noscript(answer))
 		load_scripts(r);
+	if (answer != NULL && answer->type == REDIS_REPLY_ERROR && strncmp(answer->str, "READONLY ", 9) == 0)
+		redisAsyncDisconnect(ac);
 	p->fn(p->ctx, e.cls == ERR_NONE ? (const struct reply *)answer : NULL, &e);
 	free(p);
 }

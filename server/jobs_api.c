@@ -11,6 +11,7 @@
 #include "schema/scripts.h"
 #include "schema/status_info.h"
 #include "schema/wire.h"
+#include "server/absent.h"
 #include "server/handlers.h"
 #include "server/query.h"
 #include "server/reactor.h"
@@ -20,11 +21,6 @@
 #define LIST_LOOK 2000		/* jobs that one page looks at: Redis does nothing else meanwhile */
 #define LIST_BYTES (16u << 20)
 
-static void refuse_unknown(struct http_request *q)
-{
-	reactor_refuse_as(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
-}
-
 /* ---- one job ---- */
 
 static void answer_status(struct http_request *q, const struct reply *hash)
@@ -32,7 +28,7 @@ static void answer_status(struct http_request *q, const struct reply *hash)
 	struct buf b;
 
 	if (reply_count(hash) == 0) {
-		refuse_unknown(q);
+		absent_refuse(q, P_JOB_UNKNOWN);
 		return;
 	}
 	buf_init(&b, 1 << 20);
@@ -51,7 +47,7 @@ static void ask_status(struct http_request *q)
 static bool known_id(struct http_request *q)
 {
 	if (!wire_is_job_id(q->arg)) {
-		refuse_unknown(q);
+		absent_refuse_now(q, P_JOB_UNKNOWN);
 		return false;
 	}
 	http_note_job(q, q->arg);
@@ -72,7 +68,7 @@ static void on_dismissed(struct http_request *q, const struct reply *reply)
 	struct buf b;
 
 	if (strcmp(verdict, "gone") == 0) {
-		refuse_unknown(q);
+		absent_refuse(q, P_JOB_UNKNOWN);
 	} else if (strcmp(verdict, "dismissed") == 0) {
 		ask_status(q);
 	} else {

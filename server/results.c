@@ -13,6 +13,7 @@
 #include "lib/frame.h"
 #include "lib/log.h"
 #include "schema/wire.h"
+#include "server/absent.h"
 #include "server/handlers.h"
 #include "server/query.h"
 #include "server/reactor.h"
@@ -205,7 +206,7 @@ static void on_held(struct http_request *q, const struct reply *reply)
 
 	s->held = (uint64_t)reply_int(reply);
 	if (s->held == 0 && s->any) {
-		reactor_refuse_as(q, P_RESULTS_GONE, "They are no longer kept.");
+		absent_refuse(q, P_RESULTS_GONE);
 		return;
 	}
 	s->any = false;
@@ -228,7 +229,7 @@ static void on_job(struct http_request *q, const struct reply *reply)
 	bool failed = strcmp(state, "failed") == 0;
 
 	if (*state == '\0') {
-		reactor_refuse_as(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
+		absent_refuse(q, P_JOB_UNKNOWN);
 	} else if (strcmp(state, "accepted") == 0 || strcmp(state, "running") == 0) {
 		reactor_refuse_as(q, P_JOB_NOT_FINISHED, "Ask /v1/jobs/{id} until its status is successful.");
 	} else if (failed && !s->report) {
@@ -251,7 +252,7 @@ static void start(struct http_request *q, bool report)
 	struct stream *s;
 
 	if (!wire_is_job_id(q->arg)) {
-		reactor_refuse_as(q, P_JOB_UNKNOWN, "It never was, or its retention is over.");
+		absent_refuse_now(q, P_JOB_UNKNOWN);
 		return;
 	}
 	http_note_job(q, q->arg);

@@ -83,6 +83,24 @@ static int ask_ahead(struct segment_reader *s, struct err *e)
 	return 0;
 }
 
+/*
+ * A segment that is not there is asked for again, of a primary: after a failover the Redis that was asked may be a
+ * replica that lags. 0: s->reply holds it, or it is really lost. -1: e.
+ */
+static int ask_primary(struct segment_reader *s, struct err *e)
+{
+	char id[32];
+
+	reply_free(&s->reply);
+	drain(s);
+	snprintf(id, sizeof(id), "%llu-0", (unsigned long long)s->next);
+	cmd_line(&s->cmd, "XRANGE", s->key.text, id, id, NULL);
+	if (redis_primary(s->redis, e) != 0 || redis_do(s->redis, &s->cmd, &s->reply, e) != 0)
+		return -1;
+	s->ask = s->next + 1;
+	return 0;
+}
+
 int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n, struct err *e)
 {
 	const struct reply *fields, *sum;
@@ -96,6 +114,11 @@ int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n,
 		return -1;
 	}
 	fields = reply_at(reply_at(s->reply, 0), 1);
+	if (reply_field(fields, 0, "d") == NULL) {
+		if (ask_primary(s, e) != 0)
+			return -1;
+		fields = reply_at(reply_at(s->reply, 0), 1);
+	}
 	if (reply_field(fields, 0, "d") == NULL)
 		return err_set(e, ERR_INPUT, R_BODY_LOST, "segment %llu of %llu is missing",
 		    (unsigned long long)s->next, (unsigned long long)s->segments);

@@ -242,6 +242,68 @@ static void async_survives_restart_and_silence(void **state)
 	loop_free(&s.loop);
 }
 
+/* REPLICAOF host port, by a connection of its own. */
+static void demote(const char *host, const char *port)
+{
+	struct err e = ERR_INIT;
+	struct redis *r = redis_open(server.url, 1000, &e);
+	struct redis_cmd c;
+	struct reply *reply;
+
+	cmd_init(&c);
+	cmd_line(&c, "REPLICAOF", host, port, NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	reply_free(&reply);
+	cmd_clear(&c);
+	redis_close(&r);
+}
+
+static void a_replica_is_left(void **state)
+{
+	struct err e = ERR_INIT;
+	struct redis *r = redis_open(server.url, 1000, &e);
+	struct scene s = { .stop_on_up = true, .stop_on_down = true };
+	struct loop_timer *late;
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	cmd_init(&c);
+	assert_int_equal(redis_primary(r, &e), 0);
+	s.loop = loop_new(&e);
+	late = loop_timer_new(s.loop, on_late, NULL, &e);
+	loop_timer_start(late, 30000, 0);
+	s.redis = redis_async_new(s.loop, server.url, NULL, on_state, &s, &e);
+	loop_run(s.loop);
+	assert_int_equal(s.ups, 1);
+
+	demote("127.0.0.1", "1");
+	loop_run(s.loop);	/* idle as it is, it notices */
+	assert_int_equal(s.downs, 1);
+	assert_int_equal(redis_primary(r, &e), -1);
+	assert_int_equal(e.cls, ERR_RETRY);
+	err_clear(&e);
+	cmd_line(&c, "SET", "key", "value", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), -1);
+	assert_int_equal(e.cls, ERR_RETRY);
+
+	demote("NO", "ONE");
+	loop_run(s.loop);
+	assert_int_equal(s.ups, 2);	/* and was not while it was a replica */
+	assert_int_equal(redis_primary(r, &e), 0);
+
+	demote("127.0.0.1", "1");	/* now a command meets it first, perhaps */
+	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), 0);
+	loop_run(s.loop);
+	assert_int_equal(s.downs, 2);
+	assert_int_equal(s.failures, 1);
+	demote("NO", "ONE");
+	redis_async_free(&s.redis);
+	loop_free(&s.loop);
+	cmd_clear(&c);
+	redis_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +312,7 @@ int main(void)
 		cmocka_unit_test(what_passes_is_told_from_what_stays),
 		cmocka_unit_test(lost_connections_are_retry),
 		cmocka_unit_test(async_survives_restart_and_silence),
+		cmocka_unit_test(a_replica_is_left),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

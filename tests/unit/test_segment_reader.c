@@ -190,12 +190,48 @@ static void a_killed_redis_is_waited_for(void **state)
 	free(text);
 }
 
+/* After a failover the Redis that is still connected may be a replica without the body. */
+static void a_replica_is_not_believed(void **state)
+{
+	char *text = make_text(1000), id[JOB_ID_LEN + 1];
+	struct err e = ERR_INIT;
+	struct segment_reader *s;
+	const char *bytes;
+	struct key raw;
+	size_t n;
+
+	(void)state;
+	seed_job(redis, "acme", NULL, text, 1000, 100, id);
+	raw = wire_key("raw", id);
+	s = segment_reader_new(body, id, 10, 2, &e);
+	assert_int_equal(segment_reader_next(s, &bytes, &n, &e), 0);
+	seed_drop(redis, "RENAME", raw.text, "elsewhere", NULL);
+	seed_drop(redis, "REPLICAOF", "127.0.0.1", "1", NULL);
+	for (int i = 0; i < 3; i++)	/* the first ones were on their way before */
+		if (segment_reader_next(s, &bytes, &n, &e) != 0)
+			break;
+	assert_int_equal(e.cls, ERR_RETRY);
+	err_clear(&e);
+	seed_drop(redis, "REPLICAOF", "NO", "ONE", NULL);
+	seed_drop(redis, "RENAME", "elsewhere", raw.text, NULL);
+	segment_reader_rewind(s);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(segment_reader_next(s, &bytes, &n, &e), 0);
+		assert_int_equal(n, 100);
+		assert_memory_equal(bytes, text + i * 100, 100);
+	}
+	assert_int_equal(segment_reader_next(s, &bytes, &n, &e), 1);
+	segment_reader_free(&s);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(body_comes_back_whatever_the_segments),
 		cmocka_unit_test(leaving_early_leaves_nothing_outstanding),
 		cmocka_unit_test(missing_and_damaged_segments_are_named),
+		cmocka_unit_test(a_replica_is_not_believed),
 		cmocka_unit_test(a_killed_redis_is_waited_for),
 	};
 
