@@ -37,9 +37,9 @@ if last > 1 and redis.call('XLEN', raw) ~= last - 1 then
 	return {'lost'}
 end
 redis.call('XADD', raw, last .. '-0', 'd', ARGV[5], 'h', ARGV[4])
-redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'segments', last, 'hash', ARGV[6],
+local message = redis.call('XADD', jobs, '*', 'v', '1', 'job', id)
+redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'segments', last, 'hash', ARGV[6], 'message', message,
 	'created', now, 'updated', now, unpack(ARGV, 8))
-redis.call('XADD', jobs, '*', 'v', '1', 'job', id)
 redis.call('ZADD', index, now, id)
 if last > 1 then
 	redis.call('ZREM', staging, id)

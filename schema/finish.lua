@@ -38,7 +38,8 @@ if state == 'failed' then
 		redis.call('RPUSH', deadof, id)
 	end
 end
-redis.call('XADD', outbox, '*', 'v', '1', 'job', job:match('job:(.*)$'), 'source', have[4] or '')
+redis.call('HSET', job, 'owed', redis.call('XADD', outbox, '*', 'v', '1', 'job', job:match('job:(.*)$'),
+	'source', have[4] or ''))
 redis.call('XACK', jobs, ARGV[2], ARGV[3])
 redis.call('XDEL', jobs, ARGV[3])
 redis.call('PEXPIRE', raw, ARGV[8])

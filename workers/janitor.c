@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "schema/scripts.h"
 #include "schema/wire.h"
+#include "workers/audit.h"
 #include "workers/patience.h"
 
 #define PERIOD_MS 15000
@@ -257,6 +258,13 @@ static void log_report(const struct janitor_report *did)
 		    LOG_INT("consumers", did->consumers));
 }
 
+static void log_lost(const struct audit_report *found)
+{
+	if (found->jobs + found->callbacks > 0)
+		log_warn("work_put_back", LOG_INT("jobs", found->jobs), LOG_INT("callbacks", found->callbacks),
+		    LOG_STR("reason", "their stream entries were gone"));
+}
+
 static void give_up_lease(struct redis *r)
 {
 	struct key key = wire_key("janitor", NULL);
@@ -272,7 +280,9 @@ static void give_up_lease(struct redis *r)
 int janitor_run(const struct settings *s, const char *name)
 {
 	uint64_t due_ms = 0, period_ms = (uint64_t)s->redis.staging_timeout_s * 250;
+	struct audit_report found;
 	struct janitor_report did;
+	struct audit audit = { 0 };
 	struct err e = ERR_INIT;
 	struct redis *r = redis_open(s->redis.url, (unsigned)s->redis.timeout_ms, &e);
 	int held = 1;
@@ -289,6 +299,9 @@ int janitor_run(const struct settings *s, const char *name)
 		held = janitor_lease(r, name, 4 * period_ms, &e);
 		if (held == 0 && janitor_sweep(r, s, clock_unix_ms(), &did, &e) == 0)
 			log_report(&did);
+		if (held == 0 && e.cls == ERR_NONE && audit_round(&audit, r, (uint64_t)s->worker.lease_ms,
+		    clock_unix_ms(), &found, &e) == 0)
+			log_lost(&found);
 		if (e.cls != ERR_NONE)
 			log_warn("janitor_failed", LOG_STR("reason", e.text));
 	}

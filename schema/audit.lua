@@ -1,0 +1,31 @@
+-- audit: puts back work that Redis has lost: jobs and callbacks owed whose stream entry is gone (trimmed, or its key
+-- removed). The janitor's; it walks the index slice by slice.
+--
+-- KEYS index, jobs, outbox
+-- ARGV 1 rank to begin at, 2 how many jobs to look at, 3 the latest sign of life (unix ms) of a job that counts as none
+-- Returns {rank to go on at (0 at the end), jobs put back, callbacks put back}.
+local prefix = KEYS[1]:match('^(gs:{[^}]*}:)')
+local from, count = tonumber(ARGV[1]), tonumber(ARGV[2])
+local ids = redis.call('ZRANGE', KEYS[1], from, from + count - 1)
+local jobs, callbacks = 0, 0
+
+local function is_lost(stream, entry)
+	return #redis.call('XRANGE', stream, entry, entry) == 0
+end
+
+for _, id in ipairs(ids) do
+	local job = prefix .. 'job:' .. id
+	local have = redis.call('HMGET', job, 'state', 'updated', 'message', 'owed', 'source')
+	local state, message, owed = have[1], have[3], have[4]
+	if (state == 'accepted' or state == 'running') and message and tonumber(have[2]) <= tonumber(ARGV[3])
+	    and is_lost(KEYS[2], message) then
+		redis.call('HSET', job, 'message', redis.call('XADD', KEYS[2], '*', 'v', '1', 'job', id))
+		jobs = jobs + 1
+	end
+	if owed and is_lost(KEYS[3], owed) then
+		redis.call('HSET', job, 'owed',
+			redis.call('XADD', KEYS[3], '*', 'v', '1', 'job', id, 'source', have[5] or ''))
+		callbacks = callbacks + 1
+	end
+end
+return {#ids == count and from + count or 0, jobs, callbacks}
