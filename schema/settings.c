@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,6 +340,10 @@ static int check_whole(struct settings *s, const char *file, struct err *e)
 {
 	if (s->courier.backoff_min_ms > s->courier.backoff_max_ms)
 		return err_set(e, ERR_INPUT, 0, "%s: [courier] backoff_min_ms is above backoff_max_ms", file);
+	if (s->worker.feature_timeout_ms >= s->worker.lease_ms)
+		return err_set(e, ERR_INPUT, 0, "%s: [worker] feature_timeout_ms is %" PRId64 "; it must be below "
+		    "lease_ms, %" PRId64 ", or a job is taken away over one feature", file,
+		    s->worker.feature_timeout_ms, s->worker.lease_ms);
 	for (size_t i = 0; i < s->source_count; i++)
 		if (check_source(&s->sources[i], file, e) != 0)
 			return -1;

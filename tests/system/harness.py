@@ -51,6 +51,7 @@ staging_timeout_s = 5
 [worker]
 processes = 2
 lease_ms = {lease}
+feature_timeout_ms = {feature}
 [courier]
 allow = 127.0.0.0/8
 timeout_ms = 2000
@@ -212,7 +213,8 @@ class Stack:
         with open(self.config, "w") as f:
             f.write(CONFIG.format(
                 dir=self.dir, callback=self.receiver.url, extra=extra,
-                redis_timeout=20000 if SANITISED else 3000, lease=8000 if SANITISED else 2000, **SECRETS))
+                redis_timeout=20000 if SANITISED else 3000, lease=8000 if SANITISED else 2000,
+                feature=4000 if SANITISED else 1500, **SECRETS))
         try:
             self.start_redis()
             for name in start:
@@ -260,8 +262,10 @@ class Stack:
         env = {k: v for k, v in os.environ.items() if not k.startswith("GEOSLUICE_")}
         env.update(self.environ)
         with open(self.log_path(name), "ab") as log:
+            # Redis alone keeps SIGXFSZ ignored, as Python has it: its disk can then be "full" by a limit on files.
             self.running[name] = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env=env)
+                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env=env,
+                restore_signals=name != "redis")
 
     def log_path(self, name):
         return os.path.join(self.dir, name + ".log")

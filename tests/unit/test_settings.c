@@ -124,6 +124,8 @@ static void refusals(void **state)
 		{ "[worker]\nmax_area_loss =\n", 2, { "max_area_loss" } },
 		{ "[courier]\nallow = 10.0.0.0/8, ten\n", 2, { "ten", "CIDR" } },
 		{ "[courier]\nbackoff_min_ms = 2\nbackoff_max_ms = 1\n", 0, { "backoff_min_ms", "backoff_max_ms" } },
+		{ "[worker]\nlease_ms = 600\nfeature_timeout_ms = 600\n", 0, { "feature_timeout_ms", "600", "lease_ms" } },
+		{ "[worker]\nfeature_timeout_ms = 30000\n", 0, { "feature_timeout_ms", "30000" } },
 		{ "[sever]\nthreads = 1\n", 2, { "[sever]", "[source NAME]" } },
 		{ "threads = 1\n", 1, { "[]" } },
 		{ "[source]\nsecret = s\n", 2, { "[source]" } },
@@ -283,7 +285,7 @@ static void environment(void **state)
 		"GEOSLUICE_SOURCE_NEW_ONE_SECRET_FILE", "GEOSLUICE_SOURCE_NEW_ONE_CALLBACK_SECRET",
 		"GEOSLUICE_SOURCE_X_CALLBACK_SECRET",
 	};
-	const char *path = put("a.ini", "[server]\nlisten = 127.0.0.1:1\n[worker]\nlease_ms = 600\n"
+	const char *path = put("a.ini", "[server]\nlisten = 127.0.0.1:1\n[worker]\nlease_ms = 600\nfeature_timeout_ms = 100\n"
 	    "[source my-source]\nsecret = of the file\n[source x_callback]\nscheme = github\n");
 	struct err e = ERR_INIT;
 	struct settings *s;
