@@ -1,0 +1,169 @@
+"""What Redis can do to its clients, one at a time: each has a defined outcome (docs/operations.md)."""
+import os
+import resource
+import time
+import unittest
+
+from harness import SANITISED, SOUND, Stack, children, collection, mixed, until
+
+MEASURED_S = 4
+UNKNOWN = "/v1/jobs/0-00000000000000000000000000"
+
+
+def cpu_s(pids):
+    """User and system time of processes so far."""
+    total = 0
+    for pid in pids:
+        with open("/proc/%d/stat" % pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+class RedisFaults(unittest.TestCase):
+    def setUp(self):
+        self.stack = Stack(environ={"GEOSLUICE_WORKER_CHUNK_FEATURES": "200"})
+        self.addCleanup(self.stack.close)
+
+    def ready(self):
+        until(lambda: self.stack.get("/readyz").status == 200, "the server is ready")
+
+    def post(self, n=20000):
+        body, rejected = mixed(n)
+        answer = self.stack.post("acme", body)
+        self.assertEqual(answer.status, 202, answer)
+        return answer.json()["jobID"], n, rejected
+
+    def begun(self, job):
+        until(lambda: self.stack.job(job)["counts"]["features"] > 0, "job %s has begun" % job)
+
+    def ends_once(self, job, features, rejected):
+        info = self.stack.wait_for(job)
+        self.assertEqual(info["status"], "successful", info)
+        counts = info["counts"]
+        self.assertEqual((counts["features"], counts["rejected"]), (features, rejected))
+        results = self.stack.get("/v1/jobs/%s/results" % job, "application/geo+json-seq").lines()
+        self.assertEqual(len(results), features - rejected)
+        until(lambda: self.stack.job(job).get("callback", {}).get("outcome") == "delivered", "the callback came")
+        self.assertEqual(len({c.headers["webhook-id"] for c in self.stack.receiver.about(job)}), 1)
+
+    def one_more_passes(self):
+        def posted():
+            answer = self.stack.post("acme", collection(SOUND), delivery="msg_once_more")
+            return answer if answer.status == 202 else None
+        answer = until(posted, "a document is taken")
+        self.ends_once(answer.json()["jobID"], 1, 0)
+
+    def test_nothing_spins_while_redis_is_away(self):
+        pids = [self.stack.pid(n) for n in ("server", "worker", "courier")]
+        pids += children(self.stack.pid("worker"))
+        self.stack.kill("redis")
+        until(lambda: self.stack.get("/readyz").status == 503, "the server has noticed")
+        before = cpu_s(pids)
+        time.sleep(MEASURED_S)      # what is measured is what they use in this time
+        used = cpu_s(pids) - before
+        self.assertLess(used, MEASURED_S * (0.5 if SANITISED else 0.05), "of %d processes" % len(pids))
+        self.stack.start_redis()
+        self.ready()
+        self.one_more_passes()
+
+    def test_a_redis_that_became_a_replica_is_not_believed(self):
+        job, *_ = self.post(20)
+        self.stack.wait_for(job)
+        self.stack.redis("REPLICAOF", "127.0.0.1", "1")
+        asked = 0
+        while self.stack.get("/readyz").status == 200:
+            self.assertEqual(self.stack.get(UNKNOWN).status, 503)
+            asked += 1
+        self.assertGreater(asked, 0)
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
+        self.stack.redis("REPLICAOF", "NO", "ONE")
+        self.ready()
+        self.assertEqual(self.stack.get(UNKNOWN).status, 404)
+        self.one_more_passes()
+
+    def test_a_failover_in_mid_job(self):
+        job, *want = self.post()
+        self.begun(job)
+        self.stack.redis("REPLICAOF", "127.0.0.1", "1")
+        until(lambda: "READONLY" in self.stack.log("worker"), "the worker has noticed")
+        self.stack.redis("REPLICAOF", "NO", "ONE")
+        self.ready()
+        self.ends_once(job, *want)
+
+    def test_memory_is_full_in_mid_job(self):
+        job, *want = self.post()
+        self.begun(job)
+        self.stack.redis("CONFIG", "SET", "maxmemory", "1mb")
+        until(lambda: "OOM" in self.stack.log("worker"), "the worker has noticed")
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
+        self.assertEqual(self.stack.get("/v1/jobs/" + job).status, 200)
+        self.stack.redis("CONFIG", "SET", "maxmemory", "0")
+        self.ends_once(job, *want)
+        self.one_more_passes()
+
+    def test_a_job_can_be_dismissed_while_memory_is_full(self):
+        job, *_ = self.post()
+        self.begun(job)
+        self.stack.redis("CONFIG", "SET", "maxmemory", "1mb")
+        self.assertEqual(self.stack.request("DELETE", "/v1/jobs/" + job).status, 200)
+        self.assertEqual(self.stack.redis("EXISTS", "gs:{p0}:raw:" + job), 0)
+        self.stack.redis("CONFIG", "SET", "maxmemory", "0")
+
+    def test_the_disk_is_full_in_mid_job(self):
+        job, *want = self.post()
+        self.begun(job)
+        resource.prlimit(self.stack.pid("redis"), resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        until(lambda: "MISCONF" in self.stack.log("worker"), "the worker has noticed")
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
+        self.assertEqual(self.stack.get("/v1/jobs/" + job).status, 200)
+        resource.prlimit(self.stack.pid("redis"), resource.RLIMIT_FSIZE,
+                         (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        self.ends_once(job, *want)
+        self.one_more_passes()
+
+    def test_groups_and_scripts_are_lost_in_mid_job(self):
+        job, *want = self.post()
+        self.begun(job)
+        self.stack.redis("XGROUP", "DESTROY", "gs:{p0}:jobs", "workers")
+        self.stack.redis("XGROUP", "DESTROY", "gs:{p0}:outbox", "couriers")
+        self.stack.redis("SCRIPT", "FLUSH")
+        self.ends_once(job, *want)
+
+    def test_the_stream_of_jobs_is_trimmed(self):
+        self.stack.stop("worker")
+        job, *want = self.post(20)
+        self.stack.redis("XTRIM", "gs:{p0}:jobs", "MAXLEN", "0")
+        self.stack.start("worker")
+        self.ends_once(job, *want)
+        self.assertIn("event=work_put_back", self.stack.log("worker"))
+
+    def test_the_outbox_is_trimmed(self):
+        self.stack.stop("courier")
+        job, *want = self.post(20)
+        self.stack.wait_for(job)
+        self.stack.redis("XTRIM", "gs:{p0}:outbox", "MAXLEN", "0")
+        self.stack.start("courier")
+        self.ends_once(job, *want)
+
+    def test_a_body_is_trimmed(self):
+        self.stack.stop("worker")
+        job, *_ = self.post()
+        self.stack.redis("XTRIM", "gs:{p0}:raw:" + job, "MAXLEN", "1")
+        self.stack.start("worker")
+        info = self.stack.wait_for(job)
+        self.assertEqual((info["status"], info["code"]), ("failed", "BODY_LOST"))
+        letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+        self.assertEqual([d["code"] for d in letters], ["BODY_LOST"])
+
+    def test_connections_are_dropped_again_and_again_in_mid_job(self):
+        job, *want = self.post()
+        self.begun(job)
+        for _ in range(10):
+            self.stack.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        self.ready()
+        self.ends_once(job, *want)
+
+
+if __name__ == "__main__":
+    unittest.main()
