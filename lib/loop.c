@@ -18,6 +18,7 @@ struct loop {
 
 struct loop_io {
 	uv_poll_t uv;
+	int events;
 	loop_io_fn fn;
 	void *ctx;
 };
@@ -128,11 +129,14 @@ uint64_t loop_now_ms(const struct loop *l)
 	return uv_now(&l->uv);
 }
 
-/* A peer's error counts as both, so that whoever reads or writes next meets it. */
+/* A peer's error counts as both, so that whoever reads or writes next meets it. libuv stops watching then, though
+ * bytes that came before the error may have to be read first. */
 static void on_poll(uv_poll_t *h, int status, int events)
 {
 	struct loop_io *io = (struct loop_io *)h;
 
+	if (status != 0)
+		uv_poll_start(h, io->events, on_poll);
 	io->fn(io->ctx, status != 0 || (events & UV_READABLE), status != 0 || (events & UV_WRITABLE));
 }
 
@@ -157,12 +161,11 @@ struct loop_io *loop_io_new(struct loop *l, int fd, loop_io_fn fn, void *ctx, st
 
 void loop_io_set(struct loop_io *io, bool readable, bool writable)
 {
-	int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-
-	if (events == 0)
+	io->events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
+	if (io->events == 0)
 		uv_poll_stop(&io->uv);
 	else
-		uv_poll_start(&io->uv, events, on_poll);
+		uv_poll_start(&io->uv, io->events, on_poll);
 }
 
 void loop_io_free(struct loop_io **io)

@@ -2,7 +2,7 @@
  * http - HTTP/1.1 requests in, answers out, on a loop.
  *
  * In:  a listening socket, handlers. Out: calls to them, in the order below; answers of any size.
- * Depends on libmicrohttpd, which nothing else includes.
+ * Depends on lib/loop and the system's sockets.
  *
  *   begin ──▶ body* ──▶ end ──▶ (answer goes out) ──▶ gone ──▶ over
  *     │         │
@@ -21,6 +21,7 @@
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/loop.h"
+#include "server/problem.h"
 
 struct http;
 struct http_request;
@@ -59,21 +60,26 @@ struct http_request {
 struct http_app {
 	void (*begin)(void *ctx, struct http_request *q);	/* sets route and handler, or answers */
 	void (*over)(void *ctx, struct http_request *q);
-	/* Writes the answer to what http itself refuses: status is 400, 413 or 431. */
-	void (*refuse)(struct http_request *q, unsigned status);
+	/* Writes the answer to what http itself refuses, perhaps before there was a path or a method. */
+	void (*refuse)(struct http_request *q, const struct refusal *why);
 	void *ctx;
 };
 
-struct http_options {
-	int fd;			/* listening; http closes it */
-	unsigned max_connections;
-	size_t header_bytes;
-	unsigned idle_timeout_s;
+struct http_limits {
+	unsigned max_connections, max_per_address;	/* of one /64 where it is IPv6; 0: any number */
+	size_t header_bytes, target_bytes;
+	unsigned header_fields;
+	unsigned header_timeout_ms, idle_timeout_ms, linger_ms;
+	unsigned rate_window_ms, rate_bytes;	/* of a body or an answer, at least so many bytes per window */
+	unsigned requests;			/* per connection */
 };
 
-struct http *http_new(struct loop *l, const struct http_options *o, const struct http_app *app, struct err *e);
-/* Takes no new connection, and closes each after its answer. */
+/* fd listens; http closes it. */
+struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_app *app,
+    struct err *e);
+/* Takes no new connection, and closes each after its answer, or when it has been idle for a second. */
 void http_quiesce(struct http *h);
+size_t http_open(const struct http *h);		/* connections */
 size_t http_active(const struct http *h);	/* requests in flight */
 /* Cuts off what is left. */
 void http_free(struct http **h);
@@ -81,6 +87,9 @@ void http_free(struct http **h);
 /* NULL if absent; several lines are joined by ", ". A header_fn. */
 const char *http_header(void *request, const char *name);
 const char *http_query(struct http_request *q, const char *name);	/* decoded; NULL if absent, "" without value */
+
+struct sockaddr;
+const struct sockaddr *http_peer(const struct http_request *q);	/* who is at the other end of the connection */
 
 /* Notes a job id for the log. */
 void http_note_job(struct http_request *q, const char *job);

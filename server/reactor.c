@@ -171,18 +171,12 @@ static void on_begin(void *ctx, struct http_request *q)
 		http_answer_header(q, "Allow", allow);
 }
 
-static void on_refuse(struct http_request *q, unsigned status)
+/* What http refuses itself may have no route yet. */
+static void on_refuse(struct http_request *q, const struct refusal *why)
 {
-	struct refusal why = { .problem = P_NONE };
-
-	if (status == problem_status(P_HEADERS_TOO_LARGE))
-		refuse(&why, P_HEADERS_TOO_LARGE, "They may have %lld bytes together with the request line.",
-		    (long long)reactor_of(q)->settings->server.header_bytes);
-	else if (status == problem_status(P_BODY_FRAMING))
-		refuse(&why, P_BODY_FRAMING, "One Content-Length, or \"Transfer-Encoding: chunked\", is expected.");
-	else
-		refuse(&why, P_BODY_TOO_LARGE, "No body is expected here.");
-	reactor_refuse(q, &why);
+	if (q->handler == NULL)
+		q->route = ROUTE_NONE;
+	reactor_refuse(q, why);
 }
 
 static void on_over(void *ctx, struct http_request *q)
@@ -293,7 +287,7 @@ static void on_tick(void *ctx)
 	case REACTOR_RUNNING:
 		break;
 	case REACTOR_DRAINING:
-		if (http_active(r->http) > 0 && clock_mono_ms() < r->phase_until_ms)
+		if (http_open(r->http) > 0 && clock_mono_ms() < r->phase_until_ms)
 			break;
 		http_free(&r->http);
 		r->phase = REACTOR_LEAVING;
@@ -345,17 +339,28 @@ static int make_keys(struct reactor *r, struct err *e)
 	return 0;
 }
 
+static struct http_limits http_limits_of(const struct settings *set)
+{
+	return (struct http_limits){
+		.max_connections = (unsigned)set->server.max_connections,
+		.max_per_address = (unsigned)set->server.max_connections_per_address,
+		.header_bytes = (size_t)set->server.header_bytes,
+		.target_bytes = (size_t)set->server.target_bytes,
+		.header_fields = (unsigned)set->server.header_fields,
+		.header_timeout_ms = (unsigned)set->server.header_timeout_s * 1000,
+		.idle_timeout_ms = (unsigned)set->server.idle_timeout_s * 1000,
+		.linger_ms = (unsigned)set->server.linger_ms,
+		.rate_window_ms = (unsigned)set->server.rate_window_s * 1000,
+		.rate_bytes = (unsigned)(set->server.min_rate * set->server.rate_window_s),
+		.requests = (unsigned)set->server.requests_per_connection,
+	};
+}
+
 int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct err *e)
 {
 	const struct settings *set = s->settings;
 	const struct http_app app = { on_begin, on_over, on_refuse, r };
-	const struct http_options options = {
-		.fd = fd,
-		.max_connections = (unsigned)set->server.max_connections,
-		.header_bytes = (size_t)set->server.header_bytes,
-		.idle_timeout_s = (unsigned)set->server.idle_timeout_s,
-	};
-
+	const struct http_limits limits = http_limits_of(set);
 	memset(r, 0, sizeof(*r));
 	r->server = s;
 	r->settings = set;
@@ -371,7 +376,7 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
 	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
 	    || (r->bulk = redis_async_new(r->loop, set->redis.url, bulk_scripts, on_bulk, r, e)) == NULL
-	    || (r->http = http_new(r->loop, &options, &app, e)) == NULL) {
+	    || (r->http = http_new(r->loop, fd, &limits, &app, e)) == NULL) {
 		reactor_clear(r);
 		return -1;
 	}

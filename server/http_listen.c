@@ -1,0 +1,384 @@
+/* http_listen - see http_internal.h: connections come, are waited for, and go. */
+#define _GNU_SOURCE	/* accept4 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/http_internal.h"
+
+#define TICK_MS 100
+#define ACCEPTS_PER_TURN 64
+#define ACCEPT_AGAIN_MS 100	/* after there was no descriptor for one */
+#define STOPPING_IDLE_MS 1000
+#define REFUSED_MAX 256		/* connections above the limit that are told so */
+#define RETRY_S 2
+
+/* ---- lists ---- */
+
+static void unlink_conn(struct conn *c)
+{
+	struct conn_list *l = &c->http->waiting[c->timing];
+
+	*(c->prev ? &c->prev->next : &l->first) = c->next;
+	*(c->next ? &c->next->prev : &l->last) = c->prev;
+}
+
+static void link_conn(struct conn *c, enum timing t)
+{
+	struct conn_list *l = &c->http->waiting[t];
+
+	c->timing = t;
+	c->since_ms = loop_now_ms(c->http->loop);
+	c->moved = 0;
+	c->next = NULL;
+	c->prev = l->last;
+	*(l->last ? &l->last->next : &l->first) = c;
+	l->last = c;
+}
+
+void conn_wait_for(struct conn *c, enum timing t)
+{
+	unlink_conn(c);
+	link_conn(c, t);
+}
+
+void conn_due(struct conn *c)
+{
+	struct http *h = c->http;
+
+	if (c->due || c->stage == STAGE_CLOSED)
+		return;
+	c->due = true;
+	c->next_due = NULL;
+	*(h->due_last ? &h->due_last->next_due : &h->due_first) = c;
+	h->due_last = c;
+}
+
+void conn_watch(struct conn *c, bool reads, bool writes)
+{
+	if (c->stage == STAGE_CLOSED || (c->reads == reads && c->writes == writes))
+		return;
+	c->reads = reads;
+	c->writes = writes;
+	loop_io_set(c->io, reads, writes);
+}
+
+void conn_close(struct conn *c)
+{
+	struct http *h = c->http;
+
+	if (c->stage == STAGE_CLOSED)
+		return;
+	c->stage = STAGE_CLOSED;
+	exchange_over(c);
+	unlink_conn(c);
+	loop_io_free(&c->io);
+	close(c->fd);
+	peers_leave(h->peers, &c->peer);
+	h->open--;
+	c->next = h->graveyard;
+	h->graveyard = c;
+}
+
+/* Closed ones go when nothing of theirs is on the stack. */
+static void bury(struct http *h, bool all)
+{
+	struct conn *c = h->graveyard, *next;
+
+	for (h->graveyard = NULL; c != NULL; c = next) {
+		next = c->next;
+		if (c->due && !all) {
+			c->next = h->graveyard;
+			h->graveyard = c;
+			continue;
+		}
+		buf_clear(&c->in);
+		buf_clear(&c->out);
+		free(c);
+	}
+}
+
+static void run_due(struct http *h)
+{
+	struct conn *c = h->due_first, *next;
+
+	h->due_first = h->due_last = NULL;
+	for (; c != NULL; c = next) {
+		next = c->next_due;
+		c->due = false;
+		c->running = true;
+		resume(c);
+		c->running = false;
+	}
+}
+
+static void before_wait(void *ctx)
+{
+	struct http *h = ctx;
+
+	run_due(h);
+	bury(h, false);
+	if (h->due_first != NULL)	/* their turn comes when others had theirs */
+		loop_timer_start(h->soon, 0, 0);
+}
+
+static void on_soon(void *ctx)
+{
+	(void)ctx;
+}
+
+/* ---- events ---- */
+
+static void on_event(void *ctx, bool readable, bool writable)
+{
+	struct conn *c = ctx;
+
+	c->running = true;
+	if (writable && c->writes && c->stage == STAGE_SEND)
+		send_more(c);
+	if (readable && c->stage != STAGE_CLOSED)
+		receive(c);
+	c->running = false;
+}
+
+static void refuse_for(struct conn *c, enum problem p, const char *words)
+{
+	struct refusal why = { .problem = P_NONE };
+
+	refuse(&why, p, "%s", words);
+	receive_refuse(c, &why);
+}
+
+/* Its time is up. */
+static void expire(struct conn *c)
+{
+	const struct http_limits *l = &c->http->limits;
+
+	switch (c->timing) {
+	case TIMING_HEAD:
+		if (c->in.len > 0)
+			refuse_for(c, P_HEADERS_SLOW, "The headers did not come in time.");
+		else
+			conn_close(c);
+		break;
+	case TIMING_BODY:
+		if (c->moved >= l->rate_bytes)
+			conn_wait_for(c, TIMING_BODY);
+		else
+			refuse_for(c, P_BODY_SLOW, "The body comes too slowly.");
+		break;
+	case TIMING_SEND:
+		if (c->moved >= l->rate_bytes)
+			conn_wait_for(c, TIMING_SEND);
+		else
+			conn_close(c);
+		break;
+	default:
+		conn_close(c);
+	}
+}
+
+static unsigned time_for(const struct http *h, enum timing t)
+{
+	switch (t) {
+	case TIMING_HEAD:
+		return h->limits.header_timeout_ms;
+	case TIMING_IDLE:
+		return h->stopping && h->limits.idle_timeout_ms > STOPPING_IDLE_MS ? STOPPING_IDLE_MS
+		    : h->limits.idle_timeout_ms;
+	case TIMING_LINGER:
+		return h->limits.linger_ms;
+	default:
+		return h->limits.rate_window_ms;
+	}
+}
+
+/* All of a list wait equally long, so it is in the order of their ends. */
+static void on_tick(void *ctx)
+{
+	struct http *h = ctx;
+	uint64_t now = loop_now_ms(h->loop);
+
+	for (enum timing t = TIMING_NONE + 1; t < TIMING_COUNT; t++) {
+		struct conn *c;
+
+		while ((c = h->waiting[t].first) != NULL && c->since_ms + time_for(h, t) <= now) {
+			c->running = true;
+			expire(c);
+			c->running = false;
+		}
+	}
+}
+
+/* ---- accepting ---- */
+
+static struct conn *conn_new(struct http *h, int fd, const struct sockaddr_storage *from)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+	struct err e = ERR_INIT;
+
+	if (c == NULL || (c->io = loop_io_new(h->loop, fd, on_event, c, &e)) == NULL) {
+		free(c);
+		close(fd);
+		return NULL;
+	}
+	c->http = h;
+	c->fd = fd;
+	memcpy(&c->address, from, sizeof(c->address));
+	buf_init(&c->in, h->limits.header_bytes + 2 * READ_BLOCK);
+	buf_init(&c->out, OUT_MAX);
+	link_conn(c, TIMING_HEAD);
+	h->open++;
+	return c;
+}
+
+/* A connection that is kept alive for nothing makes room for one that wants something. */
+static bool make_room(struct http *h)
+{
+	if (h->open >= h->limits.max_connections && h->waiting[TIMING_IDLE].first != NULL)
+		conn_close(h->waiting[TIMING_IDLE].first);
+	return h->open < h->limits.max_connections;
+}
+
+static void take(struct http *h, int fd, const struct sockaddr_storage *from)
+{
+	struct refusal why = { .problem = P_NONE };
+	struct conn *c;
+
+	if (!make_room(h))
+		refuse_for_now(&why, P_CONNECTIONS_FULL, RETRY_S, "Too many connections are open.");
+	if (h->open >= (size_t)h->limits.max_connections + REFUSED_MAX) {
+		close(fd);
+		return;
+	}
+	if ((c = conn_new(h, fd, from)) == NULL)
+		return;
+	if (why.problem == P_NONE
+	    && (c->peer = peers_enter(h->peers, &c->address.any, h->limits.max_per_address)) == NULL)
+		refuse_for_now(&why, P_ADDRESS_FULL, RETRY_S, "This address may have %u connections.",
+		    h->limits.max_per_address);
+	c->running = true;
+	if (why.problem != P_NONE)
+		receive_refuse(c, &why);
+	else
+		conn_watch(c, true, false);
+	c->running = false;
+}
+
+/* false: there is none left, or it has to wait. */
+static bool accept_one(struct http *h)
+{
+	struct sockaddr_storage from = { 0 };
+	socklen_t n = sizeof(from);
+	int fd = accept4(h->fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0) {
+		take(h, fd, &from);
+		return true;
+	}
+	if (errno == EINTR || errno == ECONNABORTED)
+		return true;
+	if (errno != EAGAIN && errno != EWOULDBLOCK) {
+		loop_io_set(h->listener, false, false);
+		loop_timer_start(h->accept_again, ACCEPT_AGAIN_MS, 0);
+	}
+	return false;
+}
+
+static void on_listener(void *ctx, bool readable, bool writable)
+{
+	struct http *h = ctx;
+
+	(void)readable;
+	(void)writable;
+	for (int i = 0; i < ACCEPTS_PER_TURN && accept_one(h); i++)
+		;
+}
+
+static void on_accept_again(void *ctx)
+{
+	struct http *h = ctx;
+
+	if (h->listener != NULL)
+		loop_io_set(h->listener, true, false);
+}
+
+/* ---- life ---- */
+
+struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_app *app,
+    struct err *e)
+{
+	struct http *h = calloc(1, sizeof(*h));
+
+	if (h == NULL) {
+		err_errno(e, "http");
+		close(fd);
+		return NULL;
+	}
+	h->loop = l;
+	h->fd = fd;
+	h->app = *app;
+	h->limits = *limits;
+	buf_init(&h->compose, OUT_MAX);
+	if ((h->peers = peers_new()) == NULL)
+		err_errno(e, "http");
+	if (h->peers == NULL || (h->listener = loop_io_new(l, fd, on_listener, h, e)) == NULL
+	    || (h->tick = loop_timer_new(l, on_tick, h, e)) == NULL
+	    || (h->soon = loop_timer_new(l, on_soon, h, e)) == NULL
+	    || (h->accept_again = loop_timer_new(l, on_accept_again, h, e)) == NULL) {
+		http_free(&h);
+		return NULL;
+	}
+	loop_io_set(h->listener, true, false);
+	loop_timer_start(h->tick, TICK_MS, TICK_MS);
+	loop_before_wait(l, before_wait, h);
+	return h;
+}
+
+/*
+ * Connections that wait to be accepted would be reset with the listening socket: they are taken first.
+ */
+void http_quiesce(struct http *h)
+{
+	if (h->stopping)
+		return;
+	h->stopping = true;
+	while (accept_one(h))
+		;
+	loop_io_free(&h->listener);
+	close(h->fd);
+}
+
+size_t http_open(const struct http *h)
+{
+	return h->open;
+}
+
+size_t http_active(const struct http *h)
+{
+	return h->active;
+}
+
+void http_free(struct http **h)
+{
+	if (*h == NULL)
+		return;
+	loop_before_wait((*h)->loop, NULL, NULL);
+	if ((*h)->listener != NULL) {
+		loop_io_free(&(*h)->listener);
+		close((*h)->fd);
+	}
+	loop_timer_free(&(*h)->tick);
+	loop_timer_free(&(*h)->soon);
+	loop_timer_free(&(*h)->accept_again);
+	for (enum timing t = TIMING_NONE; t < TIMING_COUNT; t++)
+		while ((*h)->waiting[t].first != NULL)
+			conn_close((*h)->waiting[t].first);
+	bury(*h, true);
+	peers_free(&(*h)->peers);
+	buf_clear(&(*h)->compose);
+	free(*h);
+	*h = NULL;
+}

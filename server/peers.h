@@ -1,0 +1,25 @@
+/*
+ * peers - how many connections each address has open.
+ *
+ * In:  socket addresses. Out: a count per IPv4 address, per /64 of IPv6: what one host commands.
+ * Depends on nothing.
+ */
+#ifndef GS_SERVER_PEERS_H
+#define GS_SERVER_PEERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct sockaddr;
+struct peers;
+struct peer;
+
+struct peers *peers_new(void);	/* NULL without memory */
+void peers_free(struct peers **p);	/* when all were left */
+
+/* One more connection of a. NULL: it has max already (0: no limit), or there is no memory. */
+struct peer *peers_enter(struct peers *p, const struct sockaddr *a, unsigned max);
+void peers_leave(struct peers *p, struct peer **peer);
+size_t peers_count(const struct peers *p);	/* addresses that have one */
+
+#endif
