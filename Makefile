@@ -59,10 +59,10 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_bench))
 all: $(PROGRAMS)
 
 # These goals install what they need before anything is compiled; others compile with what is there.
-INSTALLING := $(filter demo test test-faults check-san check-nomem fuzz lint bench conformance,$(MAKECMDGOALS))
+INSTALLING := $(filter demo test test-faults check-san check-nomem fuzz lint bench bench-http conformance,$(MAKECMDGOALS))
 PACKAGES := $(if $(INSTALLING),packages)
 packages:
-	@tools/install-packages build run test $(filter lint fuzz conformance bench,$(INSTALLING))
+	@tools/install-packages build run test $(subst bench-http,bench,$(filter lint fuzz conformance bench bench-http,$(INSTALLING)))
 
 $(BUILD)/libcore.a: $(call obj,$(SRC_core))
 $(BUILD)/libpipeline.a: $(call obj,$(SRC_pipeline) $(CXX_pipeline))
@@ -177,6 +177,10 @@ deps: $(PROGRAMS)
 
 bench: $(PROGRAMS) $(BENCH)
 	@$(SCRIPT) tests/bench/run.py "$(wildcard $(CORPUS))"
+	@$(SCRIPT) tests/bench/front_door/run.py
+
+bench-http: $(PROGRAMS)
+	@$(SCRIPT) tests/bench/front_door/run.py
 
 CORPUS ?= ../shared/data
 conformance: $(PROGRAMS)
@@ -201,7 +205,7 @@ clean:
 	rm -rf build build-san build-fuzz build-nomem
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all packages demo test test-faults check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench conformance \
-	docs check-docs install clean
+.PHONY: all packages demo test test-faults check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench bench-http \
+	conformance docs check-docs install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

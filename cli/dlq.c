@@ -1,13 +1,14 @@
 /*
  * dlq - dead letters: what was rejected, why, and again.
  *
- * In:  list, show, replay or drop. Out: the server's JSON.
+ * In:  list, show, edit, replay or drop. Out: the server's JSON.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/dlq_edit.h"
 #include "cli/http.h"
 #include "schema/wire.h"
 
@@ -17,6 +18,7 @@
 static const char usage[] =
 "usage: geosluice dlq list [filters] [--limit N] [--cursor C]\n"
 "       geosluice dlq show ID\n"
+"       geosluice dlq edit ID [--file FILE|-]     mends it in $VISUAL or $EDITOR, or takes FILE, and replays it\n"
 "       geosluice dlq replay ID | geosluice dlq replay filters\n"
 "       geosluice dlq drop ID\n"
 "\n"
@@ -26,6 +28,7 @@ static const char usage[] =
 struct asking {
 	const char *base;
 	char query[1024];	/* "?name=value&…" or "" */
+	const char *file;	/* of edit */
 };
 
 /* All values that make sense here need no escaping in a URL; others are refused. */
@@ -69,6 +72,7 @@ static int read_options(struct asking *a, int argc, char **argv)
 		{ "source", required_argument, NULL, 'f' }, { "job", required_argument, NULL, 'f' },
 		{ "code", required_argument, NULL, 'f' }, { "limit", required_argument, NULL, 'f' },
 		{ "cursor", required_argument, NULL, 'f' }, { "url", required_argument, NULL, 'u' },
+		{ "file", required_argument, NULL, 'm' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
 	int c, which = 0;
@@ -76,6 +80,8 @@ static int read_options(struct asking *a, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, &which)) != -1) {
 		if (c == 'u') {
 			a->base = optarg;
+		} else if (c == 'm') {
+			a->file = optarg;
 		} else if (c == 'f') {
 			if (add_filter(a, options[which].name, optarg) != 0)
 				return EXIT_FAILED + 1;
@@ -99,7 +105,8 @@ int cli_dlq(int argc, char **argv)
 		return rc - 1;
 	verb = optind < argc ? argv[optind] : "";
 	id = optind + 1 < argc ? argv[optind + 1] : NULL;
-	if (optind + 2 < argc || (id != NULL && (*a.query != '\0' || wire_letter_stream_id(id) == NULL))) {
+	if (optind + 2 < argc || (a.file != NULL && strcmp(verb, "edit") != 0)
+	    || (id != NULL && (*a.query != '\0' || wire_letter_stream_id(id) == NULL))) {
 		fprintf(stderr, "geosluice: one id such as 0-1700000000000-0 is needed\n%s", usage);
 		return EXIT_FAILED;
 	}
@@ -113,6 +120,8 @@ int cli_dlq(int argc, char **argv)
 	}
 	snprintf(path, sizeof(path), "/v1/dead-letters/%s%s", id ? id : "",
 	    strcmp(verb, "replay") == 0 ? "/replay" : "");
+	if (id != NULL && strcmp(verb, "edit") == 0)
+		return dlq_edit(a.base, id, a.file);
 	if (id != NULL && strcmp(verb, "show") == 0)
 		return ask(&a, "GET", path);
 	if (id != NULL && strcmp(verb, "replay") == 0)

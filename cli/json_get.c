@@ -141,3 +141,64 @@ void json_get_string(char *out, size_t room, const char *text, size_t n, const c
 	}
 	out[len] = '\0';
 }
+
+static unsigned hex4(const char *p)
+{
+	char digits[5] = { p[0], p[1], p[2], p[3], '\0' };
+
+	return (unsigned)strtoul(digits, NULL, 16);
+}
+
+static void put_utf8(struct buf *b, unsigned c)
+{
+	if (c < 0x80) {
+		buf_putc(b, (char)c);
+	} else if (c < 0x800) {
+		buf_putc(b, (char)(0xc0 | c >> 6));
+		buf_putc(b, (char)(0x80 | (c & 0x3f)));
+	} else if (c < 0x10000) {
+		buf_putc(b, (char)(0xe0 | c >> 12));
+		buf_putc(b, (char)(0x80 | (c >> 6 & 0x3f)));
+		buf_putc(b, (char)(0x80 | (c & 0x3f)));
+	} else {
+		buf_putc(b, (char)(0xf0 | c >> 18));
+		buf_putc(b, (char)(0x80 | (c >> 12 & 0x3f)));
+		buf_putc(b, (char)(0x80 | (c >> 6 & 0x3f)));
+		buf_putc(b, (char)(0x80 | (c & 0x3f)));
+	}
+}
+
+/* p is behind the "u", n what is left from there. Returns how many bytes were read. */
+static size_t put_escaped_unit(struct buf *b, const char *p, size_t n)
+{
+	unsigned high = n >= 4 ? hex4(p) : 0xfffd, low;
+
+	if (high >= 0xd800 && high < 0xdc00 && n >= 10 && p[4] == '\\' && p[5] == 'u'
+	    && (low = hex4(p + 6)) >= 0xdc00 && low < 0xe000) {
+		put_utf8(b, 0x10000 + ((high - 0xd800) << 10 | (low - 0xdc00)));
+		return 10;
+	}
+	put_utf8(b, high >= 0xd800 && high < 0xe000 ? 0xfffd : high);
+	return n >= 4 ? 4 : n;
+}
+
+int json_unescape(struct buf *out, const struct json_text *string)
+{
+	static const char names[] = "\"\\/bfnrt", stand_for[] = "\"\\/\b\f\n\r\t";
+	const char *p = string->p + 1, *end = string->p + string->n - 1, *which;
+
+	if (string->n < 2 || *string->p != '"')
+		return -1;
+	while (p < end) {
+		if (*p != '\\') {
+			buf_putc(out, *p++);
+		} else if (++p < end && *p == 'u') {
+			p++;
+			p += put_escaped_unit(out, p, (size_t)(end - p));
+		} else if (p < end && (which = strchr(names, *p)) != NULL) {
+			buf_putc(out, stand_for[which - names]);
+			p++;
+		}
+	}
+	return out->failed ? -1 : 0;
+}

@@ -1,8 +1,10 @@
 -- replay: makes a dead letter a job of its own, once.
 --
 -- KEYS dead, replayed, raw (new), job (new), jobs, index, raw (of the letter's job; for kind 'document')
--- ARGV 1 stream id of the letter, 2 new job id, 3 now ms, 4 the letter's id for clients, 5 segment bytes
--- Returns {'gone'}; {'same', job} if it was replayed before; {'cut'} if its text is not whole; {'ok', job}.
+-- ARGV 1 stream id of the letter, 2 new job id, 3 now ms, 4 the letter's id for clients, 5 segment bytes;
+--      6 SHA-256 and 7 text of the feature as an operator mended it, both absent where the letter's own is taken
+-- Returns {'gone'}; {'same', job} if it was replayed before, {'other', job} if that was with another mended text;
+-- {'cut'} if its text is not whole; {'document'} if a document was to be mended; {'ok', job}.
 local dead, replayed, raw, job, jobs, index, old = unpack(KEYS)
 local letter = redis.call('XRANGE', dead, ARGV[1], ARGV[1])[1]
 if not letter then
@@ -10,14 +12,17 @@ if not letter then
 end
 local before = redis.call('HGET', replayed, ARGV[1])
 if before then
-	return {'same', before}
+	local text = ARGV[6] and redis.call('HGET', job:match('^(gs:{[^}]*}:)') .. 'job:' .. before, 'mended')
+	return {(not ARGV[6] or text == ARGV[6]) and 'same' or 'other', before}
 end
 local f = {}
 for i = 1, #letter[2], 2 do
 	f[letter[2][i]] = letter[2][i + 1]
 end
 local bytes, segments, kept = 0, 0, {}
-if f.kind == 'document' then
+if f.kind == 'document' and ARGV[6] then
+	return {'document'}
+elseif f.kind == 'document' then
 	local was = old:gsub(':raw:', ':job:', 1)
 	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs', 'encoding')
 	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
@@ -33,16 +38,20 @@ if f.kind == 'document' then
 		end
 	end
 else
-	if not f.raw or f.cut == '1' then
+	local text, size = ARGV[7] or (f.cut ~= '1' and f.raw), tonumber(ARGV[5])
+	if not text then
 		return {'cut'}
 	end
-	local size = tonumber(ARGV[5])
-	bytes = #f.raw
+	bytes = #text
 	for at = 1, bytes, size do
 		segments = segments + 1
-		redis.call('XADD', raw, segments .. '-0', 'd', f.raw:sub(at, at + size - 1))
+		redis.call('XADD', raw, segments .. '-0', 'd', text:sub(at, at + size - 1))
 	end
 	kept = {'type', 'application/geo+json'}
+	if ARGV[6] then
+		kept[#kept + 1] = 'mended'
+		kept[#kept + 1] = ARGV[6]
+	end
 	if f.crs and f.crs ~= '' then
 		kept[#kept + 1] = 'crs'
 		kept[#kept + 1] = f.crs

@@ -113,6 +113,8 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 	put_text(b, "acknowledged", &j, "ack");
 	put_text(b, "delivery", &j, "delivery");
 	put_text(b, "replayOf", &j, "replay_of");
+	if (reply_field(hash, first, "mended") != NULL)
+		json_bool(b, "mended", true);
 	put_text(b, "crs", &j, "used_crs");
 	put_time(b, "created", &j, "created");
 	put_time(b, "started", &j, "started");

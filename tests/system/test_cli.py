@@ -169,6 +169,38 @@ class AgainstAServer(StackTest):
         said = run("dlq", "replay", "--url", self.url, letter).decode()
         self.assertEqual(self.stack.wait_for(self.job_of(said)["jobID"])["counts"]["rejected"], 1)
 
+    def edit(self, letter, editor, code=0):
+        """dlq edit with a script as the editor."""
+        path = os.path.join(self.stack.dir, "editor")
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\n" + editor)
+        os.chmod(path, 0o755)
+        return run("dlq", "edit", "--url", self.url, letter, code=code, environ={"VISUAL": path, "EDITOR": "false"})
+
+    def test_a_dead_letter_is_mended_in_an_editor_and_replayed(self):
+        job, _ = self.stack.run("acme", collection(dict(FAR_AWAY, properties={"name": "é\t\"\\\U0001f600"})))
+        letter = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"][0]["id"]
+        self.edit(letter, "true", code=2)       # as it was
+        self.edit(letter, "sed -i s/400/40/ \"$1\"; false", code=2)
+        self.edit(letter, ": > \"$1\"", code=2)
+        self.assertIsNone(self.stack.redis("HGET", "gs:{p0}:replayed", letter[2:]))
+        again = self.job_of(self.edit(letter, "sed -i s/400/40/ \"$1\"").decode())["jobID"]
+        self.assertEqual(self.stack.wait_for(again)["counts"]["accepted"], 1)
+        result = self.stack.get("/v1/jobs/%s/results" % again, "application/geo+json-seq").lines()[0]
+        self.assertEqual(result["geometry"]["coordinates"], [40, 1])
+        self.assertEqual(result["properties"]["name"], "é\t\"\\\U0001f600")
+
+    def test_a_dead_letter_is_mended_from_a_file(self):
+        letters = []
+        for _ in range(2):
+            job, _ = self.stack.run("acme", collection(FAR_AWAY))
+            letters.append(self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"][0]["id"])
+        mended = json.dumps(SOUND).encode()
+        for letter, path, stdin in ((letters[0], self.file(mended), None), (letters[1], "-", mended)):
+            said = run("dlq", "edit", "--url", self.url, letter, "--file", path, stdin=stdin).decode()
+            self.assertEqual(self.stack.wait_for(self.job_of(said)["jobID"])["counts"]["accepted"], 1)
+        run("dlq", "edit", "--url", self.url, letters[0], "--file", "/nowhere", code=2)
+
 
 class Up(unittest.TestCase):
     def test_up_brings_everything_up_and_takes_it_down(self):

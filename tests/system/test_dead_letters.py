@@ -49,6 +49,37 @@ class DeadLetters(StackTest):
         info = self.stack.wait_for(first.json()["jobID"])
         self.check_counts(info, 1, rejected=1)
 
+    def mend(self, letter, body, content_type="application/geo+json"):
+        return self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter, body, {"content-type": content_type})
+
+    def test_a_mended_letter_is_replayed_once(self):
+        job, _ = self.stack.run("metric", json.dumps(UNCLOSED).encode())
+        letter = self.letters("job=" + job)[0]["id"]
+        mended = dict(UNCLOSED, geometry={"type": "Point", "coordinates": [1, 2]})
+        first = self.mend(letter, json.dumps(mended).encode())
+        self.assertEqual(first.status, 202, first)
+        self.assertEqual((first.json()["replayOf"], first.json()["mended"]), (letter, True))
+        again = first.json()["jobID"]
+        self.check_counts(self.stack.wait_for(again), 1, rejected=0)
+        result = self.stack.get("/v1/jobs/%s/results" % again, "application/geo+json-seq").lines()[0]
+        self.assertEqual(result["properties"], UNCLOSED["properties"])
+        self.assertAlmostEqual(result["geometry"]["coordinates"][0], 111319.49, 2)
+        self.assertEqual(self.mend(letter, json.dumps(mended).encode()).json()["jobID"], again)
+        self.assertEqual(self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter).json()["jobID"], again)
+        problem = self.check_problem(self.mend(letter, json.dumps(SOUND).encode()), 409)
+        self.assertEqual(problem["code"], "LETTER_REPLAYED")
+        self.assertIn(again, problem["detail"])
+
+    def test_what_cannot_be_mended(self):
+        job, _ = self.stack.run("acme", collection(UNCLOSED))
+        letter = self.letters("job=" + job)[0]["id"]
+        self.check_problem(self.mend(letter, b"{}", "text/plain"), 415)
+        self.check_problem(self.mend(letter, b" " * 9000000), 413)
+        self.check_problem(self.mend("0-1-1", b"{}"), 404)
+        job, _ = self.stack.run("acme", collection(SOUND)[:-5])
+        letter = self.letters("job=" + job)[0]["id"]
+        self.assertEqual(self.check_problem(self.mend(letter, b"{}"), 422)["code"], "LETTER_DOCUMENT")
+
     def test_many_are_replayed_page_by_page(self):
         job, _ = self.stack.run("acme", collection(*[UNCLOSED, FAR_AWAY] * 3))
         replayed, path = [], "/v1/dead-letters/replay?code=LON_RANGE&limit=2&job=" + job

@@ -80,10 +80,44 @@ static void cut_anywhere(void **state)
 	assert_false(json_get(&v, "]", 1, ""));
 }
 
+static void strings_stand_for_their_text(void **state)
+{
+	static const struct { const char *text, *want; } cases[] = {
+		{ "\"\"", "" }, { "\"a b\"", "a b" }, { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t" },
+		{ "\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
+		{ "\"\\ud83d!\"", "\xef\xbf\xbd!" }, { "\"\\ude00\"", "\xef\xbf\xbd" }, { "\"\xc3\xa9\"", "\xc3\xa9" },
+	};
+	struct buf b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct json_text t = { cases[i].text, strlen(cases[i].text) };
+
+		buf_init(&b, 100);
+		assert_int_equal(json_unescape(&b, &t), 0);
+		assert_string_equal(buf_cstr(&b), cases[i].want);
+		buf_clear(&b);
+	}
+}
+
+static void only_strings_have_a_text(void **state)
+{
+	const struct json_text number = { "12", 2 }, nothing = { "\"", 1 };
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	assert_int_equal(json_unescape(&b, &number), -1);
+	assert_int_equal(json_unescape(&b, &nothing), -1);
+	buf_clear(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values),
+		cmocka_unit_test(strings_stand_for_their_text),
+		cmocka_unit_test(only_strings_have_a_text),
 		cmocka_unit_test(typed),
 		cmocka_unit_test(cut_anywhere),
 	};
