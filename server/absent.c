@@ -16,10 +16,10 @@ void absent_refuse_now(struct http_request *q, enum problem p)
 	reactor_refuse_as(q, p, words);
 }
 
-/* role: NULL where Redis cannot be asked, or does not tell this user. */
+/* role: NULL where Redis cannot be asked any more. */
 static void judge(struct http_request *q, const struct reply *role, enum problem p)
 {
-	if (strcmp(reply_str(reply_at(role, 0), NULL), "slave") == 0)
+	if (role == NULL || strcmp(reply_str(reply_at(role, 0), NULL), "slave") == 0)
 		reactor_refuse_as(q, P_STORE_UNAVAILABLE, "Redis is failing over; try again.");
 	else
 		absent_refuse_now(q, p);
