@@ -10,4 +10,10 @@ if redis.call('EXISTS', KEYS[3]) == 1 or last and tonumber(last) > tonumber(ARGV
 end
 redis.call('UNLINK', KEYS[2])
 redis.call('ZREM', KEYS[1], ARGV[1])
+local prefix = KEYS[1]:match('^(gs:{[^}]*}:)')
+local bytes, source = (redis.call('HGET', prefix .. 'staged', ARGV[1]) or ''):match('^(%S+) (%S+)$')
+if bytes then
+	redis.call('HDEL', prefix .. 'staged', ARGV[1])
+	redis.call('HINCRBY', prefix .. 'room', 'staged:' .. source, string.format('%.0f', 0 - tonumber(bytes)))
+end
 return 1

@@ -7,7 +7,7 @@
 -- Returns 'ok', also where the same call was done before and its reply was lost; 'stale' if the caller no longer
 -- owns the job, or the job is not where the caller thinks.
 local job, out, report, dead, deadof = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'chunk')
+local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'chunk', 'source')
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
 end
@@ -21,16 +21,27 @@ end
 if ARGV[10] ~= '' then
 	redis.call('HSET', report, n, ARGV[10])
 end
-local at = 11
+local at, letters = 11, 0
 while at <= #ARGV do
 	local fields = tonumber(ARGV[at])
 	local id = redis.call('XADD', dead, '*', unpack(ARGV, at + 1, at + fields))
 	redis.call('RPUSH', deadof, id)
+	for i = at + 1, at + fields do
+		letters = letters + #ARGV[i]
+	end
 	at = at + 1 + fields
 end
 redis.call('HINCRBY', job, 'accepted', ARGV[4])
 redis.call('HINCRBY', job, 'repaired', ARGV[5])
 redis.call('HINCRBY', job, 'rejected', ARGV[6])
+-- What the source holds, and what of it this job does.
+local room = job:match('^(gs:{[^}]*}:)') .. 'room'
+for kind, bytes in pairs({results = #ARGV[9] + #ARGV[10], dead = letters}) do
+	if bytes > 0 then
+		redis.call('HINCRBY', job, kind, bytes)
+		redis.call('HINCRBY', room, kind .. ':' .. (have[5] or ''), bytes)
+	end
+end
 redis.call('HSET', job, 'next', ARGV[3], 'chunk', tonumber(n) + 1, 'parsed', ARGV[7], 'updated', ARGV[8],
 	'tries', '0')
 return 'ok'

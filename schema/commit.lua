@@ -1,11 +1,14 @@
 -- commit: makes an upload visible as a job, or nothing. Called by the server on the last byte.
 --
--- KEYS raw, job, jobs, staging, index, seen (or raw again where the delivery has no id)
+-- KEYS raw, job, jobs, staging, index, seen (or raw again where the delivery has no id), staged (only where admit.lua
+--      kept room for it)
 -- ARGV 1 job id, 2 now ms, 3 number of the last segment, 4 its hash, 5 its bytes, 6 SHA-256 of the body,
---      7 seconds to remember the delivery (0: it has no id), 8… field, value pairs for the job
+--      7 seconds to remember the delivery (0: it has no id), 8 what proves a delivery to be this one (see
+--      admit.lua; '' for nothing), 9… field, value pairs for the job, among them source, and held: the bytes in raw
 -- Returns {'ok'}; {'same', job} if this delivery was committed before; {'other', job, state} if its id was,
 -- with another body; {'lost'} if segments are missing. All but 'ok' leave nothing of this upload.
 local raw, job, jobs, staging, index, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local staged, room = KEYS[7], raw:match('^(gs:{[^}]*}:)') .. 'room'
 local id, now, last, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
 
 -- The same call again, after its reply was lost.
@@ -13,17 +16,30 @@ if redis.call('EXISTS', job) == 1 then
 	return {'ok'}
 end
 
+-- The room that was kept for the upload is given back: what it takes is known now.
+local function unstage()
+	local have = staged and redis.call('HGET', staged, id)
+	if last > 1 or have then
+		redis.call('ZREM', staging, id)
+	end
+	if have then
+		local bytes, source = have:match('^(%S+) (%S+)$')
+		redis.call('HDEL', staged, id)
+		redis.call('HINCRBY', room, 'staged:' .. source, string.format('%.0f', 0 - tonumber(bytes)))
+	end
+end
+
 local function undo()
 	if last > 1 then
 		redis.call('UNLINK', raw)
-		redis.call('ZREM', staging, id)
 	end
+	unstage()
 end
 
 if ttl > 0 then
 	local before = redis.call('GET', seen)
 	if before then
-		local first, hash = before:match('^(%S+) (%S+)$')
+		local first, hash = before:match('^(%S+) (%S+)')
 		undo()
 		if hash == ARGV[6] then
 			return {'same', first}
@@ -39,12 +55,21 @@ end
 redis.call('XADD', raw, last .. '-0', 'd', ARGV[5], 'h', ARGV[4])
 local message = redis.call('XADD', jobs, '*', 'v', '1', 'job', id)
 redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'segments', last, 'hash', ARGV[6], 'message', message,
-	'created', now, 'updated', now, unpack(ARGV, 8))
+	'created', now, 'updated', now, unpack(ARGV, 9))
 redis.call('ZADD', index, now, id)
-if last > 1 then
-	redis.call('ZREM', staging, id)
+unstage()
+local source, held
+for i = 9, #ARGV, 2 do
+	if ARGV[i] == 'source' then
+		source = ARGV[i + 1]
+	elseif ARGV[i] == 'held' then
+		held = ARGV[i + 1]
+	end
+end
+if source and held then
+	redis.call('HINCRBY', room, 'queued:' .. source, held)
 end
 if ttl > 0 then
-	redis.call('SET', seen, id .. ' ' .. ARGV[6], 'EX', ttl)
+	redis.call('SET', seen, id .. ' ' .. ARGV[6] .. ' ' .. ARGV[8], 'EX', ttl)
 end
 return {'ok'}

@@ -3,11 +3,36 @@
 -- KEYS job, raw, out, report, index
 -- ARGV 1 job id, 2 now ms, 3 retention ms
 -- Returns 'gone', 'dismissed', or 'removed' if it had ended already. A worker that holds it meets 'stale'.
-local state = redis.call('HGET', KEYS[1], 'state')
+local have = redis.call('HMGET', KEYS[1], 'state', 'source', 'held', 'results')
+local state, source, held, results = have[1], have[2] or '', tonumber(have[3] or '0'), tonumber(have[4] or '0')
+local prefix = KEYS[1]:match('^(gs:{[^}]*}:)')
+local room = prefix .. 'room'
+
+local function hold(kind, source, bytes)
+	if bytes ~= 0 then
+		redis.call('HINCRBY', room, kind .. ':' .. source, string.format('%.0f', bytes))
+	end
+end
+
 if not state then
 	return 'gone'
 end
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
+local kind = 'kept'
+if state == 'accepted' or state == 'running' then
+	kind = 'queued'
+elseif state ~= 'dismissed' then
+	if redis.call('ZREM', prefix .. 'expiring', string.format('raw %s %.0f %s', ARGV[1], held, source)) == 0 then
+		held = 0
+	end
+	if redis.call('ZREM', prefix .. 'expiring', string.format('out %s %.0f %s', ARGV[1], results, source)) == 0 then
+		results = 0
+	end
+end
+if state ~= 'dismissed' then
+	hold(kind, source, -held)
+	hold('results', source, -results)
+end
 if state == 'accepted' or state == 'running' then
 	redis.call('HSET', KEYS[1], 'state', 'dismissed', 'finished', ARGV[2], 'updated', ARGV[2])
 	redis.call('PEXPIRE', KEYS[1], ARGV[3])

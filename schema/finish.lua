@@ -8,7 +8,8 @@
 -- Returns 'ok'; 'stale' if the caller no longer owns the job (or the same call was done before and its reply was
 -- lost); 'short' if counts do not add up to the features read.
 local job, jobs, outbox, raw, out, report, dead, deadof, stats = unpack(KEYS)
-local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected')
+local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected',
+	'held', 'results', 'dead')
 local state, keep = ARGV[5], ARGV[7]
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
@@ -22,27 +23,54 @@ if state == 'successful' then
 		return 'short'
 	end
 end
+local prefix, source, id = job:match('^(gs:{[^}]*}:)'), have[4] or '', job:match('job:(.*)$')
+local held, was, letters = tonumber(have[8] or '0'), tonumber(have[9] or '0'), tonumber(have[10] or '0')
+local results, room = was, prefix .. 'room'
+
+local function hold(kind, source, bytes)
+	if bytes ~= 0 then
+		redis.call('HINCRBY', room, kind .. ':' .. source, string.format('%.0f', bytes))
+	end
+end
+
 local fields = tonumber(ARGV[10])
 redis.call('HSET', job, 'state', state, 'finished', ARGV[4], 'updated', ARGV[4], unpack(ARGV, 11, 10 + fields))
 if ARGV[9] ~= '' then
 	redis.call('HSET', out, 'head', ARGV[9])
+	results = results + #ARGV[9]
 end
 if state == 'failed' then
-	local letters = redis.call('LRANGE', deadof, 0, -1)
-	for at = 1, #letters, 1000 do
-		redis.call('XDEL', dead, unpack(letters, at, math.min(at + 999, #letters)))
+	local ids = redis.call('LRANGE', deadof, 0, -1)
+	for at = 1, #ids, 1000 do
+		redis.call('XDEL', dead, unpack(ids, at, math.min(at + 999, #ids)))
 	end
 	redis.call('UNLINK', out, deadof)
+	hold('dead', source, -letters)
+	results, letters = 0, 0
+	for _, lines in ipairs(redis.call('HVALS', report)) do
+		results = results + #lines
+	end
 	if #ARGV > 10 + fields then
-		local id = redis.call('XADD', dead, '*', unpack(ARGV, 11 + fields))
-		redis.call('RPUSH', deadof, id)
+		local letter = redis.call('XADD', dead, '*', unpack(ARGV, 11 + fields))
+		redis.call('RPUSH', deadof, letter)
+		for i = 11 + fields, #ARGV do
+			letters = letters + #ARGV[i]
+		end
+		hold('dead', source, letters)
 	end
 end
-redis.call('HSET', job, 'owed', redis.call('XADD', outbox, '*', 'v', '1', 'job', job:match('job:(.*)$'),
-	'source', have[4] or ''))
+redis.call('HSET', job, 'owed', redis.call('XADD', outbox, '*', 'v', '1', 'job', id, 'source', source))
 redis.call('XACK', jobs, ARGV[2], ARGV[3])
 redis.call('XDEL', jobs, ARGV[3])
 redis.call('PEXPIRE', raw, ARGV[8])
+-- The body is no longer work; it and the results hold room until expire.lua gives that back.
+hold('queued', source, -held)
+hold('kept', source, held)
+hold('results', source, results - was)
+redis.call('HSET', job, 'results', string.format('%.0f', results), 'dead', string.format('%.0f', letters))
+redis.call('ZADD', prefix .. 'expiring',
+	ARGV[4] + ARGV[8], string.format('raw %s %.0f %s', id, held, source),
+	ARGV[4] + keep, string.format('out %s %.0f %s', id, results, source))
 for _, key in ipairs({job, out, report, deadof}) do
 	redis.call('PEXPIRE', key, keep)
 end

@@ -19,22 +19,22 @@ local f = {}
 for i = 1, #letter[2], 2 do
 	f[letter[2][i]] = letter[2][i + 1]
 end
-local bytes, segments, kept = 0, 0, {}
+local bytes, segments, held, kept = 0, 0, 0, {}
 if f.kind == 'document' and ARGV[6] then
 	return {'document'}
 elseif f.kind == 'document' then
 	local was = old:gsub(':raw:', ':job:', 1)
-	local have = redis.call('HMGET', was, 'bytes', 'segments', 'hash', 'type', 'crs', 'encoding')
+	local have = redis.call('HMGET', was, 'bytes', 'segments', 'held', 'hash', 'type', 'crs', 'encoding')
 	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
 		return {'cut'}
 	end
 	redis.call('COPY', old, raw)
 	redis.call('PERSIST', raw)
-	bytes, segments = have[1], have[2]
+	bytes, segments, held = have[1], have[2], have[3] or have[1]
 	for i, name in ipairs({'hash', 'type', 'crs', 'encoding'}) do
-		if have[i + 2] then
+		if have[i + 3] then
 			kept[#kept + 1] = name
-			kept[#kept + 1] = have[i + 2]
+			kept[#kept + 1] = have[i + 3]
 		end
 	end
 else
@@ -43,6 +43,7 @@ else
 		return {'cut'}
 	end
 	bytes = #text
+	held = bytes
 	for at = 1, bytes, size do
 		segments = segments + 1
 		redis.call('XADD', raw, segments .. '-0', 'd', text:sub(at, at + size - 1))
@@ -60,7 +61,8 @@ end
 local message = redis.call('XADD', jobs, '*', 'v', '1', 'job', ARGV[2])
 redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'source', f.source, 'bytes', bytes, 'segments', segments,
 	'created', ARGV[3], 'updated', ARGV[3], 'ack', 'memory', 'replay_of', ARGV[4], 'message', message,
-	unpack(kept))
+	'held', held, unpack(kept))
+redis.call('HINCRBY', dead:match('^(gs:{[^}]*}:)') .. 'room', 'queued:' .. f.source, held)
 redis.call('ZADD', index, ARGV[3], ARGV[2])
 redis.call('HSET', replayed, ARGV[1], ARGV[2])
 return {'ok', ARGV[2]}

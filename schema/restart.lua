@@ -3,7 +3,7 @@
 -- KEYS job, out, report, dead, deadof
 -- ARGV 1 epoch, 2 the CRS that was found, 3 now ms
 -- Returns 'ok' or 'stale'.
-local have = redis.call('HMGET', KEYS[1], 'epoch', 'state')
+local have = redis.call('HMGET', KEYS[1], 'epoch', 'state', 'source', 'results', 'dead')
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
 end
@@ -12,7 +12,14 @@ for at = 1, #letters, 1000 do
 	redis.call('XDEL', KEYS[4], unpack(letters, at, math.min(at + 999, #letters)))
 end
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[5])
-redis.call('HDEL', KEYS[1], 'accepted', 'repaired', 'rejected', 'next', 'chunk')
+local room = KEYS[1]:match('^(gs:{[^}]*}:)') .. 'room'
+for i, kind in ipairs({'results', 'dead'}) do
+	local bytes = tonumber(have[i + 3] or '0')
+	if bytes > 0 then
+		redis.call('HINCRBY', room, kind .. ':' .. (have[3] or ''), string.format('%.0f', -bytes))
+	end
+end
+redis.call('HDEL', KEYS[1], 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead')
 if redis.call('HSET', KEYS[1], 'pass_crs', ARGV[2]) == 1 then
 	redis.call('HSET', KEYS[1], 'tries', '0')
 end

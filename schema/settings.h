@@ -33,6 +33,7 @@ enum scheme {
 	SCHEME_RFC9421, SCHEME_STANDARD_WEBHOOKS, SCHEME_STRIPE, SCHEME_GITHUB, SCHEME_SHOPIFY, SCHEME_GENERIC,
 	SCHEME_COUNT
 };
+enum ack { ACK_MEMORY, ACK_AOF, ACK_REPLICA, ACK_LEVELS };	/* of [source] ack */
 enum { ENCODING_HEX, ENCODING_BASE64 };		/* of [source] signature_encoding */
 
 struct source {

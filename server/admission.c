@@ -5,8 +5,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "server/durability.h"
+
 #define RETRY_STORE_S 2
 #define RETRY_UPLOADS_S 5
+#define RETRY_ACK_S 10
 
 static const char *const media_types[] = {
 	"application/geo+json", "application/json", "application/vnd.geo+json",
@@ -93,12 +96,16 @@ static const char *trace_of(const struct admission_request *q)
 	return trace;
 }
 
-static int check_room(const struct admission_request *q, const struct settings *set, struct refusal *r)
+static int check_state(const struct admission_request *q, const struct settings *set, const struct source *src,
+    struct refusal *r)
 {
 	if (q->stopping)
 		return refuse_for_now(r, P_STOPPING, RETRY_STORE_S, "Try again: another process takes over.");
-	if (!q->store_up)
-		return refuse_for_now(r, P_STORE_UNAVAILABLE, RETRY_STORE_S, "Redis cannot be reached.");
+	if (q->store_why != NULL)
+		return refuse_for_now(r, P_STORE_UNAVAILABLE, RETRY_STORE_S, "%s", q->store_why);
+	if (q->ack_lost)
+		return refuse_for_now(r, P_ACK_UNAVAILABLE, RETRY_ACK_S, "This source is acknowledged only where %s, "
+		    "and Redis cannot do that now.", ack_words((enum ack)src->ack));
 	if (q->uploads >= (uint64_t)set->server.max_uploads)
 		return refuse_for_now(r, P_UPLOADS_FULL, RETRY_UPLOADS_S, "%u uploads are in flight.", q->uploads);
 	return 0;
@@ -130,5 +137,5 @@ int admission_check(struct admission *a, const struct admission_request *q, cons
 	    || check_signature(a, q, set, src, keys, r) != 0)
 		return -1;
 	a->trace = trace_of(q);
-	return check_room(q, set, r);
+	return check_state(q, set, src, r);
 }

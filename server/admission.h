@@ -22,7 +22,8 @@ struct admission_request {
 	const char *query_crs;	/* ?crs=, or NULL */
 	int64_t declared;	/* Content-Length, or -1 */
 	uint64_t now_ms;
-	bool store_up;
+	const char *store_why;	/* why Redis takes no uploads now; NULL: it does */
+	bool ack_lost;		/* the level that the source asks for cannot be had now */
 	bool stopping;
 	unsigned uploads;	/* in flight on this reactor */
 };

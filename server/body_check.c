@@ -13,6 +13,7 @@ struct body_check {
 	size_t hmacs;
 	struct ed25519 *ed25519[STREAMS_MAX];
 	size_t ed25519s;
+	char proof[SHA256_HEX + 1];
 };
 
 /* Of a request whose body is signed itself: a stream per key, and per Ed25519 signature. */
@@ -94,10 +95,17 @@ static bool is_signed(struct body_check *c)
 	for (size_t i = 0; i < c->hmacs; i++) {
 		hmac_end(c->hmac[i], mac);
 		for (size_t k = 0; k < s->macs; k++)
-			found |= bytes_equal_ct(s->mac[k], mac, SHA256_BYTES);
+			if (bytes_equal_ct(s->mac[k], mac, SHA256_BYTES)) {
+				signature_proof(s, mac, SHA256_BYTES, c->proof);
+				found = true;
+			}
 	}
 	for (size_t i = 0; i < c->ed25519s; i++)
-		found |= ed25519_end(c->ed25519[i]);
+		if (ed25519_end(c->ed25519[i])) {
+			/* Each key was tried with each signature, in this order. */
+			signature_proof(s, s->ed25519[i % s->ed25519s], ED25519_BYTES, c->proof);
+			found = true;
+		}
 	return found;
 }
 
@@ -108,6 +116,11 @@ int body_check_end(struct body_check *c, unsigned char hash[SHA256_BYTES], struc
 		return check_digest(c, hash, r);
 	return is_signed(c) ? 0
 	    : refuse(r, P_SIGNATURE_WRONG, "Sign the bytes as they are sent, with this source's secret.");
+}
+
+const char *body_check_proof(const struct body_check *c)
+{
+	return c->proof;
 }
 
 void body_check_free(struct body_check **c)

@@ -16,6 +16,8 @@ struct body_check *body_check_new(const struct signature *s, const struct keyrin
 void body_check_add(struct body_check *c, const void *bytes, size_t n);
 /* At the last byte: 0 and the SHA-256 of the body, or -1 with the refusal. */
 int body_check_end(struct body_check *c, unsigned char hash[SHA256_BYTES], struct refusal *r);
+/* After that: signature_proof of what matched; "" where the headers alone were signed. */
+const char *body_check_proof(const struct body_check *c);
 void body_check_free(struct body_check **c);
 
 #endif

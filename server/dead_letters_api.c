@@ -236,16 +236,17 @@ static void drop_found(struct http_request *q, const struct reply *range)
 	const struct reply *fields = letter_fields(q, range);
 	struct reactor *r = reactor_of(q);
 	const char *id = wire_letter_stream_id(q->arg);
-	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), of;
+	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), room = wire_key("room", NULL);
 
 	if (fields == NULL)
 		return;
-	of = wire_key("deadof", reply_str(reply_field(fields, 0, "job"), NULL));
-	cmd_line(&r->cmd, "XDEL", dead.text, id, NULL);
-	reactor_tell(r);
-	cmd_line(&r->cmd, "HDEL", replayed.text, id, NULL);
-	reactor_tell(r);
-	cmd_line(&r->cmd, "LREM", of.text, "1", id, NULL);
+	cmd_script(&r->cmd, &script_bury, 3);
+	cmd_str(&r->cmd, dead.text);
+	cmd_str(&r->cmd, replayed.text);
+	cmd_str(&r->cmd, room.text);
+	cmd_str(&r->cmd, "");
+	cmd_str(&r->cmd, "1");
+	cmd_str(&r->cmd, id);
 	reactor_ask(q, on_dropped);
 }
 

@@ -1,17 +1,84 @@
 /* durability - see durability.h. */
 #include "server/durability.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/redis_check.h"
 
-int durability_check(const char *info, const char *appendfsync, bool allow_volatile, const char **level,
-    struct err *e)
-{
-	bool aof = strstr(info, "\naof_enabled:1") != NULL;
+static const char *const names[ACK_LEVELS] = { "memory", "aof", "replica" };
+static const char *const words[ACK_LEVELS] = {
+	"Redis has the document", "its append-only file is on disk", "enough replicas have it",
+};
 
-	*level = aof && strcmp(appendfsync, "always") == 0 ? "aof" : "memory";
-	if (strstr(info, "\nrole:slave") != NULL)
+const char *ack_name(enum ack a)
+{
+	return names[a];
+}
+
+const char *ack_words(enum ack a)
+{
+	return words[a];
+}
+
+/* The text behind "\nname:". */
+static const char *find(const char *info, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = info; (at = strstr(at, name)) != NULL; at++)
+		if ((at == info || at[-1] == '\n') && at[n] == ':')
+			return at + n + 1;
+	return "";
+}
+
+/* Valkey names here the version of Redis that it stands for. */
+static bool is_at_least(const char *version, long major, long minor)
+{
+	char *end;
+	long a = strtol(version, &end, 10), b = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+
+	return a > major || (a == major && b >= minor);
+}
+
+int durability_read(struct durability *d, const struct settings *s, const char *info, const char *appendfsync,
+    bool at_run_time, struct err *e)
+{
+	d->aof = find(info, "aof_enabled")[0] == '1';
+	d->always = d->aof && strcmp(appendfsync, "always") == 0;
+	/* With appendfsync no, nothing would ever answer it. */
+	d->waitaof = d->aof && is_at_least(find(info, "redis_version"), 7, 2) && strcmp(appendfsync, "everysec") == 0;
+	d->replicas = strtol(find(info, "connected_slaves"), NULL, 10);
+	if (strncmp(find(info, "role"), "slave", 5) == 0)
 		return err_set(e, ERR_RETRY, 0, "Redis is a replica and takes no writes");
-	return redis_check_info(info, allow_volatile, e);
+	for (size_t i = 0; !at_run_time && i < s->source_count; i++)
+		if (s->sources[i].ack == ACK_AOF && !durability_can(d, s, ACK_AOF))
+			return err_set(e, ERR_INPUT, 0, "[source %s] ack = aof cannot be had from this Redis (%.20s): "
+			    "set its appendfsync to always, or take Redis 7.2 or later with everysec",
+			    s->sources[i].name, find(info, "redis_version"));
+	return redis_check_info(info, s->redis.allow_volatile, e);
+}
+
+enum ack durability_base(const struct durability *d)
+{
+	return d->always ? ACK_AOF : ACK_MEMORY;
+}
+
+bool durability_can(const struct durability *d, const struct settings *s, enum ack a)
+{
+	switch (a) {
+	case ACK_AOF:
+		return d->always || d->waitaof;
+	case ACK_REPLICA:
+		return d->replicas >= s->redis.ack_replicas;
+	case ACK_MEMORY:
+	case ACK_LEVELS:
+		break;
+	}
+	return true;
+}
+
+bool durability_waits(const struct durability *d, enum ack a)
+{
+	return a == ACK_REPLICA || (a == ACK_AOF && !d->always);
 }

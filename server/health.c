@@ -25,6 +25,8 @@ static void answer_ready(struct http_request *q)
 
 	if (r->phase != REACTOR_RUNNING)
 		refuse_for_now(&why, P_NOT_READY, 2, "It is stopping.");
+	else if (r->room.level == ROOM_FULL)
+		refuse_for_now(&why, P_NOT_READY, 30, "Storage is full.");
 	else if (!server_ready(r->server))
 		refuse_for_now(&why, P_NOT_READY, 2, "Redis cannot be reached, or takes no writes.");
 	else {

@@ -71,9 +71,22 @@ void http_wake(struct http_request *q)
 	struct exchange *x = (struct exchange *)q;
 
 	x->woken = true;
+	if (x->held && !x->answered && !x->broken)
+		return;
 	x->conn->paused = false;
 	if (!x->conn->running)
 		conn_due(x->conn);
+}
+
+void http_hold(struct http_request *q)
+{
+	((struct exchange *)q)->held = true;
+}
+
+void http_release(struct http_request *q)
+{
+	((struct exchange *)q)->held = false;
+	http_wake(q);
 }
 
 /* ---- answering ---- */

@@ -106,6 +106,13 @@ enum { HTTP_WAIT = 0, HTTP_END = -1, HTTP_BROKEN = -2 };
 typedef long (*http_pull_fn)(struct http_request *q, char *out, size_t room);
 void http_answer_stream(struct http_request *q, unsigned status, const char *type, http_pull_fn pull);
 
+/*
+ * From begin alone, of a request that has a body: neither "100 Continue" goes out nor is a byte of the body taken until
+ * it is released or answered. An answer then ends the connection.
+ */
+void http_hold(struct http_request *q);
+void http_release(struct http_request *q);
+
 /* There is room, or more to send: body or pull is called again. */
 void http_wake(struct http_request *q);
 

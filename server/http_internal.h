@@ -50,6 +50,8 @@ struct exchange {
 	uint64_t left;			/* of a body whose length is declared */
 	uint64_t skipped;
 	bool has_body, is_head, ended;
+	bool held;			/* nothing of the body before it is released or answered */
+	bool begins;			/* so it was, and its body has not begun */
 	bool woken;			/* http_wake was called since the callback began */
 	bool broken;			/* no memory: all that is left is to hang up */
 

@@ -71,6 +71,14 @@ static void begin_body(struct conn *c)
 		send_continue(c);
 }
 
+static void hold_body(struct conn *c)
+{
+	c->stage = STAGE_BODY;
+	c->paused = true;
+	c->x->begins = true;
+	conn_wait_for(c, TIMING_NONE);
+}
+
 static void begin(struct conn *c, const char *bytes, size_t n)
 {
 	struct refusal why = { .problem = P_NONE };
@@ -98,6 +106,8 @@ static void begin(struct conn *c, const char *bytes, size_t n)
 		x->pub.handler->begin(&x->pub);
 	if (x->broken)
 		conn_close(c);
+	else if (x->held && !x->answered && x->has_body)
+		hold_body(c);
 	else if (x->has_body)
 		begin_body(c);
 	else
@@ -327,6 +337,10 @@ void resume(struct conn *c)
 		if (c->stage == STAGE_BODY && c->x->answered && !skips_body(c->x)) {
 			send_answer(c);
 			break;
+		}
+		if (c->stage == STAGE_BODY && c->x->begins) {
+			c->x->begins = false;
+			begin_body(c);
 		}
 		if (c->stage == STAGE_BODY && !c->paused && c->timing == TIMING_NONE)
 			conn_wait_for(c, TIMING_BODY);

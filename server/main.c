@@ -95,7 +95,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors();
 	s.count = set->server.threads > 0 ? (size_t)set->server.threads : cores > 0 ? (size_t)cores : 1;
-	if ((s.reactors = calloc(s.count, sizeof(*s.reactors))) == NULL) {
+	if ((s.reactors = calloc(s.count, sizeof(*s.reactors))) == NULL
+	    || (s.rates = calloc(set->source_count + 1, sizeof(*s.rates))) == NULL) {
 		err_errno(&e, "reactors");
 	} else if (open_all(&s, bound, &e) == 0) {
 		log_info("listening", LOG_STR("addr", bound), LOG_INT("reactors", s.count));
@@ -106,6 +107,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < s.count && s.reactors != NULL; i++)
 		reactor_clear(&s.reactors[i]);
 	free(s.reactors);
+	free(s.rates);
 	settings_free(&set);
 	log_info("stopped", LOG_INT("status", rc));
 	return rc;

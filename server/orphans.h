@@ -25,7 +25,7 @@ void orphans_init(struct orphans *o, struct reactor *r);
 void orphans_clear(struct orphans *o);
 /* Safe also where the outcome of the commit is unknown: a job that was committed stays. */
 void orphans_add(struct orphans *o, const char *job);
-/* Once a second, and when a reactor ends. */
+/* Twice a second, and when a reactor ends. */
 void orphans_tick(struct orphans *o);
 bool orphans_done(const struct orphans *o);
 

@@ -12,14 +12,15 @@
 #include "server/durability.h"
 #include "server/routes.h"
 
-#define TICK_MS 1000
+#define TICK_MS 500
 #define DRAIN_TICK_MS 20
 #define LEAVE_MS 2000	/* for the orphans' last clean-up */
 
 static struct redis_script *const scripts[] = {
-	&script_commit, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters, NULL
+	&script_commit, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters,
+	&script_bury, &script_admit, &script_acked, NULL
 };
-static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, NULL };
+static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, &script_extend, NULL };
 
 struct reactor *reactor_of(struct http_request *q)
 {
@@ -42,7 +43,7 @@ int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
 
 bool reactor_ready(const struct reactor *r)
 {
-	return r->store_up && redis_async_up(r->bulk);
+	return r->store_up && redis_async_up(r->bulk) && r->room.level != ROOM_FULL;
 }
 
 bool server_ready(const struct server *s)
@@ -197,53 +198,135 @@ static void on_over(void *ctx, struct http_request *q)
 
 /* ---- Redis ---- */
 
-static void on_judged(struct reactor *r, const char *appendfsync)
-{
-	struct err e = ERR_INIT;
+/* What it answers when asked what it is. It outlives the reactor's interest in it. */
+struct judgement {
+	struct reactor *r;	/* NULL: nobody wants to know any more */
+	unsigned owed;		/* replies, and one for who asks */
+	char *info, *fsync;
+	struct err e;		/* of a write that changes nothing */
+};
 
-	if (durability_check(r->info, appendfsync, r->settings->redis.allow_volatile, &r->ack, &e) == 0) {
-		r->store_up = true;
-		r->ready = reactor_ready(r);
-		log_info("redis_up", LOG_INT("reactor", r->index), LOG_STR("acknowledges", r->ack));
-		return;
-	}
-	log_warn("redis_refused", LOG_INT("reactor", r->index), LOG_STR("reason", e.text));
-	if (e.cls == ERR_INPUT) {
-		r->fatal = e;
+static void set_ready(struct reactor *r)
+{
+	r->ready = reactor_ready(r);
+}
+
+static void refuse_redis(struct reactor *r, const struct err *e)
+{
+	if (r->store_up || strcmp(r->store_why, e->text) != 0)
+		log_warn("redis_refused", LOG_INT("reactor", r->index), LOG_STR("reason", e->text));
+	snprintf(r->store_why, sizeof(r->store_why), "%.95s", e->text);
+	r->store_up = false;
+	if (e->cls == ERR_INPUT && !r->judged) {
+		r->fatal = *e;
 		server_stop(r->server);
 	}
 }
 
-static void on_info(void *ctx, const struct reply *reply, const struct err *e)
+static void judge(struct reactor *r, struct judgement *j)
 {
-	struct reactor *r = ctx;
+	bool was = r->store_up;
+
+	if (room_take_info(&r->room, j->info))
+		log_info("room", LOG_INT("reactor", r->index), LOG_STR("level", room_level_name(r->room.level)),
+		    LOG_INT("held", r->room.all), LOG_INT("used", r->room.used), LOG_INT("most", r->room.most));
+	if (j->e.cls == ERR_NONE
+	    && durability_read(&r->durability, r->settings, j->info, j->fsync, r->judged, &j->e) == 0) {
+		r->store_up = r->judged = true;
+		if (!was)
+			log_info("redis_up", LOG_INT("reactor", r->index),
+			    LOG_STR("acknowledges", ack_name(durability_base(&r->durability))));
+	} else {
+		refuse_redis(r, &j->e);
+	}
+	set_ready(r);
+}
+
+/* One reply less is owed; with the last, all is known. */
+static void judgement_done(struct judgement *j)
+{
+	if (--j->owed > 0)
+		return;
+	if (j->r != NULL) {
+		j->r->judging = NULL;
+		if (j->info != NULL && j->fsync != NULL)
+			judge(j->r, j);
+	}
+	free(j->info);
+	free(j->fsync);
+	free(j);
+}
+
+static void on_probe(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
+
+	/* A full one is not away: who asks is told that there is no room. */
+	if (reply == NULL && strncmp(e->text, "OOM", 3) != 0)
+		j->e = *e;
+	judgement_done(j);
+}
+
+static void on_held(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
 
 	(void)e;
-	free(r->info);
-	r->info = reply != NULL ? strdup(reply_str(reply, NULL)) : NULL;
+	if (j->r != NULL && reply != NULL)
+		room_take_held(&j->r->room, reply);
+	judgement_done(j);
+}
+
+static void on_info(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
+
+	(void)e;
+	j->info = reply != NULL ? strdup(reply_str(reply, NULL)) : NULL;
+	judgement_done(j);
 }
 
 /* A Redis whose CONFIG is renamed or forbidden answers with an error: "memory" is what is known then. */
 static void on_fsync(void *ctx, const struct reply *reply, const struct err *e)
 {
-	struct reactor *r = ctx;
+	struct judgement *j = ctx;
 
 	(void)e;
-	if (r->info != NULL)
-		on_judged(r, reply_str(reply_at(reply, 1), NULL));
-	free(r->info);
-	r->info = NULL;
-	r->judging = false;
+	j->fsync = strdup(reply_str(reply_at(reply, 1), NULL));
+	judgement_done(j);
 }
 
+static void owe(struct judgement *j, redis_fn fn)
+{
+	if (reactor_do(j->r, fn, j) == 0)
+		j->owed++;
+}
+
+/* A write that changes nothing, but is refused where a real one would be; then what it holds and says of itself. */
 static void judge_store(struct reactor *r)
 {
-	if (r->judging)
+	struct key probe = wire_key("probe", NULL), room = wire_key("room", NULL);
+	struct judgement *j;
+
+	if (r->judging != NULL || (j = calloc(1, sizeof(*j))) == NULL)
 		return;
+	j->r = r;
+	j->owed = 1;
+	r->judging = j;
+	cmd_line(&r->cmd, "SETRANGE", probe.text, "0", "", NULL);
+	owe(j, on_probe);
+	cmd_line(&r->cmd, "HGETALL", room.text, NULL);
+	owe(j, on_held);
 	cmd_line(&r->cmd, "INFO", NULL);
-	reactor_do(r, on_info, r);
+	owe(j, on_info);
 	cmd_line(&r->cmd, "CONFIG", "GET", "appendfsync", NULL);
-	r->judging = reactor_do(r, on_fsync, r) == 0;
+	owe(j, on_fsync);
+	judgement_done(j);
+}
+
+void reactor_doubt(struct reactor *r)
+{
+	judge_store(r);
 }
 
 static void on_store(void *ctx, bool up)
@@ -256,6 +339,7 @@ static void on_store(void *ctx, bool up)
 	}
 	r->ready = false;
 	r->store_up = false;
+	snprintf(r->store_why, sizeof(r->store_why), "Redis cannot be reached.");
 	log_warn("redis_down", LOG_INT("reactor", r->index));
 }
 
@@ -265,7 +349,7 @@ static void on_bulk(void *ctx, bool up)
 
 	if (up)
 		r->bulk_since_ms = clock_mono_ms();
-	r->ready = reactor_ready(r);
+	set_ready(r);
 }
 
 /* ---- time and stopping ---- */
@@ -281,8 +365,8 @@ static void on_tick(void *ctx)
 	struct reactor *r = ctx;
 
 	orphans_tick(&r->orphans);
-	if (r->phase == REACTOR_RUNNING && redis_async_up(r->redis) && !r->store_up)
-		judge_store(r);		/* a replica may have become a primary */
+	if (r->phase == REACTOR_RUNNING && redis_async_up(r->redis))
+		judge_store(r);		/* it fills, its disk does, a replica becomes a primary */
 	switch (r->phase) {
 	case REACTOR_RUNNING:
 		break;
@@ -356,6 +440,18 @@ static struct http_limits http_limits_of(const struct settings *set)
 	};
 }
 
+static int make_barriers(struct reactor *r, struct err *e)
+{
+	for (size_t i = 0; i < r->settings->source_count; i++) {
+		enum ack level = (enum ack)r->settings->sources[i].ack;
+
+		if (level != ACK_MEMORY && r->barriers[level] == NULL
+		    && (r->barriers[level] = barrier_new(r->loop, r->settings, level, e)) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct err *e)
 {
 	const struct settings *set = s->settings;
@@ -365,17 +461,17 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	r->server = s;
 	r->settings = set;
 	r->index = index;
-	r->ack = "memory";
 	r->segments.segment_bytes = (size_t)set->server.segment_bytes;
 	r->segments.window_segments = (size_t)set->server.window_segments;
 	r->segments.window_bytes = (size_t)set->server.window_bytes;
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
-	if (make_keys(r, e) != 0 || (r->loop = loop_new(e)) == NULL
+	if (make_keys(r, e) != 0 || room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
 	    || (r->timer = loop_timer_new(r->loop, on_tick, r, e)) == NULL
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
 	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
 	    || (r->bulk = redis_async_new(r->loop, set->redis.url, bulk_scripts, on_bulk, r, e)) == NULL
+	    || make_barriers(r, e) != 0
 	    || (r->http = http_new(r->loop, fd, &limits, &app, e)) == NULL) {
 		reactor_clear(r);
 		return -1;
@@ -397,15 +493,18 @@ void reactor_run(struct reactor *r)
 void reactor_clear(struct reactor *r)
 {
 	http_free(&r->http);
+	if (r->judging != NULL)
+		r->judging->r = NULL;
 	redis_async_free(&r->redis);
 	redis_async_free(&r->bulk);
+	for (int i = 0; i < ACK_LEVELS; i++)
+		barrier_free(&r->barriers[i]);
 	loop_timer_free(&r->timer);
 	loop_timer_free(&r->touch);
 	loop_free(&r->loop);
 	orphans_clear(&r->orphans);
 	cmd_clear(&r->cmd);
-	free(r->info);
-	r->info = NULL;
+	room_clear(&r->room);
 	for (size_t i = 0; r->keys != NULL && i < r->settings->source_count; i++)
 		keyring_clear(&r->keys[i]);
 	free(r->keys);

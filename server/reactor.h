@@ -15,9 +15,13 @@
 #include "lib/redis.h"
 #include "schema/settings.h"
 #include "server/http.h"
+#include "server/barrier.h"
+#include "server/durability.h"
 #include "server/keyring.h"
 #include "server/metrics.h"
 #include "server/orphans.h"
+#include "server/rate.h"
+#include "server/room.h"
 #include "server/segment_writer.h"
 
 struct server;
@@ -35,13 +39,16 @@ struct reactor {
 	struct keyring *keys;		/* per source, in the settings' order */
 	struct segment_pool segments;
 	struct orphans orphans;
+	struct room room;
 	struct metrics metrics;
 
-	bool store_up;			/* connected, and trusted */
+	bool store_up;			/* connected, trusted, and it takes writes */
 	_Atomic bool ready;		/* reactor_ready, for other threads to read */
-	const char *ack;		/* the acknowledgement level that it gives */
-	bool judging;			/* it is being asked what it is */
-	char *info;			/* its INFO text meanwhile */
+	struct barrier *barriers[ACK_LEVELS];	/* of those that a source asks for and that must be waited for */
+	struct durability durability;	/* what it can promise */
+	char store_why[96];		/* why it is not up */
+	struct judgement *judging;	/* it is being asked what it is */
+	bool judged;			/* it was found good at least once: a later fault is waited out */
 	uint64_t bulk_since_ms;		/* when bulk came up */
 	unsigned uploads;		/* in flight */
 
@@ -55,6 +62,7 @@ struct server {
 	const struct settings *settings;
 	struct reactor *reactors;
 	size_t count;
+	struct rate *rates;		/* per source, in the settings' order */
 	_Atomic bool stopping;
 };
 
@@ -85,6 +93,8 @@ void reactor_tell(struct reactor *r);
 int reactor_do(struct reactor *r, redis_fn fn, void *ctx);
 /* The same on the connection for bodies, where commands stay in order. */
 int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx);
+/* Redis refused a write: asks at once what has become of it. */
+void reactor_doubt(struct reactor *r);
 /* Can uploads be taken? */
 bool reactor_ready(const struct reactor *r);
 /* By every reactor? Who asks /readyz cannot choose the one that serves the next request. */

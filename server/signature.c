@@ -89,6 +89,25 @@ int signature_add_mac(struct signature *s, int encoding, const char *text, size_
 	return 0;
 }
 
+void signature_proof(const struct signature *s, const unsigned char *tag, size_t n, char proof[SHA256_HEX + 1])
+{
+	unsigned char hash[SHA256_BYTES];
+	struct err e = ERR_INIT;
+	struct sha256 *h = sha256_new(&e);
+
+	proof[0] = '\0';
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < 2 && s->before[i].text != NULL; i++) {
+		sha256_add(h, s->before[i].text, s->before[i].len);
+		sha256_add(h, ".", 1);
+	}
+	sha256_add(h, tag, n);
+	sha256_end(h, hash);
+	sha256_free(&h);
+	hex_encode(proof, hash, sizeof(hash));
+}
+
 /* ---- choosing ---- */
 
 static const char *header_of(int scheme, const struct source *src)

@@ -57,6 +57,11 @@ struct signature {
 	struct digest digest;
 };
 
+/* What tells a delivery from any other that was signed by whoever knows the secret: a hash over one of its MACs or
+ * signatures, and over what is signed besides the body. Whoever can show it again holds what was accepted before. */
+#define PROOFS_MAX (SIGNATURES_MAX + ED25519_MAX)
+void signature_proof(const struct signature *s, const unsigned char *tag, size_t n, char proof[SHA256_HEX + 1]);
+
 /* 0, or -1 with the refusal. */
 int signature_read(struct signature *s, const struct source *src, const struct keyring *keys,
     const struct signature_request *q, struct refusal *r);

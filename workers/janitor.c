@@ -136,15 +136,40 @@ static int sweep_index(struct sweep *s, struct err *e)
 
 static int sweep_letters(struct sweep *s, struct err *e)
 {
-	struct key dead = wire_key("dead", NULL);
+	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), room = wire_key("room", NULL);
 	char first[24];
 	long long n;
 
 	number(first, cutoff(s, s->settings->redis.dead_retention_s));
-	cmd_line(&s->cmd, "XTRIM", dead.text, "MINID", "=", first, NULL);
-	if ((n = ask(s->redis, &s->cmd, e)) < 0)
-		return -1;
-	s->did->letters += (uint64_t)n;
+	do {
+		cmd_script(&s->cmd, &script_bury, 3);
+		cmd_str(&s->cmd, dead.text);
+		cmd_str(&s->cmd, replayed.text);
+		cmd_str(&s->cmd, room.text);
+		cmd_str(&s->cmd, first);
+		cmd_str(&s->cmd, BATCH);
+		if ((n = ask(s->redis, &s->cmd, e)) < 0)
+			return -1;
+		s->did->letters += (uint64_t)n;
+	} while (n > 0);
+	return 0;
+}
+
+/* Bodies and results that were kept long enough: what they held is free again. */
+static int sweep_expired(struct sweep *s, struct err *e)
+{
+	struct key expiring = wire_key("expiring", NULL), room = wire_key("room", NULL);
+	long long n;
+
+	do {
+		cmd_script(&s->cmd, &script_expire, 2);
+		cmd_str(&s->cmd, expiring.text);
+		cmd_str(&s->cmd, room.text);
+		cmd_int(&s->cmd, (long long)s->now_ms);
+		cmd_str(&s->cmd, BATCH);
+		if ((n = ask(s->redis, &s->cmd, e)) < 0)
+			return -1;
+	} while (n > 0);
 	return 0;
 }
 
@@ -204,7 +229,7 @@ int janitor_sweep(struct redis *r, const struct settings *settings, uint64_t now
     struct janitor_report *out, struct err *e)
 {
 	static int (*const duties[])(struct sweep *, struct err *) = {
-		sweep_uploads, sweep_index, sweep_letters, sweep_replays, sweep_consumers,
+		sweep_uploads, sweep_expired, sweep_index, sweep_letters, sweep_replays, sweep_consumers,
 	};
 	struct sweep s = { .redis = r, .settings = settings, .now_ms = now_ms, .did = out };
 	int rc = 0;

@@ -142,6 +142,9 @@ static void commit(struct redis *r, const char *id, const char *source, const ch
 	cmd_bytes(&c, p, n);
 	cmd_str(&c, "0000000000000000000000000000000000000000000000000000000000000000");
 	cmd_int(&c, 0);
+	cmd_str(&c, "");
+	cmd_str(&c, "held");
+	cmd_int(&c, (long long)total);
 	cmd_str(&c, "source");
 	cmd_str(&c, source);
 	cmd_str(&c, "bytes");

@@ -177,8 +177,8 @@ class Signatures(unittest.TestCase):
     def test_an_ed25519_signature_over_a_long_body(self):
         body = BODY + b" " * 3_000_000
         headers = signed(self.stack, "asym", "standard-webhooks", PRIVATE, body=body)
-        self.assertEqual(self.stack.post("asym", body, signed=headers).status, 202)
         self.refused(self.stack.post("asym", body[:-1] + b"\n", signed=headers), 401, "SIGNATURE_WRONG")
+        self.assertEqual(self.stack.post("asym", body, signed=headers).status, 202)
         self.only(1)
 
     def test_secrets_overlap(self):

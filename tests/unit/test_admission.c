@@ -47,7 +47,7 @@ static int teardown(void **state)
 static struct admission_request request(const char *const *headers)
 {
 	return (struct admission_request){
-		.header = header, .ctx = (void *)(uintptr_t)headers, .declared = 10, .store_up = true,
+		.header = header, .ctx = (void *)(uintptr_t)headers, .declared = 10,
 		.method = "POST", .path = "/v1/ingest/acme", .query = "",
 	};
 }
@@ -122,7 +122,7 @@ static void state_is_judged(void **state)
 		struct admission a;
 
 		q.declared = cases[i].declared;
-		q.store_up = cases[i].store_up;
+		q.store_why = cases[i].store_up ? NULL : "Redis cannot be reached.";
 		q.stopping = cases[i].stopping;
 		q.uploads = cases[i].uploads;
 		admission_check(&a, &q, settings, cases[i].known ? &settings->sources[0] : NULL, &keys, &why);

@@ -1,0 +1,54 @@
+-- admit: may this upload begin? Asked by the server before the body of one that will not fit one segment: a delivery
+-- that is known is settled, else room is kept for the body and a sign of life is given.
+--
+-- KEYS staging, room, staged, seen (or room again where the delivery has no id)
+-- ARGV 1 job id, 2 now ms, 3 source, 4 bytes to keep room for, 5 limit of all sources, 6 limit of this one (0: none),
+--      7 SHA-256 that the headers prove the body to have ('' if they do not), 8 bytes declared (-1: not),
+--      9… proofs: what commit.lua was given if this is the same delivery, signature and all
+-- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
+-- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with another body. All but
+-- 'go' change nothing.
+local staging, room, staged, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local id, now, source, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local prefix = room:match('^(gs:{[^}]*}:)')
+
+if seen ~= room then
+	local before = redis.call('GET', seen)
+	local job, hash, proof = (before or ''):match('^(%S+) (%S+) ?(%S*)$')
+	if job then
+		local have = redis.call('HMGET', prefix .. 'job:' .. job, 'state', 'bytes')
+		local other = ARGV[7] ~= '' and ARGV[7] ~= hash or ARGV[8] ~= '-1' and have[2] and have[2] ~= ARGV[8]
+		if other then
+			return {'other', job, have[1] or 'gone'}
+		end
+		if ARGV[7] ~= '' then
+			return {'same', job}
+		end
+		for i = 9, #ARGV do
+			if ARGV[i] == proof then
+				return {'same', job}
+			end
+		end
+	end
+end
+
+local all, own = 0, 0
+local held = redis.call('HGETALL', room)
+for i = 1, #held, 2 do
+	local n = tonumber(held[i + 1])
+	all = all + n
+	if held[i]:match('^%a+:(.*)$') == source then
+		own = own + n
+	end
+end
+local limit, mine = tonumber(ARGV[5]), tonumber(ARGV[6])
+if limit > 0 and all + want > limit then
+	return {'full', string.format('%.0f', all)}
+end
+if mine > 0 and own + want > mine then
+	return {'greedy', string.format('%.0f', own)}
+end
+redis.call('ZADD', staging, now, id)
+redis.call('HSET', staged, id, want .. ' ' .. source)
+redis.call('HINCRBY', room, 'staged:' .. source, want)
+return {'go'}

@@ -1,0 +1,28 @@
+-- extend: keeps more room for an upload whose length was not declared.
+--
+-- KEYS room, staged
+-- ARGV 1 job id, 2 source, 3 bytes more, 4 limit of all sources, 5 limit of this one (0: none)
+-- Returns 'go'; 'full' or 'greedy' where there is no room; 'lost' if none was kept before, or it was taken away.
+local room, staged = KEYS[1], KEYS[2]
+local have = redis.call('HGET', staged, ARGV[1])
+if not have then
+	return 'lost'
+end
+local all, own, more = 0, 0, tonumber(ARGV[3])
+local held = redis.call('HGETALL', room)
+for i = 1, #held, 2 do
+	local n = tonumber(held[i + 1])
+	all = all + n
+	if held[i]:match('^%a+:(.*)$') == ARGV[2] then
+		own = own + n
+	end
+end
+if tonumber(ARGV[4]) > 0 and all + more > tonumber(ARGV[4]) then
+	return 'full'
+end
+if tonumber(ARGV[5]) > 0 and own + more > tonumber(ARGV[5]) then
+	return 'greedy'
+end
+redis.call('HSET', staged, ARGV[1], string.format('%.0f', tonumber(have:match('^%S+')) + more) .. ' ' .. ARGV[2])
+redis.call('HINCRBY', room, 'staged:' .. ARGV[2], more)
+return 'go'

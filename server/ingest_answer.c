@@ -1,0 +1,201 @@
+/*
+ * ingest_answer - what is answered to an upload that Redis has a verdict on.
+ *
+ * In:  a committed upload, or one that was known already. Out: 202 once the job is as safe as its source asks for, and
+ * 503 where that cannot be had in time: the job is there then, and the same delivery again is answered with it. Or 409,
+ * 422. Depends on barrier and schema/status_info.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/json.h"
+#include "schema/scripts.h"
+#include "schema/status_info.h"
+#include "server/ingest_parts.h"
+
+#define RETRY_ACK_S 5
+
+static void answer_job(struct ingest *in, const char *job, struct buf *body)
+{
+	char location[64];
+
+	snprintf(location, sizeof(location), "/v1/jobs/%s", job);
+	http_note_job(in->q, job);
+	http_answer(in->q, 202, "application/json", body);
+	http_answer_header(in->q, "Location", location);
+}
+
+/* ---- a new job ---- */
+
+static void write_accepted(struct ingest *in, enum ack level)
+{
+	struct buf b;
+
+	buf_init(&b, 65536);
+	buf_reserve(&b, 1024);
+	json_object(&b, NULL);
+	json_str(&b, "id", in->job);
+	json_str(&b, "jobID", in->job);
+	json_str(&b, "processID", "ingest");
+	json_object(&b, "process");
+	json_str(&b, "id", "ingest");
+	json_end_object(&b);
+	json_str(&b, "type", "process");
+	json_str(&b, "status", "accepted");
+	json_str(&b, "source", in->source->name);
+	json_str(&b, "acknowledged", ack_name(level));
+	if (ingest_delivery(in) != NULL)
+		json_str(&b, "delivery", ingest_delivery(in));
+	json_time(&b, "created", in->created_ms);
+	json_time(&b, "updated", in->created_ms);
+	json_uint(&b, "progress", 0);
+	json_object(&b, "bytes");
+	json_uint(&b, "received", in->bytes);
+	json_uint(&b, "parsed", 0);
+	json_end_object(&b);
+	json_object(&b, "counts");
+	for (int i = 0; i < 4; i++)
+		json_uint(&b, (const char *[]){ "features", "accepted", "repaired", "rejected" }[i], 0);
+	json_end_object(&b);
+	json_array(&b, "links");
+	json_object(&b, NULL);
+	buf_puts(&b, "\"href\":\"/v1/jobs/");
+	buf_printf(&b, "%s\",\"rel\":\"self\",\"type\":\"application/json\"}]}", in->job);
+	answer_job(in, in->job, &b);
+}
+
+/* ---- an earlier job ---- */
+
+/* As it stands now. */
+static void on_status(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct ingest *in = ctx;
+	struct buf b;
+
+	(void)e;
+	in->asking = false;
+	if (in->q == NULL) {
+		ingest_free(in);
+		return;
+	}
+	if (reply == NULL) {
+		ingest_refuse_store(in, "Redis went away.");
+		return;
+	}
+	buf_init(&b, 1 << 20);
+	if (reply_count(reply) > 0) {
+		status_info_write(&b, in->job, reply, 0);
+	} else {
+		json_object(&b, NULL);
+		json_str(&b, "jobID", in->job);
+		json_str(&b, "status", "dismissed");
+		json_str(&b, "message", "This delivery was taken before; its job is no longer kept.");
+		json_end_object(&b);
+	}
+	answer_job(in, in->job, &b);
+}
+
+static void ask_status(struct ingest *in)
+{
+	struct key job = wire_key("job", in->job);
+
+	cmd_line(&in->reactor->cmd, "HGETALL", job.text, NULL);
+	in->asking = reactor_do(in->reactor, on_status, in) == 0;
+	if (!in->asking)
+		ingest_refuse_store(in, "Redis went away.");
+}
+
+/* ---- safe enough? ---- */
+
+static void answer(struct ingest *in, enum ack level)
+{
+	if (in->earlier)
+		ask_status(in);
+	else
+		write_accepted(in, level);
+}
+
+static void refuse_level(struct ingest *in)
+{
+	char words[200];
+
+	snprintf(words, sizeof(words), "It is job %s, but that %s is not certain. Send the same delivery again: it is "
+	    "answered with this job.", in->job, ack_words((enum ack)in->source->ack));
+	ingest_refuse(in, P_ACK_UNAVAILABLE, RETRY_ACK_S, words);
+}
+
+static void on_acked(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct ingest *in = ctx;
+
+	(void)e;
+	(void)reply;	/* the level is reached, whether or not the job could be told of it */
+	in->asking = false;
+	if (in->q != NULL)
+		answer(in, (enum ack)in->source->ack);
+	else
+		ingest_free(in);
+}
+
+static void on_reached(void *ctx, bool reached)
+{
+	struct ingest *in = ctx;
+	struct redis_cmd *c = &in->reactor->cmd;
+	struct key job = wire_key("job", in->job);
+
+	in->asking = false;
+	if (in->q == NULL) {
+		ingest_free(in);
+		return;
+	}
+	if (!reached) {
+		refuse_level(in);
+		return;
+	}
+	cmd_script(c, &script_acked, 1);
+	cmd_str(c, job.text);
+	cmd_str(c, ack_name((enum ack)in->source->ack));
+	in->asking = reactor_do(in->reactor, on_acked, in) == 0;
+	if (!in->asking)
+		refuse_level(in);
+}
+
+static void secure(struct ingest *in)
+{
+	enum ack level = (enum ack)in->source->ack;
+	struct barrier *b = in->reactor->barriers[level];
+
+	if (!durability_waits(&in->reactor->durability, level)) {
+		answer(in, durability_base(&in->reactor->durability));
+		return;
+	}
+	in->asking = b != NULL && barrier_wait(b, on_reached, in) == 0;
+	if (!in->asking)
+		refuse_level(in);
+}
+
+void ingest_answer_accepted(struct ingest *in)
+{
+	in->committed = true;
+	secure(in);
+}
+
+void ingest_answer_same(struct ingest *in, const char *job)
+{
+	snprintf(in->job, sizeof(in->job), "%s", job);
+	in->committed = in->earlier = true;
+	secure(in);
+}
+
+/* ---- another body of a known id ---- */
+
+void ingest_answer_other(struct ingest *in, const struct reply *reply)
+{
+	const char *state = reply_str(reply_at(reply, 2), NULL);
+	bool running = strcmp(state, "accepted") == 0 || strcmp(state, "running") == 0;
+	char words[128];
+
+	snprintf(words, sizeof(words), "It was used for job %s; a new document needs a new id.",
+	    reply_str(reply_at(reply, 1), NULL));
+	ingest_refuse(in, running ? P_DELIVERY_RUNNING : P_DELIVERY_REUSED, 0, words);
+}

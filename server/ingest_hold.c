@@ -1,0 +1,188 @@
+/*
+ * ingest_hold - what only Redis knows, before a body that does not come with its headers.
+ *
+ * In:  an upload that was admitted. Out: it goes on with room kept for it, or is answered: its delivery is known
+ * already, or there is no room. Depends on admit.lua and extend.lua.
+ *
+ * A delivery is known again before its body only by proof: a signed digest, or the very MAC that was accepted before
+ * over the same id and time. A declared length that is another one's is another body. All else the commit decides.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "schema/scripts.h"
+#include "server/ingest_parts.h"
+
+#define STEP_BYTES ((uint64_t)8 << 20)	/* that room is kept for at a time, where no length is declared */
+#define STEP_AHEAD ((uint64_t)4 << 20)	/* how long before its end more is asked for */
+#define MORE_THAN_ANY (1LL << 52)
+
+static bool is_held(const struct ingest *in)
+{
+	return in->declared < 0 || in->declared > in->reactor->settings->server.segment_bytes
+	    || http_header(in->q, "Expect") != NULL;
+}
+
+/* Bytes that room is needed for before the first one comes. */
+static uint64_t first_step(const struct ingest *in)
+{
+	return in->declared >= 0 ? (uint64_t)in->declared : STEP_BYTES;
+}
+
+/* The hash that the headers prove the body to have, its length, and the proofs that they offer. */
+static void add_proofs(struct ingest *in, struct redis_cmd *c, char proofs[PROOFS_MAX][SHA256_HEX + 1])
+{
+	const struct signature *s = &in->admission.signature;
+	size_t n = 0;
+
+	in->hash[0] = '\0';
+	if (s->verified && s->digest.sha256)
+		hex_encode(in->hash, s->digest.want256, SHA256_BYTES);
+	cmd_str(c, in->hash);
+	cmd_int(c, in->declared);
+	for (size_t i = 0; i < s->macs; i++)
+		signature_proof(s, s->mac[i], SHA256_BYTES, proofs[n++]);
+	for (size_t i = 0; i < s->ed25519s; i++)
+		signature_proof(s, s->ed25519[i], ED25519_BYTES, proofs[n++]);
+	for (size_t i = 0; i < n; i++)
+		cmd_str(c, proofs[i][0] != '\0' ? proofs[i] : "-");
+}
+
+static void on_admit(void *ctx, const struct reply *reply, const struct err *e);
+
+static int send_admit(struct ingest *in)
+{
+	struct reactor *r = in->reactor;
+	struct redis_cmd *c = &r->cmd;
+	const char *delivery = ingest_dedupe(in);
+	bool room = in->no_room.problem == P_NONE;
+	struct key staging = wire_key("staging", NULL), held = wire_key("room", NULL),
+	    staged = wire_key("staged", NULL),
+	    seen = delivery != NULL ? wire_seen_key(in->source->name, delivery) : held;
+	char proofs[PROOFS_MAX][SHA256_HEX + 1];
+
+	cmd_script(c, &script_admit, 4);
+	cmd_str(c, staging.text);
+	cmd_str(c, held.text);
+	cmd_str(c, staged.text);
+	cmd_str(c, seen.text);
+	cmd_str(c, in->job);
+	cmd_int(c, (long long)clock_unix_ms());
+	cmd_str(c, in->source->name);
+	/* Where there is no room, it is only asked whether the delivery is known. */
+	cmd_int(c, room ? (long long)first_step(in) : MORE_THAN_ANY);
+	cmd_int(c, room ? (long long)room_limit(&r->room) : 1);
+	cmd_int(c, (long long)room_source_limit(in->source));
+	add_proofs(in, c, proofs);
+	return reactor_do(r, on_admit, in);
+}
+
+static void refuse_room(struct ingest *in, const char *verdict)
+{
+	if (in->no_room.problem == P_NONE)
+		room_refuse(verdict, in->source, &in->no_room);
+	reactor_refuse(in->q, &in->no_room);
+}
+
+static void answer_held(struct ingest *in, const struct reply *reply)
+{
+	const char *verdict = reply_str(reply_at(reply, 0), NULL);
+
+	if (strcmp(verdict, "go") == 0) {
+		room_let_in(&in->reactor->room, in->source, first_step(in));
+		http_release(in->q);
+	} else if (strcmp(verdict, "same") == 0) {
+		in->proven = true;
+		ingest_answer_same(in, reply_str(reply_at(reply, 1), NULL));
+	} else if (strcmp(verdict, "other") == 0) {
+		ingest_answer_other(in, reply);
+	} else if (reply != NULL) {
+		refuse_room(in, verdict);
+	} else {
+		ingest_refuse_store(in, "Redis did not answer as it should.");
+	}
+}
+
+static void on_admit(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct ingest *in = ctx;
+
+	in->asking = false;
+	if (reply == NULL && !in->retried && in->q != NULL && strncmp(e->text, "NOSCRIPT", 8) == 0) {
+		in->retried = true;
+		if ((in->asking = send_admit(in) == 0))
+			return;
+	}
+	in->retried = false;
+	in->hash[0] = '\0';
+	/* Without a reply it may have kept room all the same. */
+	if (reply == NULL || strcmp(reply_str(reply_at(reply, 0), NULL), "go") == 0)
+		in->reserved = first_step(in);
+	if (in->q != NULL) {
+		answer_held(in, reply);
+	} else {
+		ingest_abandon(in);
+		ingest_free(in);
+	}
+}
+
+bool ingest_hold(struct ingest *in)
+{
+	struct reactor *r = in->reactor;
+
+	room_check(&r->room, in->source, first_step(in), &in->no_room);
+	if (!is_held(in) && in->no_room.problem == P_NONE) {
+		room_let_in(&r->room, in->source, first_step(in));
+		return true;
+	}
+	if (!is_held(in)) {
+		reactor_refuse(in->q, &in->no_room);
+	} else if ((in->asking = send_admit(in) == 0)) {
+		http_hold(in->q);
+	} else {
+		ingest_refuse_store(in, "Redis cannot be reached.");
+	}
+	return false;
+}
+
+static void on_extend(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct ingest *in = ctx;
+	const char *verdict = reply_str(reply, NULL);
+
+	(void)e;
+	in->extending = false;
+	if (in->gone) {
+		ingest_free(in);
+		return;
+	}
+	if (strcmp(verdict, "go") == 0)
+		in->reserved += STEP_BYTES;
+	else if (in->q == NULL || in->asking || in->q->status != 0)
+		return;		/* it is whole already, and fitted */
+	else if (reply != NULL && strcmp(verdict, "lost") != 0)
+		refuse_room(in, verdict);
+	else
+		ingest_refuse_store(in, "Redis did not keep room for more of the body.");
+}
+
+void ingest_extend(struct ingest *in)
+{
+	struct reactor *r = in->reactor;
+	struct redis_cmd *c = &r->cmd;
+	struct key room = wire_key("room", NULL), staged = wire_key("staged", NULL);
+
+	if (in->declared >= 0 || in->extending || in->bytes + STEP_AHEAD <= in->reserved)
+		return;
+	cmd_script(c, &script_extend, 2);
+	cmd_str(c, room.text);
+	cmd_str(c, staged.text);
+	cmd_str(c, in->job);
+	cmd_str(c, in->source->name);
+	cmd_int(c, (long long)STEP_BYTES);
+	cmd_int(c, (long long)room_limit(&r->room));
+	cmd_int(c, (long long)room_source_limit(in->source));
+	/* Among its segments: it must not come behind the commit. */
+	in->extending = reactor_do_bulk(r, on_extend, in) == 0;
+}

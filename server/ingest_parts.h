@@ -1,0 +1,73 @@
+/*
+ * ingest_parts - one upload, for the files ingest*.c alone.
+ *
+ *   admitted ──▶ held ──▶ receiving ──last byte──▶ committing ──▶ securing ──▶ 202
+ *                 │           │                        │              └── level not reached: 503
+ *                 │           │                        └── 202 of an earlier job, 409, 422 or 503
+ *                 │           └── client gone, wrong signature, no room, Redis failed: abandoned
+ *                 └── known already, or no room: answered before the body
+ *
+ * Held are those whose body will not come with the headers: more than a segment, of unknown length, or waiting for
+ * leave to be sent. Depends on reactor.
+ */
+#ifndef GS_SERVER_INGEST_PARTS_H
+#define GS_SERVER_INGEST_PARTS_H
+
+#include "server/admission.h"
+#include "server/barrier.h"
+#include "server/body_check.h"
+#include "server/reactor.h"
+
+#define INGEST_RETRY_S 2
+
+struct ingest {
+	struct http_request *q;		/* NULL once it is over: only an answer of Redis's is awaited */
+	struct reactor *reactor;
+	const struct source *source;
+	struct admission admission;
+	struct body_check *check;
+	struct segment_writer *writer;
+	char job[JOB_ID_LEN + 1];
+	char hash[SHA256_HEX + 1];
+	uint64_t bytes;
+	uint64_t created_ms, asked_us;
+	bool asking;			/* Redis is to answer: it is kept until then */
+	bool retried;			/* what is asked, after a NOSCRIPT */
+	bool committed;			/* it is a job now, whatever is answered */
+	bool earlier;			/* and was one before: job is that one's id */
+	bool proven;			/* by who may sign */
+
+	/* held */
+	int64_t declared;
+	uint64_t reserved;		/* bytes that room is kept for in Redis; 0: none was asked for */
+	bool extending;
+	bool gone;			/* freed when extend.lua has answered */
+	struct refusal no_room;
+};
+
+/* ---- ingest.c ---- */
+
+void ingest_refuse(struct ingest *in, enum problem p, unsigned retry_s, const char *detail);
+/* Redis did not do what it was asked to. */
+void ingest_refuse_store(struct ingest *in, const char *detail);
+/* What is in Redis of it goes. Where it was committed after all, nothing does. */
+void ingest_abandon(struct ingest *in);
+void ingest_free(struct ingest *in);
+const char *ingest_delivery(const struct ingest *in);	/* NULL where it has no id */
+const char *ingest_dedupe(const struct ingest *in);	/* the same; NULL also where none is remembered */
+struct rate *ingest_rate(const struct ingest *in);
+
+/* ---- ingest_hold.c ---- */
+
+/* Before the body: true if it may come at once, false if it is held or answered. */
+bool ingest_hold(struct ingest *in);
+/* So many bytes have come: asks for more room where none was declared. */
+void ingest_extend(struct ingest *in);
+
+/* ---- ingest_answer.c: each answers in the end, when it is as safe as its source asks for ---- */
+
+void ingest_answer_accepted(struct ingest *in);
+void ingest_answer_same(struct ingest *in, const char *job);
+void ingest_answer_other(struct ingest *in, const struct reply *reply);
+
+#endif

@@ -1,0 +1,268 @@
+"""A Redis that fills up, refuses writes, turns into a replica: the door says so in words, and leaves nothing behind."""
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import subprocess
+import unittest
+
+from harness import PATIENCE_S, SOUND, Stack, StackTest, collection, sign, until
+from raw_client import RawClient
+
+BODY = collection(SOUND)
+MB = 1_000_000
+
+
+def filler(n):
+    return BODY + b" " * (n - len(BODY))
+
+
+class Upload:
+    """A signed body of which a part was sent."""
+
+    def __init__(self, stack, source, body, first, declared=True):
+        self.client = RawClient(stack.address, PATIENCE_S)
+        self.body, self.sent = body, 0
+        self.chunked = not declared
+        length = "content-length: %d" % len(body) if declared else "transfer-encoding: chunked"
+        self.client.send(("POST /v1/ingest/%s HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n%s\r\n" % (
+            source, length) + "".join("%s: %s\r\n" % h for h in sign(source, body).items()) + "\r\n").encode())
+        self.go_on(first)
+
+    def go_on(self, n=None):
+        piece = self.body[self.sent:] if n is None else self.body[self.sent:self.sent + n]
+        self.sent += len(piece)
+        if self.chunked:
+            piece = b"%x\r\n%s\r\n" % (len(piece), piece)
+            if self.sent == len(self.body):
+                piece += b"0\r\n\r\n"
+        return self.client.send(piece)
+
+    def answer(self):
+        found = self.client.answer()
+        self.client.close()
+        return found
+
+
+def held(stack):
+    """Bytes by kind."""
+    found = {}
+    flat = stack.redis("HGETALL", "gs:{p0}:room")
+    for name, n in zip(flat[::2], flat[1::2]):
+        kind = name.decode().split(":")[0]
+        found[kind] = found.get(kind, 0) + int(n)
+    return {k: n for k, n in found.items() if n}
+
+
+def uploads_left(stack):
+    return [k for k in stack.redis.keys() if re.search(r":raw:|:staging|:staged", k)]
+
+
+class Counted(StackTest):
+    """What is held is what there is, through a job's whole life."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ={"GEOSLUICE_REDIS_RAW_RETENTION_S": "1", "GEOSLUICE_REDIS_RETENTION_S": "2",
+                                   "GEOSLUICE_REDIS_DEAD_RETENTION_S": "2"})
+
+    def test_all_is_given_back_in_the_end(self):
+        body = filler(2 * MB)
+        for source in ("acme", "metric"):
+            pieces = [body[i:i + 100_000] for i in range(0, len(body), 100_000)]
+            for form in (body, pieces, BODY, b"[" + BODY, BODY[:-9]):
+                answer = self.stack.post(source, form)
+                self.assertEqual(answer.status, 202, answer)
+        self.assertTrue(held(self.stack))
+        upload = Upload(self.stack, "acme", body, MB)
+        until(lambda: held(self.stack).get("staged") == len(body), "room is kept for the whole upload")
+        upload.client.vanish()
+        self.stack.post("acme", body, signed=sign("acme", BODY))    # 401
+        until(lambda: held(self.stack) == {}, "nothing is held any more: %r" % held(self.stack), 60)
+        self.assertEqual(uploads_left(self.stack), [])
+
+
+class Limits(unittest.TestCase):
+    """Without a worker: what was accepted stays."""
+
+    check_problem = StackTest.check_problem
+
+    def stack_with(self, limits=None, sources=""):
+        stack = Stack(sources, start=("server",), environ=limits)
+        self.addCleanup(stack.close)
+        return stack
+
+    def refused(self, answer, status, code):
+        self.assertEqual(self.check_problem(answer, status)["code"], code)
+        if status in (429, 503):
+            self.assertTrue(answer.headers["retry-after"].isdigit())
+
+    def test_from_slow_to_full_and_back(self):
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(10 * MB), "GEOSLUICE_SERVER_THREADS": "1"})
+        jobs = []
+        for _ in range(2):
+            answer = stack.post("acme", filler(4 * MB))
+            self.assertEqual(answer.status, 202, answer)
+            jobs.append(answer.json()["jobID"])
+        self.refused(stack.post("acme", filler(11 * MB)), 413, "BODY_TOO_LARGE")
+        self.refused(stack.post("acme", filler(3 * MB)), 503, "STORE_FULL")     # it does not fit; a smaller one would
+        until(lambda: stack.post("acme", BODY).status == 429, "the greedy one is put off")
+        self.refused(stack.post("acme", BODY), 429, "SOURCE_SLOW")
+        self.assertEqual(stack.get("/readyz").status, 200)
+        self.assertEqual(stack.post("metric", filler(MB)).status, 202)          # others go on
+        left = 10 * MB - sum(held(stack).values())
+        self.assertEqual(stack.post("metric", filler(left)).status, 202)
+        until(lambda: stack.get("/readyz").status == 503, "it is full")
+        self.refused(stack.post("metric", BODY), 503, "STORE_FULL")
+        self.refused(stack.post("metric", filler(MB)), 503, "STORE_FULL")
+        for job in jobs:
+            self.assertEqual(stack.request("DELETE", "/v1/jobs/" + job).status, 200)
+        until(lambda: stack.get("/readyz").status == 200, "there is room again")
+        until(lambda: stack.post("acme", BODY).status == 202, "the door is open")
+
+    def test_a_declared_length_that_does_not_fit_sends_no_body(self):
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(10 * MB)})
+        self.assertEqual(stack.post("acme", filler(6 * MB)).status, 202)
+        client = RawClient(stack.address, PATIENCE_S)
+        client.send(("POST /v1/ingest/metric HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n"
+                     "content-length: 5000000\r\nexpect: 100-continue\r\n"
+                     + "".join("%s: %s\r\n" % h for h in sign("metric", b"").items()) + "\r\n").encode())
+        status, headers, body = client.answer()
+        client.close()
+        self.assertEqual((status, headers["retry-after"]), (503, "30"))
+        self.assertIn(b"STORE_FULL", body)
+        self.assertEqual(held(stack), {"queued": 6 * MB})
+
+    def test_two_uploads_cannot_both_have_the_last_room(self):
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(10 * MB)})
+        first = Upload(stack, "acme", filler(6 * MB), MB)
+        until(lambda: held(stack) == {"staged": 6 * MB}, "the first has its room")
+        self.refused(stack.post("metric", filler(6 * MB)), 503, "STORE_FULL")
+        first.go_on()
+        self.assertEqual(first.answer()[0], 202)
+        self.assertEqual(held(stack), {"queued": 6 * MB})
+
+    def test_an_undeclared_body_is_cut_off(self):
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(20 * MB)})
+        body = filler(40 * MB)
+        try:
+            answer = stack.post("acme", [body[i:i + MB] for i in range(0, len(body), MB)])
+            self.refused(answer, 503, "STORE_FULL")
+        except (BrokenPipeError, ConnectionResetError):
+            self.assertIn("code=STORE_FULL", stack.log("server"))
+        until(lambda: held(stack) == {} and not uploads_left(stack), "its segments are gone")
+
+    def test_a_source_has_a_limit_of_its_own(self):
+        stack = self.stack_with(sources="[source narrow]\nscheme = github\nsecret = x\nmax_held_bytes = 3000000\n")
+
+        def post(n):
+            body = filler(n)
+            return stack.post("narrow", body, signed={"x-hub-signature-256": "sha256=" + hmac.new(
+                b"x", body, hashlib.sha256).hexdigest()})
+        self.assertEqual(post(2 * MB).status, 202)
+        self.refused(post(2 * MB), 429, "SOURCE_FULL")
+        self.refused(post(4 * MB), 413, "BODY_TOO_LARGE")
+        self.assertEqual(stack.post("acme", filler(2 * MB)).status, 202)
+
+    def test_more_than_its_rate(self):
+        stack = self.stack_with(sources="[source busy]\nscheme = generic\nsecret = x\nrate_requests = 1\n")
+        mac = {"x-signature": hmac.new(b"x", BODY, hashlib.sha256).hexdigest()}
+        forged = {"x-signature": "0" * 64}
+        for _ in range(30):     # what a forger sends is not counted
+            self.assertEqual(stack.post("busy", BODY, signed=forged).status, 401)
+        taken = 0
+        while (answer := stack.post("busy", BODY, signed=mac)).status == 202:
+            taken += 1
+        self.assertTrue(10 <= taken <= 20, taken)
+        self.refused(answer, 429, "RATE_LIMITED")
+        self.assertEqual(stack.post("acme", BODY).status, 202)
+
+
+class Faults(unittest.TestCase):
+    """Redis refuses writes: before, or in the middle of a body. Segments go, even if only later."""
+
+    check_problem = StackTest.check_problem
+
+    def setUp(self):
+        self.stack = Stack(start=("server",))
+        self.addCleanup(self.stack.close)
+        self.admin = self.stack.redis
+
+    def in_the_middle(self, spoil, mend, declared=True):
+        """An upload half of which has been sent when Redis is spoilt: refused, and nothing of it stays."""
+        upload = Upload(self.stack, "acme", filler(6 * MB), 2 * MB, declared)
+        until(lambda: any(":raw:" in k for k in self.stack.redis.keys()), "the upload has begun")
+        spoil()
+        if upload.go_on():
+            answer = upload.answer()
+            if answer is not None:
+                self.assertEqual(answer[0], 503, answer)
+        until(lambda: self.stack.get("/readyz").status == 503, "/readyz turns")
+        answer = self.stack.post("acme", BODY)
+        self.check_problem(answer, 503)
+        self.assertTrue(answer.headers["retry-after"].isdigit())
+        self.assertEqual(self.stack.get("/healthz").status, 200)
+        mend()
+        until(lambda: self.stack.get("/readyz").status == 200, "the server is ready again")
+        until(lambda: self.stack.post("acme", BODY).status == 202, "documents are taken again")
+        until(lambda: "staged" not in held(self.stack) and not any(":staged" in k for k in self.stack.redis.keys()),
+              "no room is kept for it")
+        until(lambda: len([k for k in self.stack.redis.keys() if ":raw:" in k]) ==
+              self.stack.redis("XLEN", "gs:{p0}:jobs"), "its segments are gone")
+
+    def test_full(self):
+        self.in_the_middle(lambda: self.admin("CONFIG", "SET", "maxmemory", "1mb"),
+                           lambda: self.admin("CONFIG", "SET", "maxmemory", "0"))
+
+    def test_full_without_declared_length(self):
+        self.in_the_middle(lambda: self.admin("CONFIG", "SET", "maxmemory", "1mb"),
+                           lambda: self.admin("CONFIG", "SET", "maxmemory", "0"), declared=False)
+
+    def test_read_only(self):
+        """What a failover looks like from a connection that is left: it has become a replica."""
+        self.in_the_middle(lambda: self.admin("REPLICAOF", "127.0.0.1", "1"),
+                           lambda: self.admin("REPLICAOF", "NO", "ONE"))
+
+    def test_its_disk_is_full(self):
+        where = os.path.join(self.stack.dir, "small")
+        os.mkdir(where)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", where], capture_output=True).returncode:
+            self.skipTest("no file system can be mounted here")
+        self.addCleanup(lambda: subprocess.run(["umount", "-l", where], check=True))
+        self.stack.stop("redis")
+        with contextlib.suppress(Exception):
+            self.stack.redis.close()
+        self.stack._spawn("redis", [
+            "redis-server", "--port", "0", "--unixsocket", self.stack.dir + "/redis.sock", "--dir", where,
+            "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"])
+        until(self.stack._redis_answers, "Redis answers")
+        self.admin = self.stack.redis
+        until(lambda: self.stack.get("/readyz").status == 200, "the server is ready")
+        padding = os.path.join(where, "padding")
+
+        def spoil():
+            with contextlib.suppress(OSError), open(padding, "wb", buffering=0) as f:
+                while f.write(b"x" * 4096):
+                    pass
+        self.in_the_middle(spoil, lambda: os.unlink(padding))
+
+    def test_loading(self):
+        def spoil():
+            self.stack.kill("redis")
+        def mend():
+            self.stack.start_redis()
+        upload = Upload(self.stack, "acme", filler(6 * MB), 2 * MB)
+        until(lambda: any(":raw:" in k for k in self.stack.redis.keys()), "the upload has begun")
+        spoil()
+        upload.go_on()
+        answer = upload.answer()
+        self.assertIn(answer and answer[0], (None, 503))
+        mend()
+        until(lambda: self.stack.get("/readyz").status == 200, "the server is ready again")
+        until(lambda: not uploads_left(self.stack), "its segments are gone")
+        until(lambda: held(self.stack) == {}, "no room is kept for it")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,224 @@
+/* room: levels with hysteresis, what fits, who is put off. rate: buckets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include "server/rate.h"
+#include "server/room.h"
+#include "tests/fakes/private_redis.h"
+#include "tests/fakes/seed.h"
+
+static struct private_redis server;
+static struct redis *redis;
+static struct settings *settings;
+static struct room room;
+static struct err e;
+
+static int setup(void **state)
+{
+	(void)state;
+	if (private_redis_start(&server, "no") != 0)
+		return -1;
+	return (redis = redis_open(server.url, 5000, &e)) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	redis_close(&redis);
+	private_redis_stop(&server);
+	room_clear(&room);
+	settings_free(&settings);
+	return 0;
+}
+
+static void configure(const char *conf)
+{
+	room_clear(&room);
+	settings_free(&settings);
+	settings = settings_parse(conf, strlen(conf), &e);
+	assert_non_null(settings);
+	assert_int_equal(room_init(&room, settings, &e), 0);
+}
+
+/* name, value, … up to a NULL, as the scripts would have left it. */
+static void holds(const char *a, const char *n, const char *b, const char *m)
+{
+	struct key key = wire_key("room", NULL);
+	struct reply *reply;
+
+	seed_drop(redis, "FLUSHALL", NULL);
+	if (a != NULL)
+		seed_drop(redis, "HSET", key.text, a, n, NULL);
+	if (b != NULL)
+		seed_drop(redis, "HSET", key.text, b, m, NULL);
+	reply = seed_do(redis, "HGETALL", key.text, NULL);
+	room_take_held(&room, reply);
+	reply_free(&reply);
+}
+
+static bool uses(uint64_t used, uint64_t most)
+{
+	char info[160];
+
+	snprintf(info, sizeof(info), "# Memory\r\nused_memory:%llu\r\nused_memory_peak:9\r\nmaxmemory:%llu\r\n"
+	    "maxmemory_policy:noeviction\r\n", (unsigned long long)used, (unsigned long long)most);
+	return room_take_info(&room, info);
+}
+
+static const struct source *source(const char *name)
+{
+	return settings_source(settings, name);
+}
+
+static enum problem check(const char *name, uint64_t bytes)
+{
+	struct refusal why = { .problem = P_NONE };
+	int rc = room_check(&room, source(name), bytes, &why);
+
+	assert_int_equal(rc, why.problem == P_NONE ? 0 : -1);
+	if (problem_status(why.problem) == 503 || problem_status(why.problem) == 429)
+		assert_true(why.retry_after_s > 0);
+	return why.problem;
+}
+
+static void levels_have_hysteresis(void **state)
+{
+	static const struct { unsigned percent; enum room_level want; } steps[] = {
+		{ 0, ROOM_OPEN }, { 79, ROOM_OPEN }, { 80, ROOM_SLOW }, { 61, ROOM_SLOW }, { 59, ROOM_OPEN },
+		{ 70, ROOM_OPEN }, { 99, ROOM_SLOW }, { 100, ROOM_FULL }, { 81, ROOM_FULL }, { 79, ROOM_SLOW },
+		{ 120, ROOM_FULL }, { 59, ROOM_OPEN },
+	};
+
+	(void)state;
+	configure("[redis]\nmax_held_bytes = 1000\n[source a]\nsecret = x\n");
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		enum room_level before = room.level;
+		char bytes[16];
+
+		snprintf(bytes, sizeof(bytes), "%u", steps[i].percent * 10);
+		holds("kept:a", bytes, NULL, NULL);
+		assert_int_equal(uses(1, 0), before != steps[i].want);
+		if (room.level != steps[i].want)
+			fail_msg("step %zu", i);
+	}
+}
+
+static void memory_counts_where_it_is_limited(void **state)
+{
+	(void)state;
+	configure("[source a]\nsecret = x\n");
+	holds(NULL, NULL, NULL, NULL);
+	uses(900000, 0);
+	assert_int_equal(room_limit(&room), 0);
+	assert_int_equal(check("a", UINT64_C(1) << 50), P_NONE);
+	uses(100000, 1000000);
+	assert_int_equal(room_limit(&room), 750000);
+	assert_int_equal(check("a", 700000), P_NONE);
+	assert_int_equal(check("a", 750001), P_BODY_TOO_LARGE);	/* there will never be room */
+	uses(300000, 1000000);
+	assert_int_equal(check("a", 700000), P_STORE_FULL);
+	uses(900000, 1000000);
+	assert_int_equal(room.level, ROOM_FULL);
+	assert_int_equal(check("a", 1), P_STORE_FULL);
+}
+
+static void what_was_let_in_since_counts(void **state)
+{
+	(void)state;
+	configure("[redis]\nmax_held_bytes = 1000\n[source a]\nsecret = x\nmax_held_bytes = 700\n[source b]\nsecret = x\n");
+	holds("queued:a", "300", "results:gone", "100");
+	uses(1, 0);
+	assert_int_equal(check("a", 400), P_NONE);
+	assert_int_equal(check("a", 401), P_SOURCE_FULL);
+	assert_int_equal(check("b", 600), P_NONE);
+	assert_int_equal(check("b", 601), P_STORE_FULL);
+	room_let_in(&room, source("a"), 350);
+	assert_int_equal(check("a", 51), P_SOURCE_FULL);
+	assert_int_equal(check("b", 251), P_STORE_FULL);
+	holds("queued:a", "650", "results:gone", "100");	/* it is in the counters now, and not twice */
+	assert_int_equal(check("a", 50), P_NONE);
+	assert_int_equal(check("b", 250), P_NONE);
+}
+
+static void who_holds_more_than_its_share_is_put_off(void **state)
+{
+	(void)state;
+	configure("[redis]\nmax_held_bytes = 1000\n[source a]\nsecret = x\n[source b]\nsecret = x\n[source c]\nsecret = x\n");
+	holds("queued:a", "700", "staged:b", "150");
+	uses(1, 0);
+	assert_int_equal(room.level, ROOM_SLOW);
+	assert_int_equal(check("a", 10), P_SOURCE_SLOW);
+	assert_int_equal(check("b", 10), P_NONE);
+	assert_int_equal(check("c", 10), P_NONE);
+	assert_int_equal(check("c", 151), P_STORE_FULL);
+	holds("queued:a", "850", NULL, NULL);	/* alone: the last fifth is for the others */
+	uses(1, 0);
+	assert_int_equal(check("a", 10), P_SOURCE_SLOW);
+	assert_int_equal(check("b", 10), P_NONE);
+}
+
+static void buckets(void **state)
+{
+	struct rate r = { 0, 0 };
+	struct refusal why = { .problem = P_NONE };
+	const struct source *a;
+	uint64_t now = 5000000;
+	int n = 0;
+
+	(void)state;
+	configure("[source a]\nsecret = x\nrate_requests = 2\n[source b]\nsecret = x\nrate_bytes = 1000\n");
+	a = source("a");
+	while (rate_take(&r, a, 1 << 20, now, &why) == 0)
+		n++;
+	assert_int_equal(n, 20);	/* ten seconds' worth at once */
+	assert_int_equal(why.problem, P_RATE_LIMITED);
+	assert_int_equal(why.retry_after_s, 1);
+	why.problem = P_NONE;
+	assert_int_equal(rate_take(&r, a, 1, now + 490000, &why), -1);
+	assert_int_equal(rate_take(&r, a, 1, now + 510000, &why), 0);
+	why.problem = P_NONE;
+	assert_int_equal(rate_take(&r, a, 1, now + 520000, &why), -1);
+	rate_return(&r, a, 1);
+	assert_int_equal(rate_take(&r, a, 1, now + 520000, &why), 0);
+}
+
+static void a_large_body_is_paid_for_afterwards(void **state)
+{
+	struct rate r = { 0, 0 };
+	struct refusal why = { .problem = P_NONE };
+	const struct source *b;
+	uint64_t now = 1;
+
+	(void)state;
+	configure("[source a]\nsecret = x\nrate_requests = 2\n[source b]\nsecret = x\nrate_bytes = 1000\n");
+	b = source("b");
+	assert_int_equal(rate_take(&r, b, 60000, now, &why), 0);
+	assert_int_equal(rate_take(&r, b, 1, now, &why), -1);
+	assert_int_equal(why.retry_after_s, 51);
+	rate_add(&r, b, 5000, now);	/* of a body without length */
+	why.problem = P_NONE;
+	assert_int_equal(rate_take(&r, b, 1, now + 54000000, &why), -1);
+	assert_int_equal(rate_take(&r, b, 1, now + 56000000, &why), 0);
+	rate_return(&r, b, 60000);
+	assert_int_equal(rate_take(&r, b, 1, now, &why), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(levels_have_hysteresis),
+		cmocka_unit_test(memory_counts_where_it_is_limited),
+		cmocka_unit_test(what_was_let_in_since_counts),
+		cmocka_unit_test(who_holds_more_than_its_share_is_put_off),
+		cmocka_unit_test(buckets),
+		cmocka_unit_test(a_large_body_is_paid_for_afterwards),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
