@@ -20,6 +20,7 @@ int cli_send(int argc, char **argv);
 int cli_job(int argc, char **argv);
 int cli_dlq(int argc, char **argv);
 int cli_sign(int argc, char **argv);
+int cli_token(int argc, char **argv);
 int cli_settings(int argc, char **argv);
 
 /* The media type of a document, by its name. */

@@ -72,7 +72,7 @@ static int read_options(struct asking *a, int argc, char **argv)
 		{ "source", required_argument, NULL, 'f' }, { "job", required_argument, NULL, 'f' },
 		{ "code", required_argument, NULL, 'f' }, { "limit", required_argument, NULL, 'f' },
 		{ "cursor", required_argument, NULL, 'f' }, { "url", required_argument, NULL, 'u' },
-		{ "file", required_argument, NULL, 'm' },
+		{ "file", required_argument, NULL, 'm' }, { "token", required_argument, NULL, 'T' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
 	int c, which = 0;
@@ -80,6 +80,8 @@ static int read_options(struct asking *a, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, &which)) != -1) {
 		if (c == 'u') {
 			a->base = optarg;
+		} else if (c == 'T') {
+			http_token(optarg);
 		} else if (c == 'm') {
 			a->file = optarg;
 		} else if (c == 'f') {

@@ -12,6 +12,26 @@
 #define STANDSTILL_S 300L	/* a server may hold an upload back while Redis lags */
 #define UPLOAD_BUFFER (512L << 10)
 
+static char token[256];
+
+void http_token(char *option)
+{
+	snprintf(token, sizeof(token), "%s", option);
+	memset(option, '*', strlen(option));
+}
+
+/* Nothing is sent that would end the header. */
+static struct curl_slist *add_token(struct curl_slist *headers)
+{
+	const char *have = token[0] != '\0' ? token : getenv("GEOSLUICE_TOKEN");
+	char line[300];
+
+	if (have == NULL || *have == '\0' || strpbrk(have, "\r\n") != NULL)
+		return headers;
+	snprintf(line, sizeof(line), "authorization: Bearer %.256s", have);
+	return curl_slist_append(headers, line);
+}
+
 static size_t give(char *out, size_t size, size_t n, void *ctx)
 {
 	return fread(out, 1, size * n, ctx);
@@ -63,6 +83,8 @@ int http_do(const struct http_request *q, struct buf *answer, struct err *e)
 	signal(SIGPIPE, SIG_IGN);	/* TLS libraries write without MSG_NOSIGNAL */
 	for (size_t i = 0; q->headers != NULL && q->headers[i] != NULL; i++)
 		headers = curl_slist_append(headers, q->headers[i]);
+	if (!q->open)
+		headers = add_token(headers);
 	curl_easy_setopt(c, CURLOPT_URL, q->url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "geosluice/" GS_VERSION);

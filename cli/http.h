@@ -7,6 +7,7 @@
 #ifndef GS_CLI_HTTP_H
 #define GS_CLI_HTTP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ struct http_request {
 	const char *const *headers;	/* "name: value", …, NULL; or NULL */
 	FILE *body;			/* NULL: none. Read from where it stands */
 	uint64_t body_bytes;
+	bool open;			/* it needs no token, and gets none */
 	unsigned timeout_ms;		/* for all of it; 0: only a standstill ends it */
 	/* Called now and then while the body goes out; may be NULL. */
 	void (*progress)(void *ctx, uint64_t sent, uint64_t total);
@@ -35,6 +37,11 @@ void http_join(char *out, size_t room, const char *base, const char *path);
 
 /* Says in words on standard error why a request did not succeed. */
 void http_complain(int status, const struct buf *answer, const struct err *e);
+
+/* What follows shows this token; without it, GEOSLUICE_TOKEN. It is wiped from the command line. */
+#define HTTP_TOKEN_USAGE \
+"  --token T   where the server asks for one (default: GEOSLUICE_TOKEN, which other users do not see)\n"
+void http_token(char *option);
 
 /* --url, else GEOSLUICE_URL, else http://127.0.0.1:8080. */
 const char *http_base(const char *option);

@@ -12,17 +12,19 @@
 #include "schema/wire.h"
 
 static const char usage[] =
-"usage: geosluice job [--wait] [--url URL] ID\n"
+"usage: geosluice job [--wait] [--url URL] [--token T] ID\n"
 "\n"
 "Prints the job as JSON.\n"
 "\n"
 "  --wait      until it has ended; then exit 0 (good), 1 (some features rejected) or 2 (failed)\n"
-"  --url URL   of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n";
+"  --url URL   of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n"
+HTTP_TOKEN_USAGE;
 
 int cli_job(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "wait", no_argument, NULL, 'w' }, { "url", required_argument, NULL, 'u' },
+		{ "token", required_argument, NULL, 'T' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
 	const char *base = NULL;
@@ -36,6 +38,8 @@ int cli_job(int argc, char **argv)
 			wait = true;
 		} else if (c == 'u') {
 			base = optarg;
+		} else if (c == 'T') {
+			http_token(optarg);
 		} else {
 			fputs(usage, c == 'h' ? stdout : stderr);
 			return c == 'h' ? EXIT_GOOD : EXIT_FAILED;

@@ -17,6 +17,7 @@ static const struct {
 	{ "job", cli_job, "show a job, or wait for its end" },
 	{ "dlq", cli_dlq, "list, show, replay or drop dead letters" },
 	{ "sign", cli_sign, "print the headers that sign a file" },
+	{ "token", cli_token, "make a token for those who read or operate" },
 	{ "settings", cli_settings, "list every setting with its default and range" },
 };
 

@@ -35,6 +35,7 @@ SIGNING_USAGE
 "  --crs CRS           of the document, where it does not say\n"
 "  --gzip, --zstd      encode the document; the signature is over the encoded bytes\n"
 "  --type TYPE         media type (default: by the file's name, else application/geo+json)\n"
+"  --token T           for --wait, where the server asks for one (default: GEOSLUICE_TOKEN)\n"
 "  --wait              until the job has ended; then exit 0 (good), 1 (some features rejected) or\n"
 "                      2 (failed)\n";
 
@@ -68,6 +69,7 @@ static int read_options(struct sending *s, int argc, char **argv, struct err *e)
 		{ "url", required_argument, NULL, 'u' }, { "source", required_argument, NULL, 'n' },
 		{ "crs", required_argument, NULL, 'c' }, { "type", required_argument, NULL, 'y' },
 		{ "gzip", no_argument, NULL, 'z' }, { "zstd", no_argument, NULL, 'Z' },
+		{ "token", required_argument, NULL, 'T' },
 		{ "wait", no_argument, NULL, 'w' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -96,6 +98,9 @@ static int read_options(struct sending *s, int argc, char **argv, struct err *e)
 			break;
 		case 'Z':
 			s->coding = CODING_ZSTD;
+			break;
+		case 'T':
+			http_token(optarg);
 			break;
 		case 'w':
 			s->wait = true;
@@ -141,7 +146,8 @@ static int post(struct sending *s, FILE *f, struct buf *answer, struct err *e)
 	struct signing_headers signature = { 0 };
 	const char *headers[HEADERS_MAX] = { NULL };
 	char url[1024], path[160], type[160], crs[CRS_MAX + 16], encoding[32];
-	struct http_request q = { .method = "POST", .url = url, .headers = headers, .body = f, .ctx = s };
+	struct http_request q = { .method = "POST", .url = url, .headers = headers, .body = f, .ctx = s,
+		.open = true };
 	int n = 0, status;
 
 	if (!is_plain(s->source) || (s->crs && (strlen(s->crs) > CRS_MAX || strpbrk(s->crs, "\r\n"))))

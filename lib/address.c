@@ -103,8 +103,8 @@ static bool in_special(const char *const *ranges, size_t n, const unsigned char 
 	return false;
 }
 
-/* The 16 bytes to judge a by, or false if it is no internet address. */
-static bool bytes_of(const struct sockaddr *a, unsigned char out[16])
+/* As it stands, an IPv4 address mapped. */
+static bool plain_bytes_of(const struct sockaddr *a, unsigned char out[16])
 {
 	if (a->sa_family == AF_INET) {
 		memcpy(out, mapped, 12);
@@ -114,6 +114,16 @@ static bool bytes_of(const struct sockaddr *a, unsigned char out[16])
 	if (a->sa_family != AF_INET6)
 		return false;
 	memcpy(out, &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr, 16);
+	return true;
+}
+
+/* The 16 bytes to judge a by, or false if it is no internet address. */
+static bool bytes_of(const struct sockaddr *a, unsigned char out[16])
+{
+	if (!plain_bytes_of(a, out))
+		return false;
+	if (a->sa_family == AF_INET)
+		return true;
 	if (memcmp(out, nat64, 12) == 0) {
 		memcpy(out, mapped, 12);
 	} else if (out[0] == 0x20 && out[1] == 0x02) {	/* 6to4 */
@@ -123,16 +133,26 @@ static bool bytes_of(const struct sockaddr *a, unsigned char out[16])
 	return true;
 }
 
-bool address_in(const struct address_ranges *r, const struct sockaddr *a)
+static bool in_any(const struct address_ranges *r, const unsigned char bytes[16])
 {
-	unsigned char bytes[16];
-
-	if (!bytes_of(a, bytes))
-		return false;
 	for (size_t i = 0; i < r->count; i++)
 		if (in_range(&r->list[i], bytes))
 			return true;
 	return false;
+}
+
+bool address_in(const struct address_ranges *r, const struct sockaddr *a)
+{
+	unsigned char bytes[16];
+
+	return bytes_of(a, bytes) && in_any(r, bytes);
+}
+
+bool address_is_in(const struct address_ranges *r, const struct sockaddr *a)
+{
+	unsigned char bytes[16];
+
+	return plain_bytes_of(a, bytes) && in_any(r, bytes);
 }
 
 bool address_is_public(const struct sockaddr *a)

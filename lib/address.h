@@ -33,6 +33,9 @@ void address_ranges_clear(struct address_ranges *r);
 /* Is a in one of the ranges? */
 bool address_in(const struct address_ranges *r, const struct sockaddr *a);
 
+/* The same for an address that claims something: one that only carries an IPv4 address inside is not that one. */
+bool address_is_in(const struct address_ranges *r, const struct sockaddr *a);
+
 /* May a be called by everyone: neither private, loopback, link-local, shared, multicast, reserved nor a
  * documentation range (IANA special-purpose registries, RFC 6890)? false for what is neither IPv4 nor IPv6. */
 bool address_is_public(const struct sockaddr *a);

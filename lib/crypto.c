@@ -114,6 +114,13 @@ struct sha256 *sha256_new(struct err *e)
 	return s;
 }
 
+void sha256_of(const void *bytes, size_t n, unsigned char out[SHA256_BYTES])
+{
+	int ok = EVP_Digest(bytes, n, out, NULL, EVP_sha256(), NULL);
+
+	assert(ok == 1);
+}
+
 void sha256_add(struct sha256 *s, const void *bytes, size_t n)
 {
 	md_add(s->ctx, bytes, n);

@@ -29,6 +29,7 @@ struct sha256;
 struct sha256 *sha256_new(struct err *e);
 void sha256_add(struct sha256 *s, const void *bytes, size_t n);
 void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES]);
+void sha256_of(const void *bytes, size_t n, unsigned char out[SHA256_BYTES]);	/* all at once */
 void sha256_free(struct sha256 **s);
 
 /* SHA-512, likewise. */

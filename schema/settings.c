@@ -12,9 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/address.h"
 #include "lib/conf.h"
 #include "lib/crypto.h"
 #include "schema/settings_table.h"
+#include "schema/tokens.h"
 #include "schema/wire.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)
@@ -338,6 +340,17 @@ static int check_source(const struct source *src, const char *file, struct err *
 /* What concerns more than one value. */
 static int check_whole(struct settings *s, const char *file, struct err *e)
 {
+	struct token tokens[TOKENS_MAX];
+	struct address_ranges ranges = { NULL, 0 };
+	struct err why = ERR_INIT;
+	int rc;
+
+	if (tokens_parse(s->server.tokens, tokens, &why) < 0)
+		return err_set(e, ERR_INPUT, 0, "%s: [server] tokens: %s", file, why.text);
+	rc = address_ranges_parse(&ranges, s->server.trusted_proxies, &why);
+	address_ranges_clear(&ranges);
+	if (rc != 0)
+		return err_set(e, ERR_INPUT, 0, "%s: [server] trusted_proxies: %s", file, why.text);
 	if (s->courier.backoff_min_ms > s->courier.backoff_max_ms)
 		return err_set(e, ERR_INPUT, 0, "%s: [courier] backoff_min_ms is above backoff_max_ms", file);
 	if (s->worker.feature_timeout_ms >= s->worker.lease_ms)

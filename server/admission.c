@@ -82,20 +82,6 @@ static int check_crs(struct admission *a, const struct admission_request *q, str
 	return 0;
 }
 
-/* W3C Trace Context, version 00: "00-<32 hex>-<16 hex>-<2 hex>". Anything else is left out, as it asks. */
-static const char *trace_of(const struct admission_request *q)
-{
-	static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-	const char *trace = q->header(q->ctx, "traceparent");
-
-	if (trace == NULL || strlen(trace) != sizeof(form) - 1)
-		return NULL;
-	for (size_t i = 0; form[i] != '\0'; i++)
-		if (form[i] == 'h' ? strchr("0123456789abcdef", trace[i]) == NULL : trace[i] != form[i])
-			return NULL;
-	return trace;
-}
-
 static int check_state(const struct admission_request *q, const struct settings *set, const struct source *src,
     struct refusal *r)
 {
@@ -120,6 +106,7 @@ static int check_signature(struct admission *a, const struct admission_request *
 		.method = q->method,
 		.path = q->path,
 		.query = q->query,
+		.https = q->https,
 		.now_ms = q->now_ms,
 		.tolerance_s = (unsigned)set->server.timestamp_tolerance_s,
 	};
@@ -136,6 +123,6 @@ int admission_check(struct admission *a, const struct admission_request *q, cons
 	if (check_content(a, q, r) != 0 || check_size(q, src, r) != 0 || check_crs(a, q, r) != 0
 	    || check_signature(a, q, set, src, keys, r) != 0)
 		return -1;
-	a->trace = trace_of(q);
+	trace_read(q->header(q->ctx, "traceparent"), a->trace);
 	return check_state(q, set, src, r);
 }

@@ -9,6 +9,7 @@
 
 #include "lib/inflate.h"
 #include "schema/settings.h"
+#include "schema/trace.h"
 #include "server/signature.h"
 
 #define CODINGS_TAKEN "gzip, deflate, zstd"	/* of Content-Encoding */
@@ -19,6 +20,7 @@ struct admission_request {
 	void *ctx;
 	const char *method, *path;
 	const char *query;	/* with its "?"; "" where there is none */
+	bool https;		/* how the client came, to us or to a proxy that is believed */
 	const char *query_crs;	/* ?crs=, or NULL */
 	int64_t declared;	/* Content-Length, or -1 */
 	uint64_t now_ms;
@@ -33,7 +35,7 @@ struct admission {
 	const char *type;	/* media type, lower case, no parameters; static */
 	enum coding coding;	/* of the body */
 	const char *crs;	/* NULL if none is named */
-	const char *trace;	/* traceparent, or NULL */
+	char trace[TRACE_PARENT + 1];	/* "" where there is none */
 	struct signature signature;
 };
 

@@ -8,7 +8,7 @@
 
 #include "server/http.h"
 
-#define ROUTE(id, method, path, handler) extern const struct http_handler handler;
+#define ROUTE(id, method, path, handler, scope) extern const struct http_handler handler;
 #include "server/routes.def"
 #undef ROUTE
 

@@ -121,6 +121,29 @@ static void ask(struct scrape *s, struct reactor *r, const char *command, const 
 		s->failed = true;
 }
 
+/* What sources hold, as this reactor read it last. */
+static void write_room(struct buf *b, const struct room *m)
+{
+	buf_puts(b, "# HELP geosluice_held_bytes What sources hold in Redis, by kind.\n"
+	    "# TYPE geosluice_held_bytes gauge\n");
+	for (int k = 0; k < HELD_KINDS; k++)
+		buf_printf(b, "geosluice_held_bytes{kind=\"%s\"} %" PRIu64 "\n", held_name((enum held)k), m->kind[k]);
+	buf_puts(b, "# HELP geosluice_source_held_bytes What each source holds.\n"
+	    "# TYPE geosluice_source_held_bytes gauge\n");
+	for (size_t i = 0; i < m->settings->source_count; i++)
+		buf_printf(b, "geosluice_source_held_bytes{source=\"%s\"} %" PRIu64 "\n", m->settings->sources[i].name,
+		    m->source[i]);
+	buf_printf(b, "# HELP geosluice_held_limit_bytes What sources may hold in all; 0: any number.\n"
+	    "# TYPE geosluice_held_limit_bytes gauge\ngeosluice_held_limit_bytes %" PRIu64 "\n"
+	    "# HELP geosluice_redis_used_bytes Memory that Redis uses.\n"
+	    "# TYPE geosluice_redis_used_bytes gauge\ngeosluice_redis_used_bytes %" PRIu64 "\n"
+	    "# HELP geosluice_redis_max_bytes Memory that it may use; 0: any number.\n"
+	    "# TYPE geosluice_redis_max_bytes gauge\ngeosluice_redis_max_bytes %" PRIu64 "\n"
+	    "# HELP geosluice_room_level 0: open, 1: greedy sources are put off, 2: full.\n"
+	    "# TYPE geosluice_room_level gauge\ngeosluice_room_level %d\n", room_limit(m), m->used, m->most,
+	    (int)m->level);
+}
+
 static void answer_metrics(struct http_request *q)
 {
 	struct reactor *r = reactor_of(q);
@@ -140,6 +163,7 @@ static void answer_metrics(struct http_request *q)
 		all[i] = &srv->reactors[i].metrics;
 	buf_init(&s->text, 1 << 20);
 	metrics_write(&s->text, all, srv->count);
+	write_room(&s->text, &r->room);
 	free(all);
 	s->q = q;
 	q->user = s;

@@ -53,6 +53,10 @@ struct http_request {
 	const char *source;
 	const char *code;	/* of a refusal */
 	char job[32];
+	const char *token;	/* the name of the one that was shown */
+	char client[48];	/* its address, behind proxies that are believed */
+	char trace[33];		/* id of the trace that it is part of */
+	bool https;		/* so it came, or so a proxy says */
 	uint64_t started_us;
 	uint64_t bytes_in, bytes_out;	/* of the bodies */
 };

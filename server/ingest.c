@@ -89,6 +89,7 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		.method = q->method,
 		.path = q->path,
 		.query = q->query,
+		.https = q->https,
 		.query_crs = http_query(q, "crs"),
 		.declared = q->declared,
 		.now_ms = clock_unix_ms(),
@@ -126,6 +127,7 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	in->reactor = r;
 	in->source = src;
 	in->admission = *a;
+	trace_id(a->trace, q->trace);
 	in->proven = a->signature.verified;
 	in->declared = q->declared;
 	in->created_ms = clock_unix_ms();
@@ -211,7 +213,7 @@ static void add_fields(struct ingest *in, struct redis_cmd *c)
 		add_field(c, "encoding", coding_name(in->admission.coding));
 	add_field(c, "crs", in->admission.crs);
 	add_field(c, "delivery", ingest_delivery(in));
-	add_field(c, "trace", in->admission.trace);
+	add_field(c, "trace", in->admission.trace[0] != '\0' ? in->admission.trace : NULL);
 	add_field(c, "ack", ack_name(durability_base(&in->reactor->durability)));
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/json.h"
 #include "schema/scripts.h"
 #include "schema/status_info.h"
@@ -144,6 +145,7 @@ static void on_reached(void *ctx, bool reached)
 	struct key job = wire_key("job", in->job);
 
 	in->asking = false;
+	metrics_ack(&in->reactor->metrics, clock_mono_us() - in->asked_us);
 	if (in->q == NULL) {
 		ingest_free(in);
 		return;
@@ -169,6 +171,7 @@ static void secure(struct ingest *in)
 		answer(in, durability_base(&in->reactor->durability));
 		return;
 	}
+	in->asked_us = clock_mono_us();
 	in->asking = b != NULL && barrier_wait(b, on_reached, in) == 0;
 	if (!in->asking)
 		refuse_level(in);

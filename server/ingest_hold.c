@@ -94,6 +94,7 @@ static void answer_held(struct ingest *in, const struct reply *reply)
 		http_release(in->q);
 	} else if (strcmp(verdict, "same") == 0) {
 		in->proven = true;
+		metrics_add(&in->reactor->metrics.known, 1);
 		ingest_answer_same(in, reply_str(reply_at(reply, 1), NULL));
 	} else if (strcmp(verdict, "other") == 0) {
 		ingest_answer_other(in, reply);
@@ -139,6 +140,7 @@ bool ingest_hold(struct ingest *in)
 	if (!is_held(in)) {
 		reactor_refuse(in->q, &in->no_room);
 	} else if ((in->asking = send_admit(in) == 0)) {
+		metrics_add(&r->metrics.held_back, 1);
 		http_hold(in->q);
 	} else {
 		ingest_refuse_store(in, "Redis cannot be reached.");

@@ -58,6 +58,11 @@ static void name(int fd, char bound[LISTENER_TEXT])
 	snprintf(bound, LISTENER_TEXT, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
+bool listener_is_loopback(const char *bound)
+{
+	return strncmp(bound, "127.", 4) == 0 || strncmp(bound, "[::1]:", 6) == 0;
+}
+
 int listener_open(const char *text, char bound[LISTENER_TEXT], struct err *e)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV }, *list;

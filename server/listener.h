@@ -7,11 +7,15 @@
 #ifndef GS_SERVER_LISTENER_H
 #define GS_SERVER_LISTENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
 
 #define LISTENER_TEXT 80
+
+/* Is what listener_open has bound to be reached from this machine alone? */
+bool listener_is_loopback(const char *bound);
 
 /* Returns the descriptor, or -1. bound becomes the address with the port in use, as "address:port". */
 int listener_open(const char *listen, char bound[LISTENER_TEXT], struct err *e);

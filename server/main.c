@@ -46,6 +46,12 @@ static int open_all(struct server *s, char bound[LISTENER_TEXT], struct err *e)
 	for (size_t i = 0; i < s->count; i++) {
 		int fd = listener_open(i == 0 ? s->settings->server.listen : bound, bound, e);
 
+		if (fd >= 0 && *s->settings->server.tokens == '\0' && !listener_is_loopback(bound)) {
+			close(fd);
+			s->count = i;
+			return err_set(e, ERR_INPUT, 0, "listen = %s is to be reached from elsewhere: set [server] "
+			    "tokens (geosluice token makes one), or listen on 127.0.0.1", s->settings->server.listen);
+		}
 		if (fd < 0 || reactor_init(&s->reactors[i], s, (int)i, fd, e) != 0) {
 			s->count = i;
 			return -1;

@@ -5,7 +5,7 @@
 
 /* The last one stands for all others. */
 static const unsigned statuses[METRICS_STATUSES] = {
-	200, 202, 204, 400, 401, 404, 405, 406, 408, 409, 410, 413, 414, 415, 417, 422, 429, 431, 500, 503, 505, 0
+	200, 202, 204, 400, 401, 403, 404, 405, 406, 408, 409, 410, 413, 414, 415, 417, 422, 429, 431, 500, 503, 505, 0
 };
 
 static const uint64_t bounds_us[METRICS_BUCKETS] = {
@@ -21,14 +21,24 @@ void metrics_request(struct metrics *m, int route, unsigned status)
 	metrics_add(&m->requests[route][i], 1);
 }
 
-void metrics_commit(struct metrics *m, uint64_t us)
+static void observe(struct histogram *h, uint64_t us)
 {
 	int i = 0;
 
 	while (i < METRICS_BUCKETS && us > bounds_us[i])
 		i++;
-	metrics_add(&m->commits[i], 1);
-	metrics_add(&m->commit_us, us);
+	metrics_add(&h->bucket[i], 1);
+	metrics_add(&h->us, us);
+}
+
+void metrics_commit(struct metrics *m, uint64_t us)
+{
+	observe(&m->commits, us);
+}
+
+void metrics_ack(struct metrics *m, uint64_t us)
+{
+	observe(&m->acks, us);
 }
 
 /* The counter at this offset, over all. */
@@ -72,21 +82,22 @@ static void write_requests(struct buf *b, const struct metrics *const *all, size
 		    problem_code((enum problem)p), SUM(refusals[p]));
 }
 
-static void write_commits(struct buf *b, const struct metrics *const *all, size_t n)
+static void write_histogram(struct buf *b, const struct metrics *const *all, size_t n, size_t at, const char *name,
+    const char *help)
 {
-	uint64_t below = 0;
+	uint64_t below = 0, us = sum(all, n, at + offsetof(struct histogram, us));
 
-	head(b, "commit_seconds", "histogram", "From the last byte of an upload to Redis's answer.");
-	for (int i = 0; i < METRICS_BUCKETS; i++) {
-		below += SUM(commits[i]);
-		buf_printf(b, "geosluice_commit_seconds_bucket{le=\"%" PRIu64 ".%06" PRIu64 "\"} %" PRIu64 "\n",
-		    bounds_us[i] / 1000000, bounds_us[i] % 1000000, below);
+	head(b, name, "histogram", help);
+	for (int i = 0; i <= METRICS_BUCKETS; i++) {
+		below += sum(all, n, at + offsetof(struct histogram, bucket) + (size_t)i * sizeof(counter));
+		if (i < METRICS_BUCKETS)
+			buf_printf(b, "geosluice_%s_bucket{le=\"%" PRIu64 ".%06" PRIu64 "\"} %" PRIu64 "\n", name,
+			    bounds_us[i] / 1000000, bounds_us[i] % 1000000, below);
+		else
+			buf_printf(b, "geosluice_%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", name, below);
 	}
-	below += SUM(commits[METRICS_BUCKETS]);
-	buf_printf(b, "geosluice_commit_seconds_bucket{le=\"+Inf\"} %" PRIu64 "\n", below);
-	buf_printf(b, "geosluice_commit_seconds_sum %" PRIu64 ".%06" PRIu64 "\n",
-	    SUM(commit_us) / 1000000, SUM(commit_us) % 1000000);
-	buf_printf(b, "geosluice_commit_seconds_count %" PRIu64 "\n", below);
+	buf_printf(b, "geosluice_%s_sum %" PRIu64 ".%06" PRIu64 "\n", name, us / 1000000, us % 1000000);
+	buf_printf(b, "geosluice_%s_count %" PRIu64 "\n", name, below);
 }
 
 void metrics_write(struct buf *b, const struct metrics *const *all, size_t n)
@@ -97,5 +108,12 @@ void metrics_write(struct buf *b, const struct metrics *const *all, size_t n)
 	one(b, "upload_stalls_total", "counter", "Times an upload waited for Redis.", SUM(stalls));
 	one(b, "uploads_abandoned_total", "counter", "Uploads whose segments were taken away again.",
 	    SUM(orphans));
-	write_commits(b, all, n);
+	one(b, "uploads_held_total", "counter", "Uploads that Redis was asked about before their body.",
+	    SUM(held_back));
+	one(b, "uploads_known_total", "counter", "Deliveries that were known and answered before their body.",
+	    SUM(known));
+	write_histogram(b, all, n, offsetof(struct metrics, commits), "commit_seconds",
+	    "From the last byte of an upload to Redis's answer.");
+	write_histogram(b, all, n, offsetof(struct metrics, acks), "acknowledgement_seconds",
+	    "From there to the level that the source asks for, where it has to be waited for.");
 }

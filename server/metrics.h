@@ -21,15 +21,21 @@
 
 typedef _Atomic uint64_t counter;
 
+struct histogram {
+	counter bucket[METRICS_BUCKETS + 1];	/* by latency; the last is above all bounds */
+	counter us;
+};
+
 struct metrics {
 	counter requests[ROUTE_COUNT][METRICS_STATUSES];
 	counter refusals[P_COUNT];
 	counter body_bytes;	/* of uploads, as they came */
 	counter uploads;	/* in flight */
 	counter stalls;		/* times an upload waited for Redis */
+	counter held_back;	/* uploads that Redis was asked about before their body */
+	counter known;		/* deliveries that were answered before their body */
 	counter orphans;	/* uploads taken away again */
-	counter commits[METRICS_BUCKETS + 1];	/* by latency; the last is above all bounds */
-	counter commit_us;
+	struct histogram commits, acks;
 };
 
 /* One writer per counter: no locked instruction is needed. */
@@ -40,6 +46,7 @@ static inline void metrics_add(counter *c, uint64_t n)
 
 void metrics_request(struct metrics *m, int route, unsigned status);
 void metrics_commit(struct metrics *m, uint64_t us);
+void metrics_ack(struct metrics *m, uint64_t us);	/* from the commit to the level that a source asks for */
 
 /* Appends the sum over all. */
 void metrics_write(struct buf *b, const struct metrics *const *all, size_t n);

@@ -10,6 +10,7 @@
 #include "schema/scripts.h"
 #include "server/admission.h"
 #include "server/durability.h"
+#include "server/forwarded.h"
 #include "server/routes.h"
 
 #define TICK_MS 500
@@ -68,7 +69,9 @@ void reactor_refuse(struct http_request *q, const struct refusal *why)
 	buf_init(&b, 8192);
 	problem_write(&b, why);
 	http_answer(q, problem_status(why->problem), "application/problem+json", &b);
-	if (problem_status(why->problem) == 401)
+	if (access_challenge(why) != NULL)
+		http_answer_header(q, "WWW-Authenticate", access_challenge(why));
+	else if (problem_status(why->problem) == 401)
 		http_answer_header(q, "WWW-Authenticate", "Webhook-Signature");
 	if (why->problem == P_CONTENT_ENCODING)	/* RFC 9110, section 15.5.16 */
 		http_answer_header(q, "Accept-Encoding", CODINGS_TAKEN);
@@ -162,10 +165,16 @@ void reactor_tell(struct reactor *r)
 static void on_begin(void *ctx, struct http_request *q)
 {
 	struct refusal why = { .problem = P_NONE };
+	struct reactor *r = ctx;
+	struct client client;
 	char allow[64];
 
-	(void)ctx;
-	if (routes_find(q, &why, allow) == 0)
+	forwarded_client(&client, http_peer(q), false, &r->trusted, r->settings->server.proxy_header, http_header, q);
+	memcpy(q->client, client.address, sizeof(q->client));
+	q->https = client.https;
+	if (routes_find(q, &why, allow) == 0
+	    && access_check(&r->access, http_header(q, "Authorization"), route_scope(q->route), &q->token,
+	    &why) == 0)
 		return;
 	reactor_refuse(q, &why);
 	if (allow[0] != '\0')
@@ -193,7 +202,8 @@ static void on_over(void *ctx, struct http_request *q)
 	LOG_EVENT(level, "request", LOG_STR("route", route_name(q->route)), LOG_INT("status", q->status),
 	    LOG_INT("us", us), LOG_INT("in", q->bytes_in), LOG_INT("out", q->bytes_out),
 	    LOG_STR("source", q->source ? q->source : "-"), LOG_STR("job", q->job[0] ? q->job : "-"),
-	    LOG_STR("code", q->code ? q->code : "-"));
+	    LOG_STR("code", q->code ? q->code : "-"), LOG_STR("client", q->client[0] ? q->client : "-"),
+	    LOG_STR("token", q->token ? q->token : "-"), LOG_STR("trace", q->trace[0] ? q->trace : "-"));
 }
 
 /* ---- Redis ---- */
@@ -466,7 +476,9 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	r->segments.window_bytes = (size_t)set->server.window_bytes;
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
-	if (make_keys(r, e) != 0 || room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
+	if (access_init(&r->access, set, e) != 0
+	    || address_ranges_parse(&r->trusted, set->server.trusted_proxies, e) != 0
+	    || make_keys(r, e) != 0 || room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
 	    || (r->timer = loop_timer_new(r->loop, on_tick, r, e)) == NULL
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
 	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
@@ -505,6 +517,7 @@ void reactor_clear(struct reactor *r)
 	orphans_clear(&r->orphans);
 	cmd_clear(&r->cmd);
 	room_clear(&r->room);
+	address_ranges_clear(&r->trusted);
 	for (size_t i = 0; r->keys != NULL && i < r->settings->source_count; i++)
 		keyring_clear(&r->keys[i]);
 	free(r->keys);

@@ -12,9 +12,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/address.h"
 #include "lib/redis.h"
 #include "schema/settings.h"
 #include "server/http.h"
+#include "server/access.h"
 #include "server/barrier.h"
 #include "server/durability.h"
 #include "server/keyring.h"
@@ -36,6 +38,8 @@ struct reactor {
 	struct redis_async *bulk;	/* for bodies of more than one segment: nobody else queues behind them */
 	struct loop_timer *timer, *touch;
 	struct redis_cmd cmd;		/* for whoever builds a command */
+	struct access access;
+	struct address_ranges trusted;	/* proxies */
 	struct keyring *keys;		/* per source, in the settings' order */
 	struct segment_pool segments;
 	struct orphans orphans;

@@ -11,8 +11,9 @@ static const struct {
 	const char *method;
 	const char *path;
 	const struct http_handler *handler;
+	enum scope scope;
 } routes[] = {
-#define ROUTE(id, method, path, handler) { method " " path, method, path, &handler },
+#define ROUTE(id, method, path, handler, scope) { method " " path, method, path, &handler, SCOPE_##scope },
 #include "server/routes.def"
 #undef ROUTE
 };
@@ -20,6 +21,11 @@ static const struct {
 const char *route_name(int route)
 {
 	return route < ROUTE_NONE ? routes[route].name : "none";
+}
+
+enum scope route_scope(int route)
+{
+	return route < ROUTE_NONE ? routes[route].scope : SCOPE_OPEN;
 }
 
 /* Does path fit the pattern? arg gets what stands at {}. */

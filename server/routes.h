@@ -6,17 +6,19 @@
 #ifndef GS_SERVER_ROUTES_H
 #define GS_SERVER_ROUTES_H
 
+#include "schema/tokens.h"
 #include "server/http.h"
 #include "server/problem.h"
 
 enum {
-#define ROUTE(id, method, path, handler) ROUTE_##id,
+#define ROUTE(id, method, path, handler, scope) ROUTE_##id,
 #include "server/routes.def"
 #undef ROUTE
 	ROUTE_NONE,	/* no such path or method */
 	ROUTE_COUNT
 };
 
+enum scope route_scope(int route);	/* what a token must allow */
 const char *route_name(int route);	/* "GET /v1/jobs/{id}"; "none" */
 
 /* Sets handler, route and arg. -1: there is none; allow is then the methods of the path, for 405. */

@@ -140,13 +140,14 @@ static int read_params(struct input *in, struct sf *f, struct refusal *r)
 
 /* ---- the signature base (section 2.5) ---- */
 
-/* Section 2.2.3: in lower case, without the port that http implies. */
-static int add_authority(struct buf *b, const char *host)
+/* Section 2.2.3: in lower case, without the port that the scheme implies. */
+static int add_authority(struct buf *b, const char *host, bool https)
 {
-	size_t n = strlen(host);
+	const char *port = https ? ":443" : ":80";
+	size_t n = strlen(host), k = strlen(port);
 
-	if (n > 3 && strcmp(host + n - 3, ":80") == 0)
-		n -= 3;
+	if (n > k && strcmp(host + n - k, port) == 0)
+		n -= k;
 	for (size_t i = 0; i < n; i++)
 		buf_putc(b, (char)tolower((unsigned char)host[i]));
 	return 0;
@@ -175,7 +176,7 @@ static int add_value(struct buf *b, const char *name, const struct signature_req
 	value = q->header(q->ctx, *name == '@' ? "Host" : name);
 	if (value == NULL || (*name == '@' && strcmp(name, "@authority") != 0))
 		return -1;
-	return *name == '@' ? add_authority(b, value) : add_text(b, value);
+	return *name == '@' ? add_authority(b, value, q->https) : add_text(b, value);
 }
 
 static int write_base(struct buf *b, const struct input *in, const struct signature_request *q,

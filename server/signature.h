@@ -36,6 +36,7 @@ struct signature_request {
 	void *ctx;
 	const char *method, *path;
 	const char *query;	/* with its "?"; "" where there is none */
+	bool https;
 	uint64_t now_ms;
 	unsigned tolerance_s;
 };

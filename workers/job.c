@@ -28,6 +28,7 @@ static void fill(struct job *j, const struct reply *r)
 	const char *encoding = reply_str(reply_field(r, first, "encoding"), &n);
 
 	j->epoch = reply_int(reply_at(r, 1));
+	trace_id(reply_str(reply_field(r, first, "trace"), NULL), j->trace);
 	snprintf(j->source, sizeof(j->source), "%s", reply_str(reply_field(r, first, "source"), NULL));
 	j->crs = copy_text(reply_field(r, first, "crs"));
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));

@@ -13,6 +13,7 @@
 
 #include "lib/inflate.h"
 #include "lib/redis.h"
+#include "schema/trace.h"
 #include "workers/queue.h"
 
 struct job {
@@ -26,6 +27,7 @@ struct job {
 	uint64_t segments;
 	uint64_t bytes;		/* as they were received */
 	enum coding coding;	/* of the body */
+	char trace[TRACE_ID + 1];	/* "-" where it has none */
 	uint64_t next;		/* checkpoint: index of the next feature */
 	uint64_t parsed;	/* bytes, as last reported */
 };

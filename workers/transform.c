@@ -180,7 +180,8 @@ static void options_of(struct pipeline_options *o, const struct settings *s, con
 static void log_end(const struct job *j, const char *event, const char *code, const struct pipeline_totals *t,
     uint64_t began_ms)
 {
-	log_info(event, LOG_STR("job", j->id), LOG_STR("source", j->source), LOG_STR("code", code),
+	log_info(event, LOG_STR("job", j->id), LOG_STR("source", j->source), LOG_STR("trace", j->trace),
+	    LOG_STR("code", code),
 	    LOG_INT("bytes", j->bytes), LOG_INT("features", t->features), LOG_INT("accepted", t->accepted),
 	    LOG_INT("repaired", t->repaired), LOG_INT("rejected", t->rejected),
 	    LOG_INT("ms", clock_mono_ms() - began_ms));
@@ -191,7 +192,7 @@ static int fail(struct transform *t, struct job *j, const struct err *why, uint6
 	int rc = finish_failed(j, t->commands, t->settings, (enum reject_code)why->code, why->text, offset, e);
 
 	if (rc == 0)
-		log_info("job_failed", LOG_STR("job", j->id), LOG_STR("source", j->source),
+		log_info("job_failed", LOG_STR("job", j->id), LOG_STR("source", j->source), LOG_STR("trace", j->trace),
 		    LOG_STR("code", reject_name((enum reject_code)why->code)), LOG_INT("offset", offset));
 	return rc < 0 ? -1 : rc == 1 ? TRANSFORM_STALE : TRANSFORM_ENDED;
 }

@@ -1,6 +1,6 @@
 """The real programs and a real Redis in a directory of their own, and what tests need to talk to them.
 
-In:  BUILD (where the programs are), GEOSLUICE_SAN (set: they are sanitised, thus slow and large).
+In:  BUILD (where the programs are), GEOSLUICE_SAN (set: they are sanitised, thus slow and large), REDIS_SERVER.
 Out: a Stack per test class. Everything it starts it also ends, by process id.
 """
 import base64
@@ -29,6 +29,7 @@ from receiver import Receiver, secret_key   # noqa: E402
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"))
 SANITISED = bool(os.environ.get("GEOSLUICE_SAN"))
 PATIENCE_S = 120 if SANITISED else 30   # how long anything at all may take
+REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")     # any Redis from 7.0 on, or Valkey
 TRAFFIC = os.environ.get("GEOSLUICE_TRAFFIC")   # a file that notes every request, for the contract test
 
 PROGRAMS = ("geosluice-server", "geosluice-worker", "geosluice-courier")
@@ -227,7 +228,7 @@ class Stack:
 
     def start_redis(self):
         self._spawn("redis", [
-            "redis-server", "--port", "0", "--unixsocket", self.dir + "/redis.sock", "--dir", self.dir,
+            REDIS_SERVER, "--port", "0", "--unixsocket", self.dir + "/redis.sock", "--dir", self.dir,
             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
             "--maxmemory-policy", "noeviction", "--daemonize", "no"])
         until(self._redis_answers, "Redis answers")

@@ -70,7 +70,7 @@ class Hostile(StackTest):
         return int(found.group(1))
 
     def logged(self, code):
-        return len(re.findall(r"event=request .*\bcode=%s$" % code, self.stack.log("server"), re.M))
+        return len(re.findall(r"event=request .*\bcode=%s " % code, self.stack.log("server"), re.M))
 
     def check_refused(self, client, status, code, closes=True):
         answer = client.answer()

@@ -166,6 +166,11 @@ static void only_a_whole_traceparent_is_carried(void **state)
 		{ "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", false },
 		{ "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x", false },
 		{ "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false },
+		{ "00-00000000000000000000000000000000-b7ad6b7169203331-01", false },
+		{ "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false },
+		{ "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true },
+		{ "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes", true },
+		{ "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01x", false },
 		{ "", false },
 	};
 
@@ -177,7 +182,9 @@ static void only_a_whole_traceparent_is_carried(void **state)
 		struct admission a;
 
 		assert_int_equal(admission_check(&a, &q, settings, &settings->sources[0], &keys, &why), 0);
-		assert_int_equal(a.trace != NULL, cases[i].carried);
+		if (cases[i].carried)
+			assert_string_equal(a.trace, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+		assert_int_equal(a.trace[0] != '\0', cases[i].carried);
 	}
 }
 

@@ -98,7 +98,7 @@ static void vectors_of_the_appendix(void **state)
 struct message {
 	const char *list, *params;	/* what is signed */
 	const char *extra[2];		/* a header that is sent besides */
-	const char *host, *query;
+	const char *host, *query;	/* of a host, "+" says that it was asked by https */
 };
 
 /* Signs as a sender would, with its own idea of the base. */
@@ -142,12 +142,13 @@ static enum problem send_message(struct sender *s, const struct message *m, bool
 {
 	char input[1000], signature[200];
 	const char *headers[] = {
-		"Host", m->host != NULL ? m->host : "example.com", "Content-Type", "application/json",
+		"Host", m->host != NULL ? m->host + (m->host[0] == '+') : "example.com", "Content-Type", "application/json",
 		"Content-Digest", DIGEST, "Content-Length", "18", "Signature-Input", input, "Signature", signature,
 		m->extra[0], m->extra[1], NULL
 	};
 
 	sign(m, headers, with_ed25519, input, signature);
+	s->request.https = m->host != NULL && m->host[0] == '+';
 	s->request.query = m->query != NULL ? m->query : "";
 	return sender_send(s, headers, CREATED, body, strlen(body), 5);
 }
@@ -157,6 +158,9 @@ static void all_that_counts_is_covered(void **state)
 	static const struct { struct message m; enum problem want; const char *word, *delivery; } cases[] = {
 		{ { LIST, PARAMS, { NULL }, NULL, NULL }, P_NONE, NULL, "" },
 		{ { LIST, PARAMS, { NULL }, "EXAMPLE.com:80", NULL }, P_NONE, NULL, "" },
+		{ { LIST, PARAMS, { NULL }, "+example.com:443", NULL }, P_NONE, NULL, "" },
+		{ { LIST, PARAMS, { NULL }, "example.com:443", NULL }, P_SIGNATURE_WRONG, NULL, NULL },
+		{ { LIST, PARAMS, { NULL }, "+example.com:80", NULL }, P_SIGNATURE_WRONG, NULL, NULL },
 		{ { LIST, PARAMS ";nonce=\"n\\\"1\"", { NULL }, NULL, NULL }, P_NONE, NULL, "n\"1" },
 		{ { LIST " \"idempotency-key\"", PARAMS, { "Idempotency-Key", "k" }, NULL, NULL }, P_NONE, NULL, "k" },
 		{ { LIST " \"idempotency-key\"", PARAMS ";nonce=\"n\"", { "Idempotency-Key", "k" }, NULL, NULL }, P_NONE,

@@ -1,6 +1,8 @@
 /* delivery - see delivery.h. */
 #include "workers/courier/delivery.h"
 
+#include <string.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -105,7 +107,7 @@ static void on_answer(void *ctx, const struct post_answer *a)
 	d->retry_after_ms = a->retry_after_ms;
 	outcome = callback_judge(a->status, a->refused, d->attempts,
 	    (unsigned)c->settings->courier.max_attempts);
-	log_info("callback", LOG_STR("job", d->job), LOG_STR("source", d->source->name),
+	log_info("callback", LOG_STR("job", d->job), LOG_STR("source", d->source->name), LOG_STR("trace", d->trace),
 	    LOG_STR("outcome", callback_outcome_name(outcome)), LOG_INT("status", a->status),
 	    LOG_INT("attempt", d->attempts), LOG_INT("ms", loop_now_ms(c->loop) - d->began_ms),
 	    LOG_STR("error", a->status == 0 ? a->why : ""));
@@ -117,8 +119,9 @@ static int post(struct delivery *d, const struct reply *hash, struct err *e)
 {
 	struct courier *c = d->courier;
 	struct callback cb;
-	char id[64], stamp[64], signature[96];
-	const char *headers[] = { "content-type: application/json", id, stamp, signature, NULL };
+	char id[64], stamp[64], signature[96], trace[96];
+	const char *headers[] = { "content-type: application/json", id, stamp, signature, NULL, NULL };
+	const char *parent = reply_str(reply_field(hash, 0, "trace"), NULL);
 	struct buf body;
 	int rc;
 
@@ -128,6 +131,10 @@ static int post(struct delivery *d, const struct reply *hash, struct err *e)
 		snprintf(id, sizeof(id), "webhook-id: %s", cb.id);
 		snprintf(stamp, sizeof(stamp), "webhook-timestamp: %s", cb.timestamp);
 		snprintf(signature, sizeof(signature), "webhook-signature: %s", cb.signature);
+		snprintf(trace, sizeof(trace), "traceparent: %s", parent);
+		if (strlen(parent) == TRACE_PARENT)
+			headers[4] = trace;
+		trace_id(parent, d->trace);
 		rc = poster_post(c->poster, d->source->callback_url, headers, body.data, body.len,
 		    on_answer, d, e);
 	}

@@ -17,6 +17,7 @@
 #include "schema/settings.h"
 #include "schema/wire.h"
 #include "workers/courier/callback.h"
+#include "schema/trace.h"
 #include "workers/courier/outbox.h"
 #include "workers/courier/poster.h"
 
@@ -29,6 +30,7 @@ struct delivery {
 	char message[MESSAGE_ID_MAX];
 	char job[JOB_ID_LEN + 1];
 	const struct source *source;
+	char trace[TRACE_ID + 1];	/* for logs; "" before its job was read */
 	enum stage stage;
 	uint64_t due_ms;	/* WAITING, and SETTLING where Redis could not be told */
 	bool seen;		/* its job was looked at before */

@@ -1,0 +1,130 @@
+"""Acknowledgement levels: what a source asks for is reached and named, or refused; never lowered in silence."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import unittest
+
+from harness import BUILD, PATIENCE_S, REDIS_SERVER, SOUND, Stack, StackTest, collection, sign, until
+
+BODY = collection(SOUND)
+SAFE = """
+[source safe]
+scheme = standard-webhooks
+secret = whsec_dGhlIGtleSBvZiBhY21lLCAzMiBieXRlcyBsb25nLi4=
+ack = aof
+[source twin]
+secret = whsec_dGhlIGtleSBvZiBhY21lLCAzMiBieXRlcyBsb25nLi4=
+ack = replica
+"""
+SECRET = "whsec_dGhlIGtleSBvZiBhY21lLCAzMiBieXRlcyBsb25nLi4="
+
+
+def redis_version():
+    text = subprocess.run([REDIS_SERVER, "--version"], capture_output=True, check=True).stdout.decode()
+    return tuple(map(int, re.search(r"v=(\d+)\.(\d+)", text).groups()))
+
+
+class Ack(unittest.TestCase):
+    check_problem = StackTest.check_problem
+
+    def stack_with(self, sources, always=False, start=("server",)):
+        stack = Stack(sources, start=(), environ={"GEOSLUICE_REDIS_ACK_TIMEOUT_MS": "1500"})
+        self.addCleanup(stack.close)
+        if always:
+            stack.redis("CONFIG", "SET", "appendfsync", "always")
+        for name in start:
+            stack.start(name)
+        return stack
+
+    def post(self, stack, source, delivery=None, body=BODY):
+        return stack.post(source, body, signed=sign(source, body, delivery=delivery, secret=SECRET))
+
+    def reached(self, stack, answer, level):
+        self.assertEqual(answer.status, 202, answer)
+        self.assertEqual(answer.json()["acknowledged"], level)
+        self.assertEqual(stack.job(answer.json()["jobID"])["acknowledged"], level)
+        return answer.json()["jobID"]
+
+    def unavailable(self, answer):
+        self.assertEqual(self.check_problem(answer, 503)["code"], "ACK_UNAVAILABLE")
+        self.assertTrue(answer.headers["retry-after"].isdigit())
+        return answer.json()["detail"]
+
+    @unittest.skipIf(redis_version() >= (7, 2), "this Redis has WAITAOF")
+    def test_a_level_that_can_never_be_had_stops_the_start(self):
+        stack = self.stack_with(SAFE, start=())
+        done = subprocess.run([os.path.join(BUILD, "geosluice-server"), "--config", stack.config], capture_output=True,
+                              timeout=PATIENCE_S)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"[source safe] ack = aof cannot be had", done.stderr)
+
+    def test_appendfsync_always(self):
+        stack = self.stack_with(SAFE, always=True)
+        self.reached(stack, self.post(stack, "safe"), "aof")
+        self.reached(stack, stack.post("acme", BODY), "aof")    # more than was asked for is named too
+        stack.redis("CONFIG", "SET", "appendfsync", "no")
+        until(lambda: self.post(stack, "safe").status == 503, "the change is noticed")
+        self.unavailable(self.post(stack, "safe"))
+        self.reached(stack, stack.post("acme", BODY), "memory")
+        self.assertEqual(stack.get("/readyz").status, 200)
+        stack.redis("CONFIG", "SET", "appendfsync", "always")
+        until(lambda: self.post(stack, "safe").status == 202, "the change is noticed")
+
+    @unittest.skipUnless(redis_version() >= (7, 2), "WAITAOF needs Redis 7.2; name one by REDIS_SERVER")
+    def test_waitaof(self):
+        stack = self.stack_with(SAFE)
+        self.reached(stack, self.post(stack, "safe"), "aof")
+        self.reached(stack, stack.post("acme", BODY), "memory")
+        big = BODY + b" " * 3_000_000
+        self.reached(stack, self.post(stack, "safe", body=big), "aof")
+        begun = int(stack.redis("GET", "gs:{p0}:barrier"))
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(self.post(stack, "safe"))) for _ in range(40)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        self.assertEqual([a.status for a in answers], [202] * 40)
+        waits = int(stack.redis("GET", "gs:{p0}:barrier")) - begun
+        self.assertLess(waits, 40)      # they share them
+        stack.redis("CONFIG", "SET", "appendonly", "no")
+        until(lambda: self.post(stack, "safe").status == 503, "the change is noticed")
+        self.unavailable(self.post(stack, "safe"))
+
+    def replica(self, stack):
+        """A replica of the stack's Redis: its process."""
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        stack.redis("CONFIG", "SET", "port", port)
+        where = os.path.join(stack.dir, "replica")
+        os.mkdir(where)
+        stack._spawn("replica", [REDIS_SERVER, "--port", "0", "--unixsocket", where + "/redis.sock", "--dir", where,
+                                 "--save", "", "--replicaof", "127.0.0.1 %d" % port])
+        self.addCleanup(lambda: "replica" in stack.running and stack.stop("replica"))
+        until(lambda: b"state=online" in stack.redis("INFO", "replication"), "the replica follows")
+        return stack.running["replica"]
+
+    def test_replica(self):
+        stack = self.stack_with(SAFE, always=True)
+        self.unavailable(self.post(stack, "twin"))      # there is none yet
+        self.assertEqual(stack.redis.keys(), [k for k in stack.redis.keys() if "barrier" in k])
+        replica = self.replica(stack)
+        until(lambda: self.post(stack, "twin").status == 202, "the replica is noticed")
+        self.reached(stack, self.post(stack, "twin"), "replica")
+        replica.send_signal(signal.SIGSTOP)
+        answer = self.post(stack, "twin", "once")
+        words = self.unavailable(answer)
+        job = re.search(r"job (\S+),", words).group(1)  # it is there, and says how far it came
+        self.assertEqual(stack.job(job)["acknowledged"], "aof")
+        replica.send_signal(signal.SIGCONT)
+        again = until(lambda: (a := self.post(stack, "twin", "once")).status == 202 and a, "the replica is back")
+        self.assertEqual(self.reached(stack, again, "replica"), job)
+        self.reached(stack, self.post(stack, "safe"), "aof")
+
+
+if __name__ == "__main__":
+    unittest.main()
