@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-#define NUMBER_TEXT_MAX 32	/* bytes that number_format may write */
+#define NUMBER_TEXT_MAX 48	/* bytes that number_format may write; its text takes 25 at the most */
 
 /* false: too large for a double (*out is then untouched). What is too small becomes 0. */
 bool number_parse(const char *text, size_t len, double *out);
