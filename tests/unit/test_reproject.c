@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <proj.h>
 
 #include "tests/unit/shapes.h"
 #include "workers/pipeline/reproject.h"
@@ -241,6 +242,38 @@ static void a_transformation_is_kept_for_the_next(void **state)
 	reproject_free(&first);
 }
 
+/* Bit for bit what PROJ's own pipeline says, however it was asked for. */
+static void numbers_are_those_of_proj(void **state)
+{
+	static const char *const targets[] = { "EPSG:3857", "EPSG:25832", "EPSG:3035", "EPSG:2056", "EPSG:32756" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(targets); i++) {
+		struct reproject *r = between("OGC:CRS84", targets[i]);
+		PJ_CONTEXT *ctx = proj_context_create();
+		PJ *raw = proj_create_crs_to_crs(ctx, "OGC:CRS84", targets[i], NULL);
+		PJ *operation = proj_normalize_for_visualization(ctx, raw);
+
+		for (int k = 0; k < 2000; k++) {
+			double lon = i == 4 ? 150 + k % 67 / 13.0 : 5 + k % 67 / 13.0;
+			double lat = i == 4 ? -30 - k / 333.0 : 44 + k / 333.0;
+			PJ_COORD want = proj_trans(operation, PJ_FWD, proj_coord(lon, lat, k, 0));
+			char text[100];
+			struct feature *f;
+
+			shapes_reset();
+			snprintf(text, sizeof(text), "POINT(%.17g %.17g %d)", lon, lat, k);
+			f = shape_feature(text);
+			assert_int_equal(reproject_feature(r, f), 0);
+			assert_memory_equal(f->geometry->coords, want.v, 3 * sizeof(double));
+		}
+		proj_destroy(operation);
+		proj_destroy(raw);
+		proj_context_destroy(ctx);
+		reproject_free(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +284,7 @@ int main(void)
 		cmocka_unit_test(what_fails_is_named),
 		cmocka_unit_test(area_of_use_is_known_for_projected_sources),
 		cmocka_unit_test(there_and_back),
+		cmocka_unit_test(numbers_are_those_of_proj),
 		cmocka_unit_test(a_transformation_is_kept_for_the_next),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "workers/pipeline/bbox.h"
 #include "workers/pipeline/crs.h"
 #include "workers/pipeline/locate.h"
+#include "workers/pipeline/reproject_direct.h"
 
 #define DEGREE 0.017453292519943295
 #define BEYOND_EARTH 1e9	/* of any unit: no place on Earth has such a coordinate, but a pole can come out so */
@@ -22,6 +23,7 @@ struct reproject {
 	char *source, *target;		/* names, as asked for */
 	PJ_CONTEXT *ctx;
 	PJ *operation;			/* NULL: identity */
+	PJ *direct;			/* the same from radians, faster; or NULL */
 	PJ *to_lonlat;			/* source to OGC:CRS84, for the area of use; NULL: not needed */
 	bool from_lonlat, to_lonlat_crs;
 	bool has_area;
@@ -136,6 +138,7 @@ static int connect(struct reproject *r, const PJ *source, const PJ *target, stru
 		r->operation = NULL;
 		return 0;
 	}
+	r->direct = reproject_direct_new(r->ctx, r->operation);
 	return prepare_area(r, source, target, e);
 }
 
@@ -144,6 +147,7 @@ static void destroy(struct reproject *r)
 	if (r == NULL)
 		return;
 	proj_destroy(r->to_lonlat);
+	proj_destroy(r->direct);
 	proj_destroy(r->operation);
 	if (r->ctx != NULL)
 		proj_context_destroy(r->ctx);
@@ -325,18 +329,34 @@ static int batch_init(struct batch *b, const struct geometry *g, struct arena *a
 	return 0;
 }
 
-static void batch_run(struct batch *b, PJ *operation, PJ_DIRECTION direction)
+static void to_radians(struct geometry *g)
 {
+	double *p = g->coords;
+
+	for (size_t i = 0; i < g->positions; i++, p += g->stride) {
+		p[0] *= REPROJECT_RADIAN;
+		p[1] *= REPROJECT_RADIAN;
+	}
+}
+
+/* Returns PROJ's error number for what failed, or 0. */
+static int batch_run(struct batch *b, struct reproject *r, PJ_DIRECTION direction)
+{
+	bool direct = direction == PJ_FWD && r->direct != NULL;
+	PJ *operation = direct ? r->direct : r->operation;
 	struct geometry *g = b->out;
 	size_t n = g->positions, step = g->stride * sizeof(double);
 	double *x = g->coords, *z = b->z != NULL ? b->z : g->stride > 2 ? x + 2 : NULL;
 
+	if (direct)
+		to_radians(g);
 	proj_errno_reset(operation);
 	proj_trans_generic(operation, direction, x, step, n, x + 1, step, n,
 	    z, b->z != NULL ? sizeof(*z) : step, z != NULL ? n : 0, NULL, 0, 0);
 	for (size_t i = 0; b->z != NULL && i < n; i++)
 		if (!isnan(x[i * g->stride + 2]))
 			x[i * g->stride + 2] = z[i];
+	return proj_errno(operation);
 }
 
 /* Index of the first position that came out without a number or beyond sense, or the count. */
@@ -365,7 +385,7 @@ static int find_senseless(struct reproject *r, const struct geometry *from, cons
 
 	if (batch_init(&back, to, a) == -1)
 		return -1;
-	batch_run(&back, r->operation, PJ_INV);
+	batch_run(&back, r, PJ_INV);
 	for (*at = 0; *at < to->positions; ++*at) {
 		const double *was = from->coords + *at * from->stride;
 		const double *is = back.out->coords + *at * from->stride;
@@ -391,9 +411,8 @@ static int transform(struct reproject *r, struct feature *f, struct geometry **s
 
 	if (batch_init(&b, g, f->arena) == -1)
 		return -1;
-	batch_run(&b, r->operation, PJ_FWD);
+	code = batch_run(&b, r, PJ_FWD);
 	failed = first_failed(b.out);
-	code = proj_errno(r->operation);
 	if (failed == g->positions && outside
 	    && find_senseless(r, g, b.out, f->arena, &failed) == -1)
 		return -1;
