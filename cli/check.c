@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cli/cli.h"
+#include "cli/temporary.h"
 #include "cli/transform.h"
 #include "lib/buf.h"
 
@@ -66,7 +67,7 @@ static int check_file(struct transform *t, const char *file)
 	double begin = now_s();
 	int status;
 
-	if ((t->spool = tmpfile()) == NULL) {
+	if ((t->spool = temporary_file()) == NULL) {
 		perror("geosluice: temporary file");
 		return EXIT_FAILED;
 	}

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/temporary.h"
 #include "cli/transform.h"
 #include "lib/buf.h"
 
@@ -64,7 +65,7 @@ static FILE *spool_open(const char *out, char **name)
 	if ((*name = calloc(1, room)) == NULL)
 		return NULL;
 	if (!beside)
-		return tmpfile();
+		return temporary_file();
 	snprintf(*name, room, "%s.XXXXXX", out);
 	if ((fd = mkstemp(*name)) == -1) {
 		(*name)[0] = '\0';
@@ -103,7 +104,7 @@ static int convert_file(struct convert *c, const char *path)
 
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	if ((c->t.spool = spool_open(c->t.out, &name)) == NULL ||
-	    (!c->t.summary && (c->t.notes = tmpfile()) == NULL)) {
+	    (!c->t.summary && (c->t.notes = temporary_file()) == NULL)) {
 		fprintf(stderr, "geosluice: %s: %s\n", c->t.out != NULL ? c->t.out : "temporary file",
 		    strerror(errno));
 		goto out;

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/http.h"
 #include "cli/json_get.h"
+#include "cli/temporary.h"
 
 #define TIMEOUT_MS 60000
 
@@ -23,7 +24,7 @@ static int failed(const char *what)
 /* Copies standard input to a file without a name, since its length is sent ahead of it. */
 static FILE *spooled(void)
 {
-	FILE *f = tmpfile();
+	FILE *f = temporary_file();
 	char bytes[65536];
 	size_t n;
 

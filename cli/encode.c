@@ -1,7 +1,9 @@
 /* encode - see encode.h. */
 #include "cli/encode.h"
+#include "cli/temporary.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -51,7 +53,7 @@ static int encode_zstd(FILE *from, FILE *to, char *piece, struct err *e)
 
 FILE *encode_file(FILE *f, enum coding c, struct err *e)
 {
-	FILE *to = tmpfile();
+	FILE *to = temporary_file();
 	char *piece = malloc(PIECE);
 	int rc;
 
@@ -66,4 +68,15 @@ FILE *encode_file(FILE *f, enum coding c, struct err *e)
 	if (rc != 0 && to != NULL)
 		fclose(to);
 	return rc == 0 ? to : NULL;
+}
+
+enum coding encode_found(FILE *f)
+{
+	unsigned char head[4];
+	size_t n = fread(head, 1, sizeof(head), f);
+
+	rewind(f);
+	if (n >= 2 && memcmp(head, "\x1f\x8b", 2) == 0)
+		return CODING_GZIP;
+	return n == 4 && memcmp(head, "\x28\xb5\x2f\xfd", 4) == 0 ? CODING_ZSTD : CODING_NONE;
 }

@@ -14,4 +14,7 @@
 /* Closes f. NULL: e. c is CODING_GZIP or CODING_ZSTD. */
 FILE *encode_file(FILE *f, enum coding c, struct err *e);
 
+/* How f is encoded already, by its first bytes; it is at its beginning then. */
+enum coding encode_found(FILE *f);
+
 #endif

@@ -11,6 +11,7 @@
 #define CONNECT_TIMEOUT_MS 10000L
 #define STANDSTILL_S 300L	/* a server may hold an upload back while Redis lags */
 #define UPLOAD_BUFFER (512L << 10)
+#define NO_PROXY_MAX 8192u
 
 static char token[256];
 
@@ -71,10 +72,36 @@ static void set_body(CURL *c, const struct http_request *q)
 	curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, q->method);
 }
 
+static const char *from_environment(const char *first, const char *second)
+{
+	const char *v = getenv(first);
+
+	return v != NULL && *v != '\0' ? v : getenv(second);
+}
+
+/*
+ * A proxy that the environment names has no way to this machine, and "geosluice up" asks its own server. Authorities
+ * are curl's own, or those that its command would take.
+ */
+static void set_way(CURL *c)
+{
+	const char *no_proxy = from_environment("no_proxy", "NO_PROXY");
+	const char *authorities = from_environment("CURL_CA_BUNDLE", "SSL_CERT_FILE");
+	struct buf list;
+
+	buf_init(&list, NO_PROXY_MAX);
+	buf_printf(&list, "localhost,127.0.0.1,::1%s%s", no_proxy ? "," : "", no_proxy ? no_proxy : "");
+	curl_easy_setopt(c, CURLOPT_NOPROXY, no_proxy && strcmp(no_proxy, "*") == 0 ? "*" : buf_cstr(&list));
+	buf_clear(&list);
+	if (authorities != NULL && *authorities != '\0')
+		curl_easy_setopt(c, CURLOPT_CAINFO, authorities);
+}
+
 int http_do(const struct http_request *q, struct buf *answer, struct err *e)
 {
 	CURL *c = curl_easy_init();
 	struct curl_slist *headers = NULL;
+	char why[CURL_ERROR_SIZE] = "";
 	long status = 0;
 	CURLcode code;
 
@@ -86,6 +113,7 @@ int http_do(const struct http_request *q, struct buf *answer, struct err *e)
 	if (!q->open)
 		headers = add_token(headers);
 	curl_easy_setopt(c, CURLOPT_URL, q->url);
+	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, why);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "geosluice/" GS_VERSION);
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
@@ -96,6 +124,7 @@ int http_do(const struct http_request *q, struct buf *answer, struct err *e)
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STANDSTILL_S);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+	set_way(c);
 	set_body(c, q);
 	code = curl_easy_perform(c);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
@@ -104,7 +133,7 @@ int http_do(const struct http_request *q, struct buf *answer, struct err *e)
 	/* A server that refuses hangs up before the whole body is sent: its answer still counts. */
 	if (code == CURLE_OK || (status >= 400 && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR)))
 		return (int)status;
-	return err_set(e, ERR_RETRY, (int)code, "%s: %s", q->url, curl_easy_strerror(code));
+	return err_set(e, ERR_RETRY, (int)code, "%.90s: %s", q->url, *why ? why : curl_easy_strerror(code));
 }
 
 void http_join(char *out, size_t room, const char *base, const char *path)
@@ -113,7 +142,8 @@ void http_join(char *out, size_t room, const char *base, const char *path)
 
 	while (n > 0 && base[n - 1] == '/')
 		n--;
-	snprintf(out, room, "%.*s%s", (int)n, base, path);
+	if ((size_t)snprintf(out, room, "%.*s%s", (int)n, base, path) >= room)
+		*out = '\0';	/* no URL at all rather than another */
 }
 
 void http_complain(int status, const struct buf *answer, const struct err *e)

@@ -33,7 +33,8 @@ static const char usage[] =
 "  --source NAME       as the server's configuration has it\n"
 SIGNING_USAGE
 "  --crs CRS           of the document, where it does not say\n"
-"  --gzip, --zstd      encode the document; the signature is over the encoded bytes\n"
+"  --gzip, --zstd      encode the document; the signature is over the encoded bytes. A file that is so\n"
+"                      already goes as it is\n"
 "  --type TYPE         media type (default: by the file's name, else application/geo+json)\n"
 "  --token T           for --wait, where the server asks for one (default: GEOSLUICE_TOKEN)\n"
 "  --wait              until the job has ended; then exit 0 (good), 1 (some features rejected) or\n"
@@ -118,6 +119,13 @@ static int read_options(struct sending *s, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+static bool ends_with(const char *path, size_t n, const char *end)
+{
+	size_t k = strlen(end);
+
+	return n >= k && memcmp(path + n - k, end, k) == 0;
+}
+
 const char *send_type_of(const char *path)
 {
 	static const struct { const char *end, *type; } types[] = {
@@ -125,10 +133,16 @@ const char *send_type_of(const char *path)
 		{ ".geojsonl", "application/x-ndjson" }, { ".ndjson", "application/x-ndjson" },
 		{ ".jsonl", "application/x-ndjson" },
 	};
-	const char *dot = strrchr(path, '.');
+	static const char *const packed[] = { ".gz", ".zst" };
+	size_t n = strlen(path);
 
-	for (size_t i = 0; dot != NULL && i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcmp(dot, types[i].end) == 0)
+	for (size_t i = 0; i < sizeof(packed) / sizeof(packed[0]); i++)
+		if (ends_with(path, n, packed[i])) {
+			n -= strlen(packed[i]);
+			break;
+		}
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (ends_with(path, n, types[i].end))
 			return types[i].type;
 	return "application/geo+json";
 }
@@ -139,6 +153,18 @@ static bool is_plain(const char *s)
 		if (!isalnum((unsigned char)*s) && *s != '-' && *s != '_')
 			return false;
 	return true;
+}
+
+/* As it is to go: what is encoded already is not encoded again. */
+static FILE *open_document(struct sending *s, struct err *e)
+{
+	FILE *f = signing_open(s->path, e);
+	enum coding found = f != NULL ? encode_found(f) : CODING_NONE;
+
+	if (found == CODING_NONE && f != NULL && s->coding != CODING_NONE)
+		return encode_file(f, s->coding, e);
+	s->coding = found;
+	return f;
 }
 
 static int post(struct sending *s, FILE *f, struct buf *answer, struct err *e)
@@ -213,8 +239,7 @@ int cli_send(int argc, char **argv)
 	} else {
 		rc = EXIT_FAILED;
 		s.base = http_base(s.base);
-		if (signing_ready(&s.signing, &e) == 0 && (f = signing_open(s.path, &e)) != NULL
-		    && (s.coding == CODING_NONE || (f = encode_file(f, s.coding, &e)) != NULL))
+		if (signing_ready(&s.signing, &e) == 0 && (f = open_document(&s, &e)) != NULL)
 			status = post(&s, f, &answer, &e);
 		if (status == 200 || status == 202)
 			rc = finish(&s, &answer, &e);

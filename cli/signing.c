@@ -1,13 +1,12 @@
 /* signing - see signing.h. */
 #include "cli/signing.h"
+#include "cli/temporary.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "lib/buf.h"
-#include "lib/conf.h"
 #include "lib/crypto.h"
 
 #define PIECE (256u << 10)
@@ -21,20 +20,28 @@ static int set_secret(struct signing *s, const char *text, struct err *e)
 	return 0;
 }
 
+/* Any file: "--secret-file <(pass show acme)" is a pipe. */
 static int secret_from_file(struct signing *s, const char *path, struct err *e)
 {
-	struct buf b;
+	char text[SECRET_MAX_BYTES + 2];
+	FILE *f = fopen(path, "re");
+	size_t n = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0;
 	int rc;
 
-	buf_init(&b, SECRET_MAX_BYTES + 2);
-	if ((rc = conf_slurp(path, SECRET_MAX_BYTES, &b, e)) == 0) {
-		while (b.len > 0 && (b.data[b.len - 1] == '\n' || b.data[b.len - 1] == '\r'))
-			b.len--;
-		rc = set_secret(s, buf_cstr(&b), e);
+	if (f == NULL || ferror(f))
+		rc = err_errno(e, path);
+	else if (n > SECRET_MAX_BYTES)
+		rc = err_set(e, ERR_INPUT, 0, "%.100s: larger than %u bytes", path, SECRET_MAX_BYTES);
+	else {
+		while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+			n--;
+		text[n] = '\0';
+		rc = strlen(text) == n ? set_secret(s, text, e)
+		    : err_set(e, ERR_INPUT, 0, "%.100s: holds a NUL byte", path);
 	}
-	if (b.data != NULL)
-		secret_wipe(b.data, b.room);
-	buf_clear(&b);
+	if (f != NULL)
+		fclose(f);
+	secret_wipe(text, sizeof(text));
 	return rc;
 }
 
@@ -70,6 +77,7 @@ void signing_init(struct signing *s)
 
 int signing_option(struct signing *s, int option, char *value, struct err *e)
 {
+	char *end;
 	int rc;
 
 	switch (option) {
@@ -101,8 +109,8 @@ int signing_option(struct signing *s, int option, char *value, struct err *e)
 		s->base64 = true;
 		return 0;
 	case 't':
-		s->timestamp = strtoll(value, NULL, 10);
-		if (s->timestamp <= 0)
+		s->timestamp = strtoll(value, &end, 10);
+		if (s->timestamp <= 0 || *end != '\0')
 			return err_set(e, ERR_INPUT, 0, "--timestamp %.40s: expected Unix seconds", value);
 		return 0;
 	}
@@ -131,7 +139,7 @@ void signing_clear(struct signing *s)
 
 static FILE *spool(struct err *e)
 {
-	FILE *f = tmpfile();
+	FILE *f = temporary_file();
 	char *piece = malloc(PIECE);
 	size_t n;
 

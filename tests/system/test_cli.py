@@ -1,4 +1,5 @@
 """The geosluice command: on files without Redis, and against a running server."""
+import gzip
 import json
 import os
 import re
@@ -23,6 +24,12 @@ def run(*args, cwd=None, stdin=None, code=0, environ=None):
     assert done.returncode == code, "%r ended with %d: %s %s" % (
         args, done.returncode, done.stdout[-500:].decode(), done.stderr[-1500:].decode())
     return done.stdout
+
+
+def call(*args, stdin=None, environ=None):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GEOSLUICE_")}
+    return subprocess.run([GEOSLUICE, *args], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          timeout=PATIENCE_S, env=dict(env, **environ or {}), check=False)
 
 
 def lines(text):
@@ -90,6 +97,50 @@ class OnFiles(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         self.assertAlmostEqual(lines(done.stdout)[0]["geometry"]["coordinates"][0], 4.4915764, 7)
 
+    def test_what_is_no_file_is_refused_in_words(self):
+        good, whole = self.file("a.geojson", collection(SOUND)), gzip.compress(collection(SOUND))
+        for path, words in ((self.dir, b"a folder"), (self.dir + "/none", b"No such file"),
+                            (self.file("cut.gz", whole[:-12]), b"ends too early"),
+                            (self.file("bad.gz", whole[:30] + b"?" * 40), b"damaged")):
+            for command in ("check", "convert"):
+                with self.subTest(command + " " + path):
+                    done = call(command, path)
+                    self.assertEqual((done.returncode, done.stderr.count(path.encode())), (2, 1), done)
+                    self.assertIn(words, done.stderr)
+        # The others of a list are checked all the same.
+        told = lines(run("check", good, self.dir, good, code=2))
+        self.assertEqual([t["outcome"] for t in told], ["accepted", "failed", "accepted"])
+
+    def test_packed_files_and_pipes(self):
+        body = collection(SOUND, BOW_TIE)
+        plain = lines(run("check", "-", stdin=body))
+        self.assertEqual([t["outcome"] for t in plain], ["accepted", "repaired"])
+        self.assertEqual(lines(run("check", "-", stdin=gzip.compress(body))), plain)
+        self.assertEqual(run("convert", self.file("a.gz", gzip.compress(body))), run("convert", self.file("a", body)))
+
+    def test_temporary_files_go_where_they_are_wanted(self):
+        path = self.file("a.geojson", collection(SOUND))
+        for command in (["check", path], ["check", "-"], ["convert", path], ["sign", "--secret", "s", "-"],
+                        ["send", "--source", "acme", "--secret", "s", "--gzip", path]):
+            with self.subTest(command):
+                done = call(*command, stdin=collection(SOUND), environ={"TMPDIR": self.dir + "/none"})
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn(b"temporary file: No such file", done.stderr)
+        run("check", "-", stdin=collection(SOUND), environ={"TMPDIR": self.dir})
+        self.assertEqual(os.listdir(self.dir), ["a.geojson"])
+
+    def test_a_secret_may_come_through_a_pipe(self):
+        path = self.file("a.geojson", collection(SOUND))
+        same = ["sign", "--scheme", "github", "--id", "1"]
+        for given, code in ((b"key", 0), (b"key\n", 0), (b"k" * 5000, 2), (b"k\0ey", 2), (b"", 2)):
+            with self.subTest(given[:5]):
+                done = subprocess.run(["bash", "-c", 'cat | "$@" --secret-file <(cat) "$FILE"', "bash", GEOSLUICE,
+                                       *same], input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                                      timeout=PATIENCE_S, env=dict(os.environ, FILE=path))
+                self.assertEqual(done.returncode, code, done)
+                if code == 0:
+                    self.assertEqual(done.stdout, run(*same, "--secret", "key", path))
+
     def test_output_that_cannot_be_written_is_told(self):
         path = self.file("a.geojson", collection(SOUND))
         for command in (["check", path], ["convert", path], ["settings"]):
@@ -119,6 +170,8 @@ class OnFiles(unittest.TestCase):
                 self.assertEqual(done.returncode, 2)
                 self.assertIn(b"usage", done.stderr.lower())
         self.assertIn(b"check", run("--help"))
+        for command in ("up", "check", "convert", "send", "job", "dlq", "sign", "settings"):
+            self.assertIn(b"usage: geosluice " + command.encode(), run(command, "--help"))
         self.assertRegex(run("--version").decode(), r"\d+\.\d+\.\d+")
 
 
@@ -149,6 +202,29 @@ class AgainstAServer(StackTest):
     def test_send_from_standard_input(self):
         said = self.send("-", "--wait", stdin=collection(SOUND)).decode()
         self.check_counts(self.job_of(said), 1, rejected=0)
+
+    def test_send_what_is_packed_already(self):
+        body = collection(SOUND, BOW_TIE)
+        for name, packed in (("a.geojson.gz", gzip.compress(body)), ("b.zst", self.zstd(body)),
+                             ("c.ndjson.gz", gzip.compress(json.dumps(SOUND).encode() + b"\n"))):
+            for more in ([], ["--zstd"], ["--scheme", "standard-webhooks"]):
+                said = self.send(self.file(packed, name), "--wait", *more).decode()
+                job = self.job_of(said)
+                self.assertEqual(job["bytes"]["received"], len(packed), name)
+                self.check_counts(job, 1 if "ndjson" in name else 2, rejected=0)
+
+    @staticmethod
+    def zstd(body):
+        """A frame of one raw block: RFC 8878, section 3.1.1."""
+        head = (len(body) << 3 | 1).to_bytes(3, "little")
+        return b"\x28\xb5\x2f\xfd" + b"\x60" + (len(body) - 256).to_bytes(2, "little") + head + body
+
+    def test_a_proxy_of_the_environment_is_not_for_this_machine(self):
+        job = self.stack.post("acme", collection(SOUND)).json()["jobID"]
+        for more in ({}, {"no_proxy": "example.com"}, {"no_proxy": "*"}):
+            run("job", "--url", self.url + "/", job, environ=dict(more, http_proxy="http://127.0.0.1:1"))
+        done = call("job", "--url", "http://example.invalid", job, environ={"http_proxy": "http://127.0.0.1:1"})
+        self.assertIn(b"127.0.0.1 port 1", done.stderr)
 
     def test_send_with_a_wrong_secret(self):
         self.secret = ["--secret", "whsec_AAAA"]
