@@ -2,7 +2,8 @@
 --
 -- KEYS job, outbox
 -- ARGV 1 group, 2 message id, 3 outcome ('delivered', 'failed', 'retry', 'none' where none is wanted, 'gone' where the
---      job is gone or was told of), 4 HTTP status, 5 now ms
+--      job is gone or was told of), 4 HTTP status, 5 now ms,
+--      6 'retry': when to try again, unix ms
 -- Returns the number of attempts so far; -1 if 'gone' is not so: a Redis that lags said it. A job that has expired is
 -- not brought back.
 local attempts = 0
@@ -13,6 +14,11 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 	if ARGV[3] ~= 'none' and ARGV[3] ~= 'gone' then
 		attempts = redis.call('HINCRBY', KEYS[1], 'callback_attempts', 1)
 		redis.call('HSET', KEYS[1], 'callback_status', ARGV[4], 'callback_at', ARGV[5])
+	end
+	if ARGV[3] == 'retry' and ARGV[6] then
+		redis.call('HSET', KEYS[1], 'callback_due', ARGV[6])
+	else
+		redis.call('HDEL', KEYS[1], 'callback_due')
 	end
 	if ARGV[3] == 'delivered' or ARGV[3] == 'failed' then
 		redis.call('HSET', KEYS[1], 'callback', ARGV[3])

@@ -44,7 +44,8 @@ class Receiver:
 
     def __init__(self):
         self.calls = []
-        self.answers = []   # what to say to the next calls: a status, or "hang"; then 204 for ever
+        # What to say to the next calls: a status, (status, headers) or "hang"; then 204 for ever.
+        self.answers = []
         self.changed = threading.Condition()
         self.closing = threading.Event()
         receiver = self
@@ -60,7 +61,10 @@ class Receiver:
                 if answer == "hang":
                     receiver.closing.wait()
                     return
+                answer, more = answer if isinstance(answer, tuple) else (answer, {})
                 self.send_response(answer)
+                for name, value in more.items():
+                    self.send_header(name, value)
                 if 300 <= answer < 400:
                     self.send_header("location", "/elsewhere")
                 self.send_header("content-length", "0")

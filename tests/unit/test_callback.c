@@ -97,9 +97,9 @@ static void verdicts(void **state)
 		enum callback_outcome want;
 	} cases[] = {
 		{ 200, false, 1, CALLBACK_DELIVERED }, { 204, false, 3, CALLBACK_DELIVERED },
-		{ 299, false, 1, CALLBACK_DELIVERED }, { 301, false, 1, CALLBACK_FAILED },
-		{ 400, false, 1, CALLBACK_FAILED }, { 401, false, 1, CALLBACK_FAILED },
-		{ 404, false, 1, CALLBACK_FAILED }, { 408, false, 1, CALLBACK_RETRY },
+		{ 299, false, 1, CALLBACK_DELIVERED }, { 301, false, 1, CALLBACK_RETRY },
+		{ 400, false, 1, CALLBACK_RETRY }, { 401, false, 1, CALLBACK_RETRY },
+		{ 404, false, 2, CALLBACK_RETRY }, { 404, false, 3, CALLBACK_FAILED }, { 408, false, 1, CALLBACK_RETRY },
 		{ 408, false, 3, CALLBACK_FAILED }, { 410, false, 1, CALLBACK_FAILED },
 		{ 429, false, 2, CALLBACK_RETRY }, { 500, false, 2, CALLBACK_RETRY },
 		{ 500, false, 3, CALLBACK_FAILED }, { 503, false, 1, CALLBACK_RETRY },

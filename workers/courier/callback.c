@@ -5,6 +5,8 @@
 
 #include "schema/status_info.h"
 
+#define GONE 410
+
 int callback_make(struct callback *c, struct buf *body, const struct source *source, const char *job,
     const struct reply *hash, uint64_t now_ms, struct err *e)
 {
@@ -28,7 +30,7 @@ enum callback_outcome callback_judge(int status, bool refused, unsigned attempt,
 {
 	if (status >= 200 && status < 300)
 		return CALLBACK_DELIVERED;
-	if (refused || (status != 0 && status != 408 && status != 429 && status < 500))
+	if (refused || status == GONE)
 		return CALLBACK_FAILED;
 	return attempt < max_attempts ? CALLBACK_RETRY : CALLBACK_FAILED;
 }

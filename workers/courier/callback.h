@@ -29,7 +29,10 @@ enum callback_outcome { CALLBACK_DELIVERED, CALLBACK_FAILED, CALLBACK_RETRY, CAL
 int callback_make(struct callback *c, struct buf *body, const struct source *source, const char *job,
     const struct reply *hash, uint64_t now_ms, struct err *e);
 
-/* status: 0 where no answer came. refused: the address is not one to be called. attempt: from 1. */
+/*
+ * status: 0 where no answer came. refused: the address is not one to be called. attempt: from 1. All but 2xx and 410
+ * may pass: a receiver that is being deployed, or whose secret is being changed, says 404 or 401.
+ */
 enum callback_outcome callback_judge(int status, bool refused, unsigned attempt, unsigned max_attempts);
 
 /* As called.lua calls it. */

@@ -11,7 +11,9 @@
 #include "schema/scripts.h"
 #include "workers/courier/delivery.h"
 
-#define HELD_MAX 4096		/* deliveries that wait for their time, beside those in flight */
+#define HELD_MAX 4096		/* deliveries that wait for their time or place: each source has its share */
+#define SHARE_MIN 64
+#define SPARE 1024		/* for those that only have to be settled */
 #define END_PAUSE_MS 50
 
 /* ---- the list ---- */
@@ -25,8 +27,15 @@ static struct delivery *find(const struct courier *c, const char *message)
 	return d;
 }
 
+static size_t *held_of(const struct delivery *d)
+{
+	return &d->courier->held_of[d->source - d->courier->settings->sources];
+}
+
 static void hold(struct courier *c, struct delivery *d)
 {
+	if (d->source != NULL)
+		++*held_of(d);
 	d->prev = c->last;
 	*(c->last ? &c->last->next : &c->first) = d;
 	c->last = d;
@@ -37,6 +46,8 @@ void courier_let_go(struct delivery *d)
 {
 	struct courier *c = d->courier;
 
+	if (d->source != NULL)
+		--*held_of(d);
 	*(d->prev ? &d->prev->next : &c->first) = d->next;
 	*(d->next ? &d->next->prev : &c->last) = d->prev;
 	c->held--;
@@ -48,7 +59,7 @@ void courier_let_go(struct delivery *d)
 static size_t room(void *ctx)
 {
 	struct courier *c = ctx;
-	size_t most = HELD_MAX + (size_t)c->settings->courier.concurrency;
+	size_t most = c->share * c->settings->source_count + SPARE;
 
 	return c->held < most ? most - c->held : 0;
 }
@@ -77,6 +88,9 @@ static void on_message(void *ctx, const struct outbox_message *m)
 		log_warn("unknown_source", LOG_STR("job", m->job), LOG_STR("source", m->source));
 		return;		/* pending still, and read again a lease from now: by one who knows it, perhaps */
 	}
+	/* So is what is more than its share: a receiver that is away must not keep out the others' callbacks. */
+	if (source != NULL && c->held_of[source - c->settings->sources] >= c->share)
+		return;
 	if ((d = calloc(1, sizeof(*d))) == NULL)
 		return;		/* it is reclaimed after its lease */
 	d->courier = c;
@@ -244,7 +258,8 @@ static int open_all(struct courier *c, struct err *e)
 	unsigned timeout_ms = (unsigned)s->redis.timeout_ms, lease_ms = (unsigned)s->courier.lease_ms;
 
 	if (address_ranges_parse(&c->allow, s->courier.allow, e) != 0 ||
-	    (c->poster = poster_new(c->loop, &c->allow, (unsigned)s->courier.timeout_ms, e)) == NULL ||
+	    (c->poster = poster_new(c->loop, &c->allow, s->courier.ca_file, (unsigned)s->courier.timeout_ms,
+	    e)) == NULL ||
 	    (c->due = loop_timer_new(c->loop, on_due, c, e)) == NULL ||
 	    (c->lease = loop_timer_new(c->loop, renew, c, e)) == NULL ||
 	    (c->grace = loop_timer_new(c->loop, give_back, c, e)) == NULL ||
@@ -262,8 +277,11 @@ struct courier *courier_new(struct loop *l, const struct settings *s, struct err
 	struct courier *c = calloc(1, sizeof(*c));
 	char host[256] = "";
 
-	if (c == NULL || (c->in_flight_of = calloc(s->source_count + 1, sizeof(size_t))) == NULL) {
+	if (c == NULL || (c->in_flight_of = calloc(s->source_count + 1, sizeof(size_t))) == NULL ||
+	    (c->held_of = calloc(s->source_count + 1, sizeof(size_t))) == NULL) {
 		err_set(e, ERR_SYSTEM, 0, "out of memory");
+		if (c != NULL)
+			free(c->in_flight_of);
 		free(c);
 		return NULL;
 	}
@@ -273,6 +291,8 @@ struct courier *courier_new(struct loop *l, const struct settings *s, struct err
 	c->in_flight_per_source = (size_t)s->courier.concurrency;
 	if (s->source_count > 1)
 		c->in_flight_per_source = (c->in_flight_per_source + 3) / 4;
+	c->share = HELD_MAX / (s->source_count + 1);
+	c->share = (c->share > SHARE_MIN ? c->share : SHARE_MIN) + c->in_flight_per_source;
 	gethostname(host, sizeof(host) - 1);
 	snprintf(c->consumer, sizeof(c->consumer), "%s-%ld", host, (long)getpid());
 	if (open_all(c, e) != 0)
@@ -297,6 +317,7 @@ void courier_free(struct courier **cp)
 	loop_timer_free(&c->grace);
 	address_ranges_clear(&c->allow);
 	free(c->in_flight_of);
+	free(c->held_of);
 	free(c);
 	*cp = NULL;
 }

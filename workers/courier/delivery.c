@@ -29,20 +29,30 @@ static void leave_flight(struct delivery *d)
 
 /* ---- settling ---- */
 
-static uint64_t backoff_of(const struct delivery *d)
+static uint64_t backoff_of(const struct delivery *d, uint64_t retry_after_ms)
 {
 	const struct settings *s = d->courier->settings;
 	struct backoff b = { (uint64_t)s->courier.backoff_min_ms, (uint64_t)s->courier.backoff_max_ms };
 	uint64_t dice;
 
 	random_bytes(&dice, sizeof(dice));
-	return backoff_wait_ms(&b, d->attempts, d->retry_after_ms, dice);
+	return backoff_wait_ms(&b, d->attempts, retry_after_ms, dice);
 }
 
 static void wait(struct delivery *d, uint64_t ms)
 {
 	d->stage = WAITING;
 	d->due_ms = loop_now_ms(d->courier->loop) + ms;
+}
+
+/* From now to a time of the wall clock, which may have been set meanwhile: never longer than the longest wait. */
+static uint64_t until_ms(const struct delivery *d, uint64_t unix_ms)
+{
+	uint64_t now = clock_unix_ms(), most = (uint64_t)d->courier->settings->courier.backoff_max_ms;
+
+	if (unix_ms <= now)
+		return 0;
+	return unix_ms - now < most ? unix_ms - now : most;
 }
 
 static void on_settled(void *ctx, const struct reply *r, const struct err *e)
@@ -56,7 +66,7 @@ static void on_settled(void *ctx, const struct reply *r, const struct err *e)
 		d->unsent = true;
 		d->due_ms = loop_now_ms(c->loop) + REDIS_PAUSE_MS;
 	} else if (d->outcome == CALLBACK_RETRY) {
-		wait(d, backoff_of(d));
+		wait(d, until_ms(d, d->again_unix_ms));
 	} else if (reply_int(r) < 0) {
 		wait(d, REDIS_PAUSE_MS);
 	} else {
@@ -81,6 +91,7 @@ void delivery_tell(struct delivery *d)
 	cmd_str(&cmd, callback_outcome_name(d->outcome));
 	cmd_int(&cmd, d->status);
 	cmd_int(&cmd, (long long)clock_unix_ms());
+	cmd_int(&cmd, (long long)d->again_unix_ms);
 	d->unsent = redis_async_do(c->redis, &cmd, on_settled, d, &e) != 0;
 	d->due_ms = loop_now_ms(c->loop) + REDIS_PAUSE_MS;
 	cmd_clear(&cmd);
@@ -100,17 +111,20 @@ static void on_answer(void *ctx, const struct post_answer *a)
 	struct delivery *d = ctx;
 	struct courier *c = d->courier;
 	enum callback_outcome outcome;
+	uint64_t wait_ms;
 
 	leave_flight(d);
 	d->attempts++;
 	d->status = a->status;
-	d->retry_after_ms = a->retry_after_ms;
+	wait_ms = backoff_of(d, a->retry_after_ms);
+	d->again_unix_ms = clock_unix_ms() + wait_ms;
 	outcome = callback_judge(a->status, a->refused, d->attempts,
 	    (unsigned)c->settings->courier.max_attempts);
 	log_info("callback", LOG_STR("job", d->job), LOG_STR("source", d->source->name), LOG_STR("trace", d->trace),
 	    LOG_STR("outcome", callback_outcome_name(outcome)), LOG_INT("status", a->status),
 	    LOG_INT("attempt", d->attempts), LOG_INT("ms", loop_now_ms(c->loop) - d->began_ms),
-	    LOG_STR("error", a->status == 0 ? a->why : ""));
+	    LOG_STR("error", a->status == 0 ? a->why : ""),
+	    LOG_INT("again_ms", outcome == CALLBACK_RETRY ? wait_ms : 0));
 	settle(d, outcome);
 	courier_pump(c);
 }
@@ -140,18 +154,6 @@ static int post(struct delivery *d, const struct reply *hash, struct err *e)
 	}
 	buf_clear(&body);
 	return rc;
-}
-
-/* After a restart, or from another courier: what is left of the wait that the last attempt began. */
-static uint64_t wait_left_ms(struct delivery *d, const struct reply *hash)
-{
-	uint64_t now = clock_unix_ms(), at, wait_ms;
-
-	if (d->seen || d->attempts == 0)
-		return 0;
-	at = (uint64_t)reply_int(reply_field(hash, 0, "callback_at"));
-	wait_ms = backoff_of(d);
-	return now >= at && now - at < wait_ms ? wait_ms - (now - at) : 0;
 }
 
 static bool has_ended(const struct reply *hash)
@@ -184,7 +186,8 @@ static void on_job(void *ctx, const struct reply *r, const struct err *e)
 		wait(d, REDIS_PAUSE_MS);
 	} else {
 		d->attempts = (unsigned)reply_int(reply_field(r, 0, "callback_attempts"));
-		left = wait_left_ms(d, r);
+		/* What a predecessor or another courier decided; what is decided here is waited for already. */
+		left = d->seen ? 0 : until_ms(d, (uint64_t)reply_int(reply_field(r, 0, "callback_due")));
 		d->seen = true;
 		d->stage = POSTING;
 		d->began_ms = loop_now_ms(c->loop);
@@ -196,6 +199,7 @@ static void on_job(void *ctx, const struct reply *r, const struct err *e)
 			leave_flight(d);
 			d->attempts++;
 			d->status = 0;
+			d->again_unix_ms = clock_unix_ms() + backoff_of(d, 0);
 			settle(d, callback_judge(0, why.cls == ERR_INPUT, d->attempts,
 			    (unsigned)c->settings->courier.max_attempts));
 		}

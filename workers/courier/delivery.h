@@ -38,7 +38,7 @@ struct delivery {
 	unsigned attempts;
 	enum callback_outcome outcome;
 	int status;
-	uint64_t retry_after_ms;
+	uint64_t again_unix_ms;	/* RETRY: when to try again */
 	uint64_t began_ms;
 	bool renewing;		/* its lease's renewal is asked for */
 	struct delivery *next, *prev;
@@ -59,6 +59,7 @@ struct courier {
 	size_t held, in_flight;
 	size_t *in_flight_of;	/* by source: a slow receiver must not take all places */
 	size_t in_flight_per_source;
+	size_t *held_of, share;	/* by source, and the most of it */
 	bool renewing;		/* an answer to a renewal is owed */
 	bool ending, given_back, stopped;
 };

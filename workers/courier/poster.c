@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ANSWER_MAX_BYTES 65536	/* of an answer's body, which nobody reads */
 
@@ -21,6 +22,7 @@ struct post {
 struct poster {
 	struct loop *loop;
 	const struct address_ranges *allow;
+	const char *ca_file;
 	unsigned timeout_ms;
 	CURLM *multi;
 	struct loop_timer *timer;
@@ -51,14 +53,16 @@ static void finish(struct post *t, CURLcode code)
 	post_fn fn = t->fn;
 	void *ctx = t->ctx;
 	curl_off_t after = 0;
-	long status = 0;
+	long status = 0, sent = 0;
 
 	/* The status says it all, even if the answer's body then never ends. */
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	a.status = status >= 200 ? (int)status : 0;
 	curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &after);
 	a.retry_after_ms = after > 0 && after < 86400 * 365 ? (uint64_t)after * 1000 : 0;
-	a.refused = code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT ||
+	/* An answer that is no HTTP is an unsupported protocol, too. */
+	curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+	a.refused = ((code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT) && sent == 0) ||
 	    (code == CURLE_COULDNT_CONNECT && t->refused && !t->allowed);
 	if (a.refused && t->refused)
 		a.why = "not a public address, nor one that [courier] allow names";
@@ -168,11 +172,16 @@ static size_t drop_body(char *bytes, size_t size, size_t n, void *ctx)
 
 /* ---- the interface ---- */
 
-struct poster *poster_new(struct loop *l, const struct address_ranges *allow, unsigned timeout_ms,
-    struct err *e)
+struct poster *poster_new(struct loop *l, const struct address_ranges *allow, const char *ca_file,
+    unsigned timeout_ms, struct err *e)
 {
-	struct poster *p = calloc(1, sizeof(*p));
+	struct poster *p;
 
+	if (*ca_file != '\0' && access(ca_file, R_OK) != 0) {
+		err_errno(e, ca_file);
+		return NULL;
+	}
+	p = calloc(1, sizeof(*p));
 	if (p == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (p->multi = curl_multi_init()) == NULL) {
 		err_set(e, ERR_SYSTEM, 0, "out of memory");
@@ -181,6 +190,7 @@ struct poster *poster_new(struct loop *l, const struct address_ranges *allow, un
 	}
 	p->loop = l;
 	p->allow = allow;
+	p->ca_file = ca_file;
 	p->timeout_ms = timeout_ms;
 	if ((p->timer = loop_timer_new(l, on_timer, p, e)) == NULL) {
 		poster_free(&p);
@@ -216,6 +226,9 @@ static bool set_options(struct post *t, const char *url, const void *body, size_
 	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&	/* not from the environment either */
 	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
+	    (*t->poster->ca_file == '\0' ||
+	    curl_easy_setopt(c, CURLOPT_CAINFO, t->poster->ca_file) == CURLE_OK) &&
 	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)t->poster->timeout_ms) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_USERAGENT, "geosluice/" GS_VERSION) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_HTTPHEADER, t->headers) == CURLE_OK &&
