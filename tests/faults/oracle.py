@@ -14,6 +14,7 @@ from sender import AWAY, BUSY, call
 
 ENDED = ("successful", "failed", "dismissed")
 LOOK_MAX_S = 2.0
+LOOK_TIMEOUT_S = 4      # a frozen server must not hold an oracle up
 DOUBT_S = 2.0
 
 
@@ -26,10 +27,10 @@ class Gone(Exception):
 
 
 class Oracle(threading.Thread):
-    def __init__(self, cluster, ledger, seed, index, of, stop):
+    def __init__(self, cluster, ledger, seed, index, of, retention_s, stop):
         super().__init__(name="oracle %d" % index, daemon=True)
         self.cluster, self.ledger, self.seed = cluster, ledger, seed
-        self.index, self.of, self.stop = index, of, stop
+        self.index, self.of, self.retention_s, self.stop = index, of, retention_s, stop
         self.rng = random.Random("oracle %s %d" % (seed, index))
         self.broken = None
 
@@ -55,7 +56,11 @@ class Oracle(threading.Thread):
             entry.next_look = time.monotonic() + entry.pause_s
             return
         except Gone as e:
-            verdict = "good" if entry.dismissed else "lost: %s" % e
+            verdict = "lost: %s" % e
+            if entry.dismissed:
+                verdict = "good"
+            elif time.monotonic() - entry.at > self.retention_s:
+                verdict = "late"
         # Just after a failover a list may be a replica's: what is wrong has to stay wrong.
         if verdict != "good" and entry.doubts < 2:
             entry.doubts += 1
@@ -64,7 +69,10 @@ class Oracle(threading.Thread):
         if verdict == "good" and entry.doubts:
             self.ledger.note("answers that were stale just after a failover")
         entry.verdict = verdict
-        if verdict != "good":
+        if verdict == "late":
+            self.ledger.complain("late", "%s (%s): its retention was over before it was looked at" % (
+                entry.job, entry.want))
+        elif verdict != "good":
             self.ledger.complain("job", "%s (%s): %s" % (entry.job, entry.want, verdict))
         elif entry.dismissed is None and self.rng.random() < 0.05:
             self.replay(entry)
@@ -73,7 +81,8 @@ class Oracle(threading.Thread):
         addresses = self.cluster.server_addresses()
         if not addresses:
             raise NotNow()
-        status, body = call(self.rng.choice(addresses), "GET", path, None, {"accept": accept} if accept else None)
+        status, body = call(self.rng.choice(addresses), "GET", path, None, {"accept": accept} if accept else None,
+                            LOOK_TIMEOUT_S)
         if status in BUSY:
             raise NotNow()
         if status == 404:

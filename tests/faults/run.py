@@ -27,8 +27,8 @@ from oracle import Oracle                           # noqa: E402
 from report import write_report                     # noqa: E402
 from sender import Sender                           # noqa: E402
 
-SENDERS, ORACLES = 6, 3
-RETENTION_S = 45
+SENDERS, ORACLES = 6, 8
+RETENTION_S = 60
 CALM_S = 120                # how long all may take to end once nothing goes wrong any more
 KEYS_THAT_STAY = {"jobs", "outbox", "dead", "stats", "janitor"}
 
@@ -81,7 +81,8 @@ class Run:
         pace_s = float(os.environ.get("FAULT_PACE", "0.25"))
         self.senders = [Sender(self.cluster, self.ledger, self.seed, i, numbers, pace_s, self.stop, self.give_up)
                         for i in range(SENDERS)]
-        self.oracles = [Oracle(self.cluster, self.ledger, self.seed, i, ORACLES, self.end) for i in range(ORACLES)]
+        self.oracles = [Oracle(self.cluster, self.ledger, self.seed, i, ORACLES, RETENTION_S, self.end)
+                        for i in range(ORACLES)]
         for thread in (*self.senders, *self.oracles, *self.troubles):
             thread.start()
 
@@ -146,6 +147,7 @@ class Run:
         self.check("%d documents were acknowledged" % len(entries), [] if entries else ["none was"])
         self.check("every acknowledged document ended, each feature once and as it should",
                    of["job"] + ["%s did not end" % e.job for e in entries if e.verdict is None])
+        self.check("every document was looked at while it was kept", of["late"])
         self.check("every sender came through", ["%d did not" % n for n in [self.ledger.count["never acknowledged"]]
                                                  if n])
         self.check("a delivery is one job, however often it was sent", of["delivery"])

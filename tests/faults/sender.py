@@ -19,12 +19,12 @@ TIMEOUT_S = 10
 AWAY = (OSError, http.client.HTTPException)
 BUSY = (429, 503)
 PIECE = 20000
-BACKLOG_MAX = 400       # acknowledged and not yet looked at: then senders wait
+BACKLOG_MAX = 150       # acknowledged and not yet looked at: then senders wait
 
 
-def call(address, method, path, body=None, headers=None):
+def call(address, method, path, body=None, headers=None, timeout_s=TIMEOUT_S):
     """(status, body) of one request on a connection of its own; raises one of AWAY."""
-    connection = http.client.HTTPConnection(*address, timeout=TIMEOUT_S)
+    connection = http.client.HTTPConnection(*address, timeout=timeout_s)
     try:
         connection.request(method, path, body=body, headers=headers or {},
                            encode_chunked=body is not None and not isinstance(body, bytes))
