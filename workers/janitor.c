@@ -202,6 +202,21 @@ static int sweep_replays(struct sweep *s, struct err *e)
 	return rc;
 }
 
+/* A callback owed for a job that is no longer kept can tell nothing: its message goes with the job. */
+static int sweep_outbox(struct sweep *s, struct err *e)
+{
+	struct key outbox = wire_key("outbox", NULL);
+	char first[24];
+	long long n;
+
+	number(first, cutoff(s, s->settings->redis.retention_s));
+	cmd_line(&s->cmd, "XTRIM", outbox.text, "MINID", "=", first, NULL);
+	if ((n = ask(s->redis, &s->cmd, e)) < 0)
+		return -1;
+	s->did->callbacks += (uint64_t)n;
+	return 0;
+}
+
 static int sweep_group(struct sweep *s, const char *stream, const char *group, int64_t lease_ms,
     struct err *e)
 {
@@ -229,7 +244,7 @@ int janitor_sweep(struct redis *r, const struct settings *settings, uint64_t now
     struct janitor_report *out, struct err *e)
 {
 	static int (*const duties[])(struct sweep *, struct err *) = {
-		sweep_uploads, sweep_expired, sweep_index, sweep_letters, sweep_replays, sweep_consumers,
+		sweep_uploads, sweep_expired, sweep_index, sweep_letters, sweep_replays, sweep_outbox, sweep_consumers,
 	};
 	struct sweep s = { .redis = r, .settings = settings, .now_ms = now_ms, .did = out };
 	int rc = 0;
@@ -275,16 +290,34 @@ int janitor_lease(struct redis *r, const char *name, uint64_t lease_ms, struct e
 	return rc;
 }
 
-static void log_report(const struct janitor_report *did)
+/* One log line, where there is anything to say; and the same in the counters for /metrics. */
+static void tell(struct redis *r, const struct janitor_report *did, const struct audit_report *found)
 {
-	if (did->uploads + did->jobs + did->letters + did->replays + did->consumers > 0)
+	const struct { const char *name; uint64_t n; } all[] = {
+		{ "janitor_uploads", did->uploads }, { "janitor_jobs", did->jobs },
+		{ "janitor_letters", did->letters }, { "janitor_replays", did->replays },
+		{ "janitor_callbacks", did->callbacks }, { "janitor_consumers", did->consumers },
+		{ "janitor_jobs_put_back", found->jobs }, { "janitor_callbacks_put_back", found->callbacks },
+	};
+	struct key stats = wire_key("stats", NULL);
+	struct err ignored = ERR_INIT;
+	struct redis_cmd c;
+	uint64_t sum = 0;
+
+	cmd_init(&c);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i].n == 0)
+			continue;
+		sum += all[i].n;
+		cmd_line(&c, "HINCRBY", stats.text, all[i].name, NULL);
+		cmd_int(&c, (long long)all[i].n);
+		(void)ask(r, &c, &ignored);
+	}
+	cmd_clear(&c);
+	if (sum > 0)
 		log_info("janitor", LOG_INT("uploads", did->uploads), LOG_INT("jobs", did->jobs),
 		    LOG_INT("letters", did->letters), LOG_INT("replays", did->replays),
-		    LOG_INT("consumers", did->consumers));
-}
-
-static void log_lost(const struct audit_report *found)
-{
+		    LOG_INT("callbacks", did->callbacks), LOG_INT("consumers", did->consumers));
 	if (found->jobs + found->callbacks > 0)
 		log_warn("work_put_back", LOG_INT("jobs", found->jobs), LOG_INT("callbacks", found->callbacks),
 		    LOG_STR("reason", "their stream entries were gone"));
@@ -322,11 +355,12 @@ int janitor_run(const struct settings *s, const char *name)
 		due_ms = clock_mono_ms() + period_ms;
 		err_clear(&e);
 		held = janitor_lease(r, name, 4 * period_ms, &e);
-		if (held == 0 && janitor_sweep(r, s, clock_unix_ms(), &did, &e) == 0)
-			log_report(&did);
-		if (held == 0 && e.cls == ERR_NONE && audit_round(&audit, r, (uint64_t)s->worker.lease_ms,
-		    clock_unix_ms(), &found, &e) == 0)
-			log_lost(&found);
+		if (held == 0) {
+			memset(&found, 0, sizeof(found));
+			if (janitor_sweep(r, s, clock_unix_ms(), &did, &e) == 0)
+				(void)audit_round(&audit, r, (uint64_t)s->worker.lease_ms, clock_unix_ms(), &found, &e);
+			tell(r, &did, &found);
+		}
 		if (e.cls != ERR_NONE)
 			log_warn("janitor_failed", LOG_STR("reason", e.text));
 	}

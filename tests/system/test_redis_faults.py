@@ -137,6 +137,7 @@ class RedisFaults(unittest.TestCase):
         self.stack.start("worker")
         self.ends_once(job, *want)
         self.assertIn("event=work_put_back", self.stack.log("worker"))
+        until(lambda: b"geosluice_janitor_jobs_put_back_total 1\n" in self.stack.get("/metrics").body, "it is counted")
 
     def test_the_outbox_is_trimmed(self):
         self.stack.stop("courier")

@@ -228,6 +228,22 @@ static void an_empty_redis_is_no_fault(void **state)
 	assert_int_equal(did.uploads + did.jobs + did.letters + did.replays + did.consumers, 0);
 }
 
+static void callbacks_go_with_the_job_that_they_tell_of(void **state)
+{
+	struct key outbox = wire_key("outbox", NULL);
+	char old[32], fresh_one[32];
+	struct janitor_report did;
+
+	(void)state;
+	snprintf(old, sizeof(old), "%s-0", number(NOW - DAY_MS - 1));
+	snprintf(fresh_one, sizeof(fresh_one), "%s-0", number(NOW - DAY_MS + 1));
+	seed_drop(redis, "XADD", outbox.text, old, "v", "1", "job", "x", NULL);
+	seed_drop(redis, "XADD", outbox.text, fresh_one, "v", "1", "job", "y", NULL);
+	did = sweep();
+	assert_int_equal(did.callbacks, 1);
+	assert_int_equal(seed_int(redis, "XRANGE", outbox.text, fresh_one, fresh_one, NULL), 1);
+}
+
 static void one_holds_the_lease(void **state)
 {
 	struct key key = wire_key("janitor", NULL);
@@ -272,6 +288,7 @@ int main(void)
 		TEST(old_letters_go_and_what_refers_to_them),
 		TEST(consumers_go_only_if_idle_and_free),
 		TEST(an_empty_redis_is_no_fault),
+		TEST(callbacks_go_with_the_job_that_they_tell_of),
 		TEST(one_holds_the_lease),
 		TEST(a_full_redis_is_swept),
 	};
