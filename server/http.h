@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/address.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/loop.h"
@@ -71,6 +72,7 @@ struct http_app {
 
 struct http_limits {
 	unsigned max_connections, max_per_address;	/* of one /64 where it is IPv6; 0: any number */
+	const struct address_ranges *trusted;	/* proxies: of these, any number; borrowed, may be NULL */
 	size_t header_bytes, target_bytes;
 	unsigned header_fields;
 	unsigned header_timeout_ms, idle_timeout_ms, linger_ms;

@@ -234,6 +234,12 @@ static struct conn *conn_new(struct http *h, int fd, const struct sockaddr_stora
 	return c;
 }
 
+/* Behind a proxy there are many: it has to limit them. */
+static unsigned most_of(const struct http *h, const struct sockaddr *a)
+{
+	return h->limits.trusted != NULL && address_is_in(h->limits.trusted, a) ? 0 : h->limits.max_per_address;
+}
+
 /* A connection that is kept alive for nothing makes room for one that wants something. */
 static bool make_room(struct http *h)
 {
@@ -256,7 +262,7 @@ static void take(struct http *h, int fd, const struct sockaddr_storage *from)
 	if ((c = conn_new(h, fd, from)) == NULL)
 		return;
 	if (why.problem == P_NONE
-	    && (c->peer = peers_enter(h->peers, &c->address.any, h->limits.max_per_address)) == NULL)
+	    && (c->peer = peers_enter(h->peers, &c->address.any, most_of(h, &c->address.any))) == NULL)
 		refuse_for_now(&why, P_ADDRESS_FULL, RETRY_S, "This address may have %u connections.",
 		    h->limits.max_per_address);
 	c->running = true;

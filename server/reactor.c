@@ -466,8 +466,10 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 {
 	const struct settings *set = s->settings;
 	const struct http_app app = { on_begin, on_over, on_refuse, r };
-	const struct http_limits limits = http_limits_of(set);
+	struct http_limits limits = http_limits_of(set);
+
 	memset(r, 0, sizeof(*r));
+	limits.trusted = &r->trusted;
 	r->server = s;
 	r->settings = set;
 	r->index = index;

@@ -1,5 +1,6 @@
 """Tokens for those who read and operate; who the client is behind proxies; traces; what is logged of a request."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -9,6 +10,7 @@ import time
 import unittest
 
 from harness import BUILD, FAR_AWAY, PATIENCE_S, SOUND, SECRETS, Stack, StackTest, collection, sign, until
+from raw_client import RawClient
 
 BODY = collection(SOUND)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -117,7 +119,8 @@ class Proxies(StackTest):
     @classmethod
     def setUpClass(cls):
         cls.stack = Stack("[source message]\nscheme = rfc9421\nsecret = open\n", start=("server",),
-                          environ={"GEOSLUICE_SERVER_TRUSTED_PROXIES": "127.0.0.0/8"})
+                          environ={"GEOSLUICE_SERVER_TRUSTED_PROXIES": "127.0.0.0/8",
+                                   "GEOSLUICE_SERVER_MAX_CONNECTIONS_PER_ADDRESS": "2"})
 
     def logged(self, headers):
         begin = len(self.stack.log("server"))
@@ -129,6 +132,14 @@ class Proxies(StackTest):
         self.assertEqual(self.logged({"x-forwarded-for": "6.6.6.6, 192.0.2.7"}), "192.0.2.7")
         self.assertEqual(self.logged({}), "127.0.0.1")
         self.assertEqual(self.logged({"forwarded": "for=6.6.6.6"}), "127.0.0.1")
+
+    def test_a_proxy_may_have_any_number_of_connections(self):
+        with contextlib.ExitStack() as held:
+            clients = [held.enter_context(contextlib.closing(RawClient(self.stack.address, PATIENCE_S)))
+                       for _ in range(20)]
+            for client in clients:
+                client.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+                self.assertEqual(client.answer()[0], 200)
 
     def test_a_signed_authority_behind_tls(self):
         """Its port is the one that https implies, as the proxy says."""
