@@ -35,7 +35,7 @@ end
 local all, own = 0, 0
 local held = redis.call('HGETALL', room)
 for i = 1, #held, 2 do
-	local n = tonumber(held[i + 1])
+	local n = math.max(tonumber(held[i + 1]), 0)
 	all = all + n
 	if held[i]:match('^%a+:(.*)$') == source then
 		own = own + n

@@ -11,7 +11,7 @@ end
 local all, own, more = 0, 0, tonumber(ARGV[3])
 local held = redis.call('HGETALL', room)
 for i = 1, #held, 2 do
-	local n = tonumber(held[i + 1])
+	local n = math.max(tonumber(held[i + 1]), 0)
 	all = all + n
 	if held[i]:match('^%a+:(.*)$') == ARGV[2] then
 		own = own + n

@@ -91,7 +91,8 @@ class BeforeTheBody(StackTest):
         self.check("acme", sign("acme", other, "one"), other, 409, "DELIVERY_RUNNING")
         self.check("acme", sign("acme", other, "one"), other, 100, length=False)    # nothing tells
         headers = {"idempotency-key": "one"}
-        job = self.stack.post("message", LARGE, signed=message_signed(self.host, LARGE, headers=headers)).json()["jobID"]
+        first = self.stack.post("message", LARGE, signed=message_signed(self.host, LARGE, headers=headers))
+        job = first.json()["jobID"]
         other = LARGE[:-1] + b"\n"
         self.check("message", message_signed(self.host, other, headers=headers), other, 409, "DELIVERY_RUNNING")
         self.stack.redis("HSET", "gs:{p0}:job:" + job, "state", "successful")
