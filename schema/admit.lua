@@ -2,9 +2,9 @@
 -- that is known is settled, else room is kept for the body and a sign of life is given.
 --
 -- KEYS staging, room, staged, seen (or room again where the delivery has no id)
--- ARGV 1 job id, 2 now ms, 3 source, 4 bytes to keep room for, 5 limit of all sources, 6 limit of this one (0: none),
+-- ARGV 1 job id, 2 now ms, 3 source, 4 bytes that must fit, 5 limit of all sources, 6 limit of this one (0: none),
 --      7 SHA-256 that the headers prove the body to have ('' if they do not), 8 bytes declared (-1: not),
---      9… proofs: what commit.lua was given if this is the same delivery, signature and all
+--      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning, 10… proofs: what commit.lua was given if this is the same delivery, signature and all
 -- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
 -- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with another body. All but
 -- 'go' change nothing.
@@ -24,7 +24,7 @@ if seen ~= room then
 		if ARGV[7] ~= '' then
 			return {'same', job}
 		end
-		for i = 9, #ARGV do
+		for i = 10, #ARGV do
 			if ARGV[i] == proof then
 				return {'same', job}
 			end
@@ -49,6 +49,6 @@ if mine > 0 and own + want > mine then
 	return {'greedy', string.format('%.0f', own)}
 end
 redis.call('ZADD', staging, now, id)
-redis.call('HSET', staged, id, want .. ' ' .. source)
-redis.call('HINCRBY', room, 'staged:' .. source, want)
+redis.call('HSET', staged, id, ARGV[9] .. ' ' .. source)
+redis.call('HINCRBY', room, 'staged:' .. source, ARGV[9])
 return {'go'}

@@ -14,8 +14,9 @@
 #include "schema/scripts.h"
 #include "server/ingest_parts.h"
 
-#define STEP_BYTES ((uint64_t)8 << 20)	/* that room is kept for at a time, where no length is declared */
+#define STEP_BYTES ((uint64_t)8 << 20)	/* that room is kept for at a time */
 #define STEP_AHEAD ((uint64_t)4 << 20)	/* how long before its end more is asked for */
+#define FIRST_BYTES ((uint64_t)1 << 20)	/* for a beginning */
 #define MORE_THAN_ANY (1LL << 52)
 
 static bool is_held(const struct ingest *in)
@@ -24,10 +25,21 @@ static bool is_held(const struct ingest *in)
 	    || http_header(in->q, "Expect") != NULL;
 }
 
-/* Bytes that room is needed for before the first one comes. */
-static uint64_t first_step(const struct ingest *in)
+/* Bytes that there must be room for, before the first one comes. */
+static uint64_t must_fit(const struct ingest *in)
 {
 	return in->declared >= 0 ? (uint64_t)in->declared : STEP_BYTES;
+}
+
+/*
+ * Bytes that room is kept for: all, where the headers prove who sends. Else a beginning, and more as it comes: words
+ * alone must not keep others out.
+ */
+static uint64_t first_step(const struct ingest *in)
+{
+	uint64_t whole = must_fit(in);
+
+	return in->proven || whole < FIRST_BYTES ? whole : FIRST_BYTES;
 }
 
 /* The hash that the headers prove the body to have, its length, and the proofs that they offer. */
@@ -41,6 +53,7 @@ static void add_proofs(struct ingest *in, struct redis_cmd *c, char proofs[PROOF
 		hex_encode(in->hash, s->digest.want256, SHA256_BYTES);
 	cmd_str(c, in->hash);
 	cmd_int(c, in->declared);
+	cmd_int(c, (long long)first_step(in));
 	for (size_t i = 0; i < s->macs; i++)
 		signature_proof(s, s->mac[i], SHA256_BYTES, proofs[n++]);
 	for (size_t i = 0; i < s->ed25519s; i++)
@@ -71,7 +84,7 @@ static int send_admit(struct ingest *in)
 	cmd_int(c, (long long)clock_unix_ms());
 	cmd_str(c, in->source->name);
 	/* Where there is no room, it is only asked whether the delivery is known. */
-	cmd_int(c, room ? (long long)first_step(in) : MORE_THAN_ANY);
+	cmd_int(c, room ? (long long)must_fit(in) : MORE_THAN_ANY);
 	cmd_int(c, room ? (long long)room_limit(&r->room) : 1);
 	cmd_int(c, (long long)room_source_limit(in->source));
 	add_proofs(in, c, proofs);
@@ -132,9 +145,9 @@ bool ingest_hold(struct ingest *in)
 {
 	struct reactor *r = in->reactor;
 
-	room_check(&r->room, in->source, first_step(in), &in->no_room);
+	room_check(&r->room, in->source, must_fit(in), &in->no_room);
 	if (!is_held(in) && in->no_room.problem == P_NONE) {
-		room_let_in(&r->room, in->source, first_step(in));
+		room_let_in(&r->room, in->source, must_fit(in));
 		return true;
 	}
 	if (!is_held(in)) {
@@ -160,7 +173,7 @@ static void on_extend(void *ctx, const struct reply *reply, const struct err *e)
 		return;
 	}
 	if (strcmp(verdict, "go") == 0)
-		in->reserved += STEP_BYTES;
+		in->reserved += in->step;
 	else if (in->q == NULL || in->asking || in->q->status != 0)
 		return;		/* it is whole already, and fitted */
 	else if (reply != NULL && strcmp(verdict, "lost") != 0)
@@ -175,14 +188,18 @@ void ingest_extend(struct ingest *in)
 	struct redis_cmd *c = &r->cmd;
 	struct key room = wire_key("room", NULL), staged = wire_key("staged", NULL);
 
-	if (in->declared >= 0 || in->extending || in->bytes + STEP_AHEAD <= in->reserved)
+	if (in->reserved == 0 || in->extending || in->bytes + STEP_AHEAD <= in->reserved
+	    || (in->declared >= 0 && in->reserved >= (uint64_t)in->declared))
 		return;
+	in->step = STEP_BYTES;
+	if (in->declared >= 0 && (uint64_t)in->declared - in->reserved < STEP_BYTES)
+		in->step = (uint64_t)in->declared - in->reserved;
 	cmd_script(c, &script_extend, 2);
 	cmd_str(c, room.text);
 	cmd_str(c, staged.text);
 	cmd_str(c, in->job);
 	cmd_str(c, in->source->name);
-	cmd_int(c, (long long)STEP_BYTES);
+	cmd_int(c, (long long)in->step);
 	cmd_int(c, (long long)room_limit(&r->room));
 	cmd_int(c, (long long)room_source_limit(in->source));
 	/* Among its segments: it must not come behind the commit. */

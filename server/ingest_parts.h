@@ -40,6 +40,7 @@ struct ingest {
 	/* held */
 	int64_t declared;
 	uint64_t reserved;		/* bytes that room is kept for in Redis; 0: none was asked for */
+	uint64_t step;			/* bytes more that are asked for */
 	bool extending;
 	bool gone;			/* freed when extend.lua has answered */
 	struct refusal no_room;
@@ -61,7 +62,7 @@ struct rate *ingest_rate(const struct ingest *in);
 
 /* Before the body: true if it may come at once, false if it is held or answered. */
 bool ingest_hold(struct ingest *in);
-/* So many bytes have come: asks for more room where none was declared. */
+/* Bytes have come: asks for more room where it was not kept for all. */
 void ingest_extend(struct ingest *in);
 
 /* ---- ingest_answer.c: each answers in the end, when it is as safe as its source asks for ---- */

@@ -684,7 +684,7 @@ static void a_dismissed_job_gives_back_what_it_held(void **state)
 static const char *admit(const char *job, const char *bytes, const char *all, const char *own)
 {
 	return call(&script_admit, job, (const char *const[]){ "staging", "room", "staged", "room" }, 4, job, "1000", "acme",
-	    bytes, all, own, "", bytes, NULL);
+	    bytes, all, own, "", bytes, bytes, NULL);
 }
 
 static void room_is_kept_for_uploads_and_given_back(void **state)
@@ -740,7 +740,7 @@ static void a_known_delivery_is_settled_before_its_body(void **state)
 		    "00", "1234567", "aa", "100", "p", "source", "acme", "bytes", "7", "held", "7", NULL), "ok");
 		assert_string_equal(seed_text(redis, "GET", seen.text, NULL), JOB_A " aa p");
 		got = call(&script_admit, JOB_B, (const char *const[]){ "staging", "room", "staged", "seen:acme:1" }, 4, JOB_B,
-		    "1000", "acme", "100", "0", "0", cases[i].hash, cases[i].length, "x", cases[i].proof, NULL);
+		    "1000", "acme", "500", "0", "0", cases[i].hash, cases[i].length, "100", "x", cases[i].proof, NULL);
 		if (strcmp(got, cases[i].want) != 0)
 			fail_msg("case %zu: %s", i, got);
 		hold(strcmp(got, "go") == 0 ? 100 : 0, 7, 0, 0, 0);
