@@ -59,7 +59,7 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_bench))
 all: $(PROGRAMS)
 
 # These goals install what they need before anything is compiled; others compile with what is there.
-INSTALLING := $(filter demo test test-faults check-san check-nomem fuzz lint bench bench-http conformance,$(MAKECMDGOALS))
+INSTALLING := $(filter demo test test-faults check-steady check-san check-nomem fuzz lint bench bench-http conformance,$(MAKECMDGOALS))
 PACKAGES := $(if $(INSTALLING),packages)
 packages:
 	@tools/install-packages build run test $(subst bench-http,bench,$(filter lint fuzz conformance bench bench-http,$(INSTALLING)))
@@ -161,6 +161,10 @@ nomem-built: $(BUILD)/nomem
 test-faults: $(PROGRAMS)
 	@$(SCRIPT) tests/faults/run.py
 
+# Memory of every program after 100 jobs and after JOBS; see tests/faults/steady.py.
+check-steady: $(PROGRAMS)
+	@$(SCRIPT) tests/faults/steady.py
+
 FUZZ_SECONDS ?= 60
 FUZZ_FLAGS := -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
 fuzz: | $(PACKAGES)
@@ -205,7 +209,7 @@ clean:
 	rm -rf build build-san build-fuzz build-nomem
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all packages demo test test-faults check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench bench-http \
+.PHONY: all packages demo test test-faults check-steady check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench bench-http \
 	conformance docs check-docs install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
