@@ -71,7 +71,7 @@ def main():
     begin = time.monotonic()
     stack = Stack(environ={"GEOSLUICE_REDIS_RETENTION_S": "20", "GEOSLUICE_REDIS_RAW_RETENTION_S": "5",
                            "GEOSLUICE_REDIS_DEAD_RETENTION_S": "20", "GEOSLUICE_REDIS_DEDUPE_S": "20",
-                           "GEOSLUICE_SERVER_LOG_LEVEL": "warn", "GEOSLUICE_WORKER_LOG_LEVEL": "warn",
+                           "GEOSLUICE_WORKER_LOG_LEVEL": "warn",
                            "GEOSLUICE_COURIER_LOG_LEVEL": "warn"})
     failed = 0
     try:
