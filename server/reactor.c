@@ -19,7 +19,7 @@
 
 static struct redis_script *const scripts[] = {
 	&script_commit, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters,
-	&script_bury, &script_admit, &script_acked, NULL
+	&script_bury, &script_admit, &script_queue, &script_acked, NULL
 };
 static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, &script_extend, NULL };
 
@@ -287,6 +287,16 @@ static void on_held(void *ctx, const struct reply *reply, const struct err *e)
 	judgement_done(j);
 }
 
+static void on_queue(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
+
+	(void)e;
+	if (j->r != NULL && reply != NULL)
+		room_take_queue(&j->r->room, reply);
+	judgement_done(j);
+}
+
 static void on_info(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct judgement *j = ctx;
@@ -315,7 +325,8 @@ static void owe(struct judgement *j, redis_fn fn)
 /* A write that changes nothing, but is refused where a real one would be; then what it holds and says of itself. */
 static void judge_store(struct reactor *r)
 {
-	struct key probe = wire_key("probe", NULL), room = wire_key("room", NULL);
+	struct key probe = wire_key("probe", NULL), room = wire_key("room", NULL),
+	    jobs = wire_key("jobs", NULL);
 	struct judgement *j;
 
 	if (r->judging != NULL || (j = calloc(1, sizeof(*j))) == NULL)
@@ -327,6 +338,11 @@ static void judge_store(struct reactor *r)
 	owe(j, on_probe);
 	cmd_line(&r->cmd, "HGETALL", room.text, NULL);
 	owe(j, on_held);
+	cmd_script(&r->cmd, &script_queue, 1);
+	cmd_str(&r->cmd, jobs.text);
+	cmd_str(&r->cmd, GROUP_WORKERS);
+	cmd_int(&r->cmd, (long long)clock_unix_ms());
+	owe(j, on_queue);
 	cmd_line(&r->cmd, "INFO", NULL);
 	owe(j, on_info);
 	cmd_line(&r->cmd, "CONFIG", "GET", "appendfsync", NULL);

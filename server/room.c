@@ -96,12 +96,27 @@ static uint64_t info_number(const char *info, const char *name)
 	return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
+void room_take_queue(struct room *m, const struct reply *queue)
+{
+	m->queued = (uint64_t)reply_int(reply_at(queue, 0));
+	m->queue_ms = (uint64_t)reply_int(reply_at(queue, 1));
+}
+
+/* Of whatever is nearest to its limit. */
 static double fill_of(const struct room *m)
 {
-	double held = m->limit > 0 ? (double)m->all / (double)m->limit : 0;
-	double used = m->most > 0 ? (double)m->used / ((double)m->most * USED_SHARE) : 0;
+	const struct { double have, most; } all[] = {
+		{ (double)m->all, (double)m->limit },
+		{ (double)m->used, (double)m->most * USED_SHARE },
+		{ (double)m->queued, (double)m->settings->redis.max_queued_jobs },
+		{ (double)m->queue_ms, (double)m->settings->redis.max_queue_age_s * 1000 },
+	};
+	double fill = 0;
 
-	return held > used ? held : used;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i].most > 0 && all[i].have / all[i].most > fill)
+			fill = all[i].have / all[i].most;
+	return fill;
 }
 
 bool room_take_info(struct room *m, const char *info)
@@ -149,12 +164,14 @@ static int refuse_source(const struct source *src, struct refusal *r)
 	    src->max_held_bytes);
 }
 
-/* Above an equal share of what may be held before the door slows. */
+/* Above an equal share of what may be held before the door slows; of what is held, where that has no limit. */
 static bool is_greedy(const struct room *m, const struct source *src)
 {
 	uint64_t holds = m->source[src - m->settings->sources] + m->since[src - m->settings->sources];
 	double whole = m->limit > 0 ? (double)m->limit : (double)m->most * HELD_SHARE;
 
+	if (whole <= 0)
+		return holds * m->sources_active > m->all + m->all_since;
 	return (double)holds >= whole * SLOW_AT / (m->sources_active > 0 ? m->sources_active : 1);
 }
 

@@ -1,7 +1,8 @@
 /*
  * room - how much more can be kept, and who holds what.
  *
- * In:  the hash `room` and INFO of Redis, asked for twice a second. Out: may a body of so many bytes begin?
+ * In:  the hash `room`, the queue's length and age, and INFO of Redis, asked for twice a second. Out: may a body of so
+ * many bytes begin?
  * Depends on schema/settings and lib/redis.
  *
  *                 80 %             100 %
@@ -34,6 +35,7 @@ struct room {
 	uint64_t *since, all_since;	/* let in since this was read */
 	uint64_t used, most;		/* INFO: used_memory, maxmemory; 0: not limited */
 	uint64_t limit;			/* of all; 0: none */
+	uint64_t queued, queue_ms;	/* jobs that wait for a worker, and since when the oldest does */
 	enum room_level level;
 };
 
@@ -43,7 +45,8 @@ const char *held_name(enum held k);
 const char *room_level_name(enum room_level l);
 
 void room_take_held(struct room *m, const struct reply *hash);	/* HGETALL room */
-/* INFO; after room_take_held. true: the level has changed. */
+void room_take_queue(struct room *m, const struct reply *queue);	/* queue.lua */
+/* INFO; after the others. true: the level has changed. */
 bool room_take_info(struct room *m, const char *info);
 
 /* May this source begin a body of so many bytes (0: not known)? 0, or -1 with the refusal. */

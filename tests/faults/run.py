@@ -135,6 +135,9 @@ class Run:
             n = self.cluster.ask(self.cluster.primary, "XLEN", "gs:{p0}:" + stream)
             if n:
                 left.append("%s holds %d entries" % (stream, n))
+        room = self.cluster.ask(self.cluster.primary, "HGETALL", "gs:{p0}:room")
+        left += ["%s is said to hold %s bytes" % (k.decode(), n.decode()) for k, n in zip(room[::2], room[1::2])
+                 if n != b"0"]
         return left
 
     # The verdict.

@@ -147,6 +147,34 @@ class RedisFaults(unittest.TestCase):
         self.stack.start("courier")
         self.ends_once(job, *want)
 
+    def test_a_queue_that_grows_shuts_the_door_until_it_is_worked_off(self):
+        self.stack.stop("worker")
+        with open(self.stack.config) as f:
+            text = f.read()
+        with open(self.stack.config, "w") as f:
+            f.write(text.replace("[redis]\n", "[redis]\nmax_queued_jobs = 20\n"))
+        self.stack.stop("server")
+        self.stack.start("server")
+        jobs = []
+
+        def refused():
+            answer = self.stack.post("acme", collection(SOUND))
+            if answer.status == 202:
+                jobs.append(answer.json()["jobID"])
+            return answer if answer.status != 202 else None
+        answer = until(refused, "the door is shut")
+        self.assertEqual(answer.status, 503, answer)
+        self.assertEqual(answer.json()["code"], "STORE_FULL")
+        self.assertTrue(int(answer.headers["retry-after"]) > 0)
+        self.assertGreaterEqual(len(jobs), 20)
+        self.assertEqual(self.stack.get("/readyz").status, 503)
+        self.assertIn(b"geosluice_queue_jobs %d\n" % len(jobs), self.stack.get("/metrics").body)
+        self.stack.start("worker")
+        for job in jobs:
+            self.assertEqual(self.stack.wait_for(job)["status"], "successful")
+        self.ready()
+        self.one_more_passes()
+
     def test_a_body_is_trimmed(self):
         self.stack.stop("worker")
         job, *_ = self.post()

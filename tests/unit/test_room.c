@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "schema/scripts.h"
+#include "schema/wire.h"
 #include "server/rate.h"
 #include "server/room.h"
 #include "tests/fakes/private_redis.h"
@@ -163,6 +165,65 @@ static void who_holds_more_than_its_share_is_put_off(void **state)
 	assert_int_equal(check("b", 10), P_NONE);
 }
 
+/* As queue.lua sees it: entries of `jobs`, of which `taken` went to a worker. */
+static void queued(unsigned entries, unsigned taken, unsigned age_ms)
+{
+	struct key jobs = wire_key("jobs", NULL);
+	struct reply *reply;
+	struct redis_cmd c;
+	char id[32];
+
+	seed_drop(redis, "FLUSHALL", NULL);
+	for (unsigned i = 0; i < entries; i++) {
+		snprintf(id, sizeof(id), "1000-%u", i);
+		seed_drop(redis, "XADD", jobs.text, id, "v", "1", NULL);
+	}
+	if (taken > 0) {
+		snprintf(id, sizeof(id), "%u", taken);
+		seed_drop(redis, "XGROUP", "CREATE", jobs.text, GROUP_WORKERS, "0", NULL);
+		seed_drop(redis, "XREADGROUP", "GROUP", GROUP_WORKERS, "w", "COUNT", id, "STREAMS", jobs.text, ">", NULL);
+	}
+	cmd_init(&c);
+	cmd_script(&c, &script_queue, 1);
+	cmd_str(&c, jobs.text);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_int(&c, 1000 + age_ms);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	room_take_queue(&room, reply);
+	reply_free(&reply);
+	cmd_clear(&c);
+}
+
+static void a_long_or_old_queue_shuts_the_door(void **state)
+{
+	(void)state;
+	configure("[redis]\nmax_queued_jobs = 10\nmax_queue_age_s = 5\n[source a]\nsecret = x\n[source b]\nsecret = x\n");
+	holds("queued:a", "700", "queued:b", "100");
+	queued(0, 0, 9000);
+	assert_int_equal(room.queued + room.queue_ms, 0);
+	queued(12, 12, 9000);	/* workers have them all: none waits */
+	assert_int_equal(room.queued + room.queue_ms, 0);
+	queued(12, 5, 1000);
+	assert_int_equal(room.queued, 7);
+	uses(1, 0);
+	assert_int_equal(check("a", 10), P_NONE);
+	queued(8, 0, 1000);
+	uses(1, 0);
+	assert_int_equal(room.level, ROOM_SLOW);
+	assert_int_equal(check("a", 10), P_SOURCE_SLOW);	/* it holds more than the average */
+	assert_int_equal(check("b", 10), P_NONE);
+	queued(10, 0, 1000);
+	uses(1, 0);
+	assert_int_equal(check("b", 10), P_STORE_FULL);
+	queued(5, 0, 1000);
+	uses(1, 0);
+	assert_int_equal(room.level, ROOM_OPEN);
+	queued(2, 1, 5000);
+	uses(1, 0);
+	assert_int_equal(room.queue_ms, 5000);
+	assert_int_equal(check("b", 10), P_STORE_FULL);
+}
+
 static void buckets(void **state)
 {
 	struct rate r = { 0, 0 };
@@ -216,6 +277,7 @@ int main(void)
 		cmocka_unit_test(memory_counts_where_it_is_limited),
 		cmocka_unit_test(what_was_let_in_since_counts),
 		cmocka_unit_test(who_holds_more_than_its_share_is_put_off),
+		cmocka_unit_test(a_long_or_old_queue_shuts_the_door),
 		cmocka_unit_test(buckets),
 		cmocka_unit_test(a_large_body_is_paid_for_afterwards),
 	};
