@@ -13,7 +13,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)")
 
 PKGS_core     := libuv hiredis libcrypto inih libxxhash libzstd zlib
-PKGS_server   :=
+PKGS_server   := libssl
 PKGS_pipeline := yajl proj
 PKGS_courier  := libcurl
 PKGS_cli      := libcurl

@@ -357,6 +357,8 @@ static int check_whole(struct settings *s, const char *file, struct err *e)
 		return err_set(e, ERR_INPUT, 0, "%s: [worker] feature_timeout_ms is %" PRId64 "; it must be below "
 		    "lease_ms, %" PRId64 ", or a job is taken away over one feature", file,
 		    s->worker.feature_timeout_ms, s->worker.lease_ms);
+	if ((*s->server.tls_certificate == '\0') != (*s->server.tls_key == '\0'))
+		return err_set(e, ERR_INPUT, 0, "%s: [server] tls_certificate and tls_key belong together", file);
 	for (size_t i = 0; i < s->source_count; i++)
 		if (check_source(&s->sources[i], file, e) != 0)
 			return -1;
@@ -405,6 +407,10 @@ struct settings *settings_load(const char *path, struct err *e)
 		s = load("environment", NULL, 0, true, e);
 	else if (conf_slurp(path, CONFIG_MAX_BYTES, &b, e) == 0)
 		s = load(path, b.data, b.len, true, e);
+	if (s != NULL && path != NULL && (s->file = strdup(path)) == NULL) {
+		out_of_memory(e);
+		settings_free(&s);
+	}
 	if (b.data != NULL)
 		secret_wipe(b.data, b.room);
 	buf_clear(&b);
@@ -429,6 +435,7 @@ void settings_free(struct settings **s)
 		free((*s)->sources[i].name);
 	}
 	free((*s)->sources);
+	free((*s)->file);
 	free(*s);
 	*s = NULL;
 }

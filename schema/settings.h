@@ -82,6 +82,7 @@ struct settings {
 	} courier;
 	struct source *sources;
 	size_t source_count;
+	char *file;		/* that they were read from; NULL: none */
 };
 
 /*

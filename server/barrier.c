@@ -30,16 +30,21 @@ struct barrier *barrier_new(struct loop *l, const struct settings *s, enum ack l
 		err_errno(e, "barrier");
 		return NULL;
 	}
-	b->settings = s;
 	b->level = level;
 	cmd_init(&b->cmd);
 	if ((b->redis = redis_async_new(l, s->redis.url, NULL, NULL, NULL, e)) == NULL) {
 		barrier_free(&b);
 		return NULL;
 	}
+	barrier_set(b, s);
+	return b;
+}
+
+void barrier_set(struct barrier *b, const struct settings *s)
+{
+	b->settings = s;
 	/* It is Redis that ends a wait: the clock here only tells that it has gone. */
 	redis_async_timeout(b->redis, (unsigned)(s->redis.ack_timeout_ms + s->redis.timeout_ms));
-	return b;
 }
 
 static void call_all(struct waiter *w, bool reached)

@@ -22,6 +22,8 @@ typedef void (*barrier_fn)(void *ctx, bool reached);
 
 /* NULL: e. One of ACK_AOF or ACK_REPLICA; connects at once. */
 struct barrier *barrier_new(struct loop *l, const struct settings *s, enum ack level, struct err *e);
+/* Other settings from now on; s is borrowed. */
+void barrier_set(struct barrier *b, const struct settings *s);
 /* Calls all who wait: not reached. */
 void barrier_free(struct barrier **b);
 

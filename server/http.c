@@ -224,6 +224,11 @@ const char *http_query(struct http_request *q, const char *name)
 	return l != NULL ? buf_cstr(&l->text) : NULL;
 }
 
+bool http_tls(const struct http_request *q)
+{
+	return ((const struct exchange *)q)->conn->tls != NULL;
+}
+
 const struct sockaddr *http_peer(const struct http_request *q)
 {
 	return &((const struct exchange *)q)->conn->address.any;

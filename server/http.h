@@ -26,6 +26,7 @@
 
 struct http;
 struct http_request;
+struct tls_setup;
 
 /* What a route does. Without `body`, a small body is skipped and a large one refused. */
 struct http_handler {
@@ -46,6 +47,7 @@ struct http_request {
 	char arg[HTTP_ARG_MAX];	/* the {} of the route's path */
 	void *user;		/* the handler's own */
 	void *owed;		/* the application's: what it waits for */
+	void *terms;		/* the application's: what it is served on */
 	int64_t declared;	/* Content-Length, or -1 */
 
 	/* For logs and metrics. Text that handlers put here outlives the request. */
@@ -65,6 +67,7 @@ struct http_request {
 struct http_app {
 	void (*begin)(void *ctx, struct http_request *q);	/* sets route and handler, or answers */
 	void (*over)(void *ctx, struct http_request *q);
+	void (*tls_failed)(void *ctx, const char *why);		/* there was no request, and is no answer */
 	/* Writes the answer to what http itself refuses, perhaps before there was a path or a method. */
 	void (*refuse)(struct http_request *q, const struct refusal *why);
 	void *ctx;
@@ -80,9 +83,13 @@ struct http_limits {
 	unsigned requests;			/* per connection */
 };
 
-/* fd listens; http closes it. */
-struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_app *app,
-    struct err *e);
+/* fd is to listen; http closes it. tls is borrowed; NULL: plain HTTP. */
+struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, struct tls_setup *tls,
+    const struct http_app *app, struct err *e);
+/* Connections are taken from now on. */
+int http_begin(struct http *h, struct err *e);
+/* Other limits, and another certificate for new connections. */
+void http_set(struct http *h, const struct http_limits *limits, struct tls_setup *tls);
 /* Takes no new connection, and closes each after its answer, or when it has been idle for a second. */
 void http_quiesce(struct http *h);
 size_t http_open(const struct http *h);		/* connections */
@@ -95,6 +102,7 @@ const char *http_header(void *request, const char *name);
 const char *http_query(struct http_request *q, const char *name);	/* decoded; NULL if absent, "" without value */
 
 struct sockaddr;
+bool http_tls(const struct http_request *q);	/* does that speak TLS? */
 const struct sockaddr *http_peer(const struct http_request *q);	/* who is at the other end of the connection */
 
 /* Notes a job id for the log. */

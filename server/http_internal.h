@@ -1,12 +1,12 @@
 /*
  * http_internal - what the parts of http share: http.c speaks with handlers, http_listen.c takes connections and
- * keeps the time, http_receive.c reads requests, http_send.c writes answers.
+ * keeps the time, http_receive.c reads requests, http_send.c writes answers, http_socket.c moves bytes.
  *
- *              ┌────────────────── kept alive ──────────────────┐
- *              ▼                                                │
- *   accept ─▶ HEAD ─▶ BODY ─▶ WAIT ─▶ SEND ─────────────────────┤
- *              │       │                ▲                       ▼
- *              └───────┴── refused ─────┘          LINGER ─▶ CLOSED
+ *                               ┌────────────────── kept alive ──────────────────┐
+ *                               ▼                                                │
+ *   accept ─▶ (HANDSHAKE) ─▶ HEAD ─▶ BODY ─▶ WAIT ─▶ SEND ───────────────────────┤
+ *                   │           │       │                ▲                       ▼
+ *                   └───────────┴───────┴── refused ─────┘          LINGER ─▶ CLOSED
  *
  * A connection is on one list, by what it is waited for. What is due to go on (it was woken, or left bytes for
  * later) goes on before the loop waits again. Memory of closed ones goes there too, when none of this is running.
@@ -20,6 +20,7 @@
 #include "server/http.h"
 #include "server/http_head.h"
 #include "server/peers.h"
+#include "server/tls.h"
 
 #define SKIP_BYTES 65536	/* of a body that nobody wants: read rather than cut off */
 #define READ_BLOCK 65536
@@ -28,7 +29,7 @@
 #define BLOCK_FRAME 16		/* room for a chunk's size line and end */
 #define TURNS 16		/* reads or blocks of one connection before others have their turn */
 
-enum stage { STAGE_HEAD, STAGE_BODY, STAGE_WAIT, STAGE_SEND, STAGE_LINGER, STAGE_CLOSED };
+enum stage { STAGE_HANDSHAKE, STAGE_HEAD, STAGE_BODY, STAGE_WAIT, STAGE_SEND, STAGE_LINGER, STAGE_CLOSED };
 
 /* What a connection is waited for. */
 enum timing {
@@ -68,6 +69,7 @@ struct conn {
 	struct http *http;
 	struct loop_io *io;
 	int fd;
+	struct tls *tls;		/* NULL: in the clear */
 	enum stage stage;
 	enum timing timing;
 	struct conn *prev, *next;	/* of those that are waited for alike */
@@ -104,6 +106,7 @@ struct http {
 	int fd;
 	struct http_app app;
 	struct http_limits limits;
+	struct tls_setup *tls;		/* of new connections; NULL: none is spoken */
 	struct peers *peers;
 	struct conn_list waiting[TIMING_COUNT];
 	struct conn *due_first, *due_last, *graveyard;
@@ -126,6 +129,11 @@ void conn_wait_for(struct conn *c, enum timing t);
 void conn_due(struct conn *c);
 void conn_watch(struct conn *c, bool reads, bool writes);
 void conn_close(struct conn *c);
+
+/* http_socket.c: as tls_read and tls_write have it, also in the clear */
+long conn_read(struct conn *c, void *out, size_t room);
+long conn_write(struct conn *c, const void *bytes, size_t n);
+bool conn_shake_hands(struct conn *c);		/* is it done? If not, the connection may be closed now */
 
 /* http_receive.c */
 void receive(struct conn *c);			/* the socket may have bytes */

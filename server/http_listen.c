@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "server/http_internal.h"
+#include "server/listener.h"
 
 #define TICK_MS 100
 #define ACCEPTS_PER_TURN 64
@@ -72,6 +73,9 @@ void conn_close(struct conn *c)
 	if (c->stage == STAGE_CLOSED)
 		return;
 	c->stage = STAGE_CLOSED;
+	if (c->tls != NULL)
+		tls_end(c->tls);
+	tls_free(&c->tls);
 	exchange_over(c);
 	unlink_conn(c);
 	loop_io_free(&c->io);
@@ -138,6 +142,8 @@ static void on_event(void *ctx, bool readable, bool writable)
 	c->running = true;
 	if (writable && c->writes && c->stage == STAGE_SEND)
 		send_more(c);
+	else if (writable && c->writes)
+		readable = true;	/* TLS has to send something before it receives */
 	if (readable && c->stage != STAGE_CLOSED)
 		receive(c);
 	c->running = false;
@@ -226,6 +232,7 @@ static struct conn *conn_new(struct http *h, int fd, const struct sockaddr_stora
 	}
 	c->http = h;
 	c->fd = fd;
+	c->stage = h->tls != NULL ? STAGE_HANDSHAKE : STAGE_HEAD;
 	memcpy(&c->address, from, sizeof(c->address));
 	buf_init(&c->in, h->limits.header_bytes + 2 * READ_BLOCK);
 	buf_init(&c->out, OUT_MAX);
@@ -266,7 +273,9 @@ static void take(struct http *h, int fd, const struct sockaddr_storage *from)
 		refuse_for_now(&why, P_ADDRESS_FULL, RETRY_S, "This address may have %u connections.",
 		    h->limits.max_per_address);
 	c->running = true;
-	if (why.problem != P_NONE)
+	if (why.problem != P_NONE && h->tls != NULL)
+		conn_close(c);		/* it is not worth a handshake */
+	else if (why.problem != P_NONE)
 		receive_refuse(c, &why);
 	else
 		conn_watch(c, true, false);
@@ -313,8 +322,14 @@ static void on_accept_again(void *ctx)
 
 /* ---- life ---- */
 
-struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, const struct http_app *app,
-    struct err *e)
+void http_set(struct http *h, const struct http_limits *limits, struct tls_setup *tls)
+{
+	h->limits = *limits;
+	h->tls = tls;
+}
+
+struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, struct tls_setup *tls,
+    const struct http_app *app, struct err *e)
 {
 	struct http *h = calloc(1, sizeof(*h));
 
@@ -326,7 +341,7 @@ struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, 
 	h->loop = l;
 	h->fd = fd;
 	h->app = *app;
-	h->limits = *limits;
+	http_set(h, limits, tls);
 	buf_init(&h->compose, OUT_MAX);
 	if ((h->peers = peers_new()) == NULL)
 		err_errno(e, "http");
@@ -337,10 +352,17 @@ struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, 
 		http_free(&h);
 		return NULL;
 	}
-	loop_io_set(h->listener, true, false);
 	loop_timer_start(h->tick, TICK_MS, TICK_MS);
 	loop_before_wait(l, before_wait, h);
 	return h;
+}
+
+int http_begin(struct http *h, struct err *e)
+{
+	if (listener_begin(h->fd, e) != 0)
+		return -1;
+	loop_io_set(h->listener, true, false);
+	return 0;
 }
 
 /*

@@ -1,7 +1,5 @@
 /* http_receive - see http_internal.h: from bytes to requests, and what is done with what is no request. */
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "server/http_internal.h"
 
@@ -223,6 +221,7 @@ static size_t consume(struct conn *c, const char *bytes, size_t n)
 
 	while (at < n && taken > 0 && !c->due) {
 		switch (c->stage) {
+		case STAGE_HANDSHAKE:
 		case STAGE_HEAD:
 			taken = take_head(c, bytes + at, n - at);
 			break;
@@ -268,7 +267,7 @@ static bool hungry(const struct conn *c)
 {
 	if (c->due || c->read_closed)
 		return false;	/* CLOSED is none of these */
-	return c->stage == STAGE_HEAD || c->stage == STAGE_LINGER
+	return c->stage == STAGE_HANDSHAKE || c->stage == STAGE_HEAD || c->stage == STAGE_LINGER
 	    || (c->stage == STAGE_BODY && !c->paused && c->in.len == 0);
 }
 
@@ -289,14 +288,14 @@ static void on_end(struct conn *c)
 static bool receive_once(struct conn *c)
 {
 	struct http *h = c->http;
-	bool appends = c->in.len > 0 && c->stage == STAGE_HEAD;
-	size_t room = READ_BLOCK;
-	ssize_t n;
+	bool appends;
+	long n;
 
-	do
-		n = recv(c->fd, h->read_block, room, MSG_DONTWAIT);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (c->stage == STAGE_HANDSHAKE && !conn_shake_hands(c))
+		return false;
+	appends = c->in.len > 0 && c->stage == STAGE_HEAD;
+	n = conn_read(c, h->read_block, READ_BLOCK);
+	if (n == TLS_AGAIN)
 		return false;
 	if (n < 0) {
 		conn_close(c);
@@ -313,7 +312,8 @@ static bool receive_once(struct conn *c)
 		feed(c);
 	else
 		conn_close(c);
-	return (size_t)n == room;
+	/* TLS gives a record at a time, and READ_BLOCK holds the largest: nothing stays in it unread. */
+	return n == READ_BLOCK || c->tls != NULL;
 }
 
 void receive(struct conn *c)
@@ -325,13 +325,14 @@ void receive(struct conn *c)
 	for (int i = 0; i < TURNS && hungry(c); i++)
 		if (!receive_once(c))
 			break;
-	if (hungry(c))
+	if (hungry(c) && c->stage != STAGE_HANDSHAKE)
 		conn_watch(c, true, c->writes);
 }
 
 void resume(struct conn *c)
 {
 	switch (c->stage) {
+	case STAGE_HANDSHAKE:
 	case STAGE_HEAD:
 	case STAGE_BODY:
 		if (c->stage == STAGE_BODY && c->x->answered && !skips_body(c->x)) {

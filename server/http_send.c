@@ -1,6 +1,4 @@
 /* http_send - see http_internal.h: from answers to bytes. */
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,14 +11,11 @@
 /* ---- bytes ---- */
 
 /* How many of n the socket took; -1: the connection is closed now. */
-static ssize_t send_some(struct conn *c, const char *bytes, size_t n)
+static long send_some(struct conn *c, const char *bytes, size_t n)
 {
-	ssize_t sent;
+	long sent = conn_write(c, bytes, n);
 
-	do
-		sent = send(c->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (sent == TLS_AGAIN)
 		return 0;
 	if (sent < 0)
 		conn_close(c);
@@ -32,7 +27,7 @@ static ssize_t send_some(struct conn *c, const char *bytes, size_t n)
 /* Sends, or keeps for later. false: the connection is closed now. */
 static bool put(struct conn *c, const char *bytes, size_t n)
 {
-	ssize_t sent = c->out.len == 0 ? send_some(c, bytes, n) : 0;
+	long sent = c->out.len == 0 ? send_some(c, bytes, n) : 0;
 
 	if (sent < 0)
 		return false;
@@ -46,7 +41,7 @@ static bool put(struct conn *c, const char *bytes, size_t n)
 /* Sends what was kept. true: all of it is out. */
 static bool flush(struct conn *c)
 {
-	ssize_t sent;
+	long sent;
 
 	if (c->out.len > 0) {
 		if ((sent = send_some(c, c->out.data + c->out_at, c->out.len - c->out_at)) < 0)
@@ -140,6 +135,8 @@ static void finish(struct conn *c)
 	}
 	/* A socket that is closed with unread bytes resets the connection, and a reset may overtake the answer on its
 	 * way (RFC 9112 section 9.6): what still comes is read and thrown away for a while. */
+	if (c->tls != NULL)
+		tls_end(c->tls);
 	shutdown(c->fd, SHUT_WR);
 	c->stage = STAGE_LINGER;
 	conn_wait_for(c, TIMING_LINGER);

@@ -19,7 +19,7 @@
 
 struct rate *ingest_rate(const struct ingest *in)
 {
-	return &in->reactor->server->rates[in->source - in->reactor->settings->sources];
+	return terms_rate(in->terms, in->source);
 }
 
 void ingest_free(struct ingest *in)
@@ -32,6 +32,7 @@ void ingest_free(struct ingest *in)
 	segment_writer_free(&in->writer);
 	metrics_add(&in->reactor->metrics.uploads, (uint64_t)-1);
 	in->reactor->uploads--;
+	terms_release(&in->terms);
 	free(in);
 }
 
@@ -67,11 +68,6 @@ const char *ingest_dedupe(const struct ingest *in)
 
 /* ---- admission ---- */
 
-static const struct keyring *keys_of(const struct reactor *r, const struct source *src)
-{
-	return src != NULL ? &r->keys[src - r->settings->sources] : NULL;
-}
-
 static const char *store_why(const struct reactor *r)
 {
 	if (!r->store_up)
@@ -95,13 +91,16 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		.now_ms = clock_unix_ms(),
 		.store_why = store_why(r),
 		.ack_lost = src != NULL && !durability_can(&r->durability, r->settings, (enum ack)src->ack),
-		.stopping = r->phase != REACTOR_RUNNING,
+		/* What ends at once is still taken on connections that were kept. */
+		.stopping = r->phase != REACTOR_RUNNING
+		    && (q->declared < 0 || q->declared > r->settings->server.segment_bytes),
 		.uploads = r->uploads,
 	};
+	const struct terms *terms = terms_of(q);
 
-	if (admission_check(a, &ask, r->settings, src, keys_of(r, src), &why) == 0
-	    && rate_take(&r->server->rates[src - r->settings->sources], src,
-	    q->declared > 0 ? (uint64_t)q->declared : 0, clock_mono_us(), &why) == 0)
+	if (admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why) == 0
+	    && rate_take(terms_rate(terms, src), src, q->declared > 0 ? (uint64_t)q->declared : 0, clock_mono_us(),
+	    &why) == 0)
 		return true;
 	reactor_refuse(q, &why);
 	return false;
@@ -125,6 +124,7 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 		return NULL;
 	in->q = q;
 	in->reactor = r;
+	in->terms = terms_hold(q->terms);
 	in->source = src;
 	in->admission = *a;
 	trace_id(a->trace, q->trace);
@@ -136,7 +136,8 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	r->uploads++;
 	metrics_add(&r->metrics.uploads, 1);
 	if ((in->writer = segment_writer_new(r, in->job, on_room, in)) == NULL
-	    || (in->check = body_check_new(&in->admission.signature, keys_of(r, src), in->created_ms)) == NULL) {
+	    || (in->check = body_check_new(&in->admission.signature, terms_keys(in->terms, src),
+	    in->created_ms)) == NULL) {
 		ingest_free(in);
 		return NULL;
 	}
@@ -146,8 +147,7 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 
 static void ingest_begin(struct http_request *q)
 {
-	struct reactor *r = reactor_of(q);
-	const struct source *src = settings_source(r->settings, q->arg);
+	const struct source *src = settings_source(terms_of(q)->settings, q->arg);
 	struct refusal why = { .problem = P_NONE };
 	struct admission a;
 

@@ -23,7 +23,8 @@
 struct ingest {
 	struct http_request *q;		/* NULL once it is over: only an answer of Redis's is awaited */
 	struct reactor *reactor;
-	const struct source *source;
+	struct terms *terms;
+	const struct source *source;	/* of the terms */
 	struct admission admission;
 	struct body_check *check;
 	struct segment_writer *writer;

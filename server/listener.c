@@ -3,13 +3,15 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
+#define BACKLOG 4096
 
 /* "host:port" or "[host]:port" into its two parts. */
 static int split(const char *text, char host[64], char port[8], struct err *e)
@@ -39,7 +41,7 @@ static int bind_one(const struct addrinfo *a, const char *text, struct err *e)
 		return err_errno(e, "socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0
 	    && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0
-	    && bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
+	    && bind(fd, a->ai_addr, a->ai_addrlen) == 0)
 		return fd;
 	err_set(e, ERR_SYSTEM, errno, "listen = %s: %s", text, strerror(errno));
 	close(fd);
@@ -77,4 +79,13 @@ int listener_open(const char *text, char bound[LISTENER_TEXT], struct err *e)
 		name(fd, bound);
 	freeaddrinfo(list);
 	return fd;
+}
+
+int listener_begin(int fd, struct err *e)
+{
+	int on = 1;
+
+	/* What is accepted inherits it: answers go out whole. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return listen(fd, BACKLOG) == 0 ? 0 : err_errno(e, "listen");
 }

@@ -3,7 +3,7 @@
  *
  * In:  settings. Out: a process that serves HTTP until SIGTERM or SIGINT. Depends on reactor.
  *
- * The first reactor runs on the main thread, which also takes the signals.
+ * The first reactor runs on the main thread, which also takes the signals. SIGHUP reads the settings again.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -18,9 +18,57 @@
 #include "server/listener.h"
 #include "server/reactor.h"
 
+#define DESCRIPTORS_BESIDE 300	/* of a reactor, for Redis, the loop, and connections that are refused */
+
+/* Beyond this machine nobody reads or operates without a token. */
+static bool may_listen(const struct settings *set, const char *bound, struct err *e)
+{
+	if (*set->server.tokens != '\0' || listener_is_loopback(bound))
+		return true;
+	err_set(e, ERR_INPUT, 0, "listen = %s is to be reached from elsewhere: set [server] "
+	    "tokens (geosluice token makes one), or listen on 127.0.0.1", set->server.listen);
+	return false;
+}
+
 static void on_signal(void *ctx)
 {
 	server_stop(ctx);
+}
+
+/* What was made for the process's whole life. */
+static void note_unchanged(const struct settings *old, const struct settings *new)
+{
+	const char *name = strcmp(old->server.listen, new->server.listen) != 0 ? "server.listen"
+	    : old->server.threads != new->server.threads ? "server.threads"
+	    : old->server.log_level != new->server.log_level ? "server.log_level"
+	    : strcmp(old->redis.url, new->redis.url) != 0 ? "redis.url"
+	    : (*old->server.tls_key == '\0') != (*new->server.tls_key == '\0') ? "server.tls_key" : NULL;
+
+	if (name != NULL)
+		log_warn("reload_needs_restart", LOG_STR("setting", name));
+}
+
+/* All reactors get the new settings, or none does. */
+static void on_reload(void *ctx)
+{
+	struct server *s = ctx;
+	const struct settings *old = s->reactors[0].settings;
+	struct terms **all = calloc(s->count, sizeof(*all));
+	struct err e = ERR_INIT;
+	struct settings *new = NULL;
+
+	if (all == NULL)
+		err_errno(&e, "settings");
+	else if ((new = settings_load(old->file, &e)) != NULL) {
+		note_unchanged(old, new);
+		if (!may_listen(new, s->address, &e))
+			settings_free(&new);
+		else if (terms_make(all, s->count, new, s->reactors[0].terms, &e) == 0)
+			server_renew(s, all);
+	}
+	free(all);
+	if (e.cls != ERR_NONE)
+		log_error("reload_refused", LOG_STR("reason", e.text));
 }
 
 static void *run_thread(void *ctx)
@@ -30,29 +78,38 @@ static void *run_thread(void *ctx)
 }
 
 /* A connection is a descriptor: as many as the operator lets us have. */
-static void raise_descriptors(void)
+static void raise_descriptors(const struct server *s, const struct settings *set)
 {
+	const rlim_t wanted = s->count * ((rlim_t)set->server.max_connections + DESCRIPTORS_BESIDE);
 	struct rlimit rl;
 
-	if (getrlimit(RLIMIT_NOFILE, &rl) == 0 && rl.rlim_cur < rl.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+		return;
+	if (rl.rlim_cur < rl.rlim_max) {
 		rl.rlim_cur = rl.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &rl);
 	}
+	if (rl.rlim_max < wanted)
+		log_warn("few_descriptors", LOG_INT("allowed", rl.rlim_max), LOG_INT("wanted", wanted),
+		    LOG_STR("then", "connections wait to be accepted; raise the limit (ulimit -n, LimitNOFILE=) or "
+		    "lower server.max_connections"));
 }
 
 /* All listen before any serves, on the port that the first was given. */
-static int open_all(struct server *s, char bound[LISTENER_TEXT], struct err *e)
+static int open_all(struct server *s, struct terms **terms, char bound[LISTENER_TEXT], struct err *e)
 {
 	for (size_t i = 0; i < s->count; i++) {
-		int fd = listener_open(i == 0 ? s->settings->server.listen : bound, bound, e);
+		int fd = listener_open(i == 0 ? terms[0]->settings->server.listen : bound, bound, e);
+		struct terms *own = terms[i];
 
-		if (fd >= 0 && *s->settings->server.tokens == '\0' && !listener_is_loopback(bound)) {
+		if (fd >= 0 && !may_listen(terms[i]->settings, bound, e)) {
 			close(fd);
 			s->count = i;
-			return err_set(e, ERR_INPUT, 0, "listen = %s is to be reached from elsewhere: set [server] "
-			    "tokens (geosluice token makes one), or listen on 127.0.0.1", s->settings->server.listen);
+			return -1;
 		}
-		if (fd < 0 || reactor_init(&s->reactors[i], s, (int)i, fd, e) != 0) {
+		if (fd >= 0)
+			terms[i] = NULL;	/* they are the reactor's */
+		if (fd < 0 || reactor_init(&s->reactors[i], s, (int)i, fd, own, e) != 0) {
 			s->count = i;
 			return -1;
 		}
@@ -65,11 +122,12 @@ static int serve(struct server *s, struct err *e)
 	struct loop *loop = s->reactors[0].loop;
 	struct loop_signal *term = loop_signal_new(loop, SIGTERM, on_signal, s, e);
 	struct loop_signal *interrupt = loop_signal_new(loop, SIGINT, on_signal, s, e);
+	struct loop_signal *reload = loop_signal_new(loop, SIGHUP, on_reload, s, e);
 	pthread_t *threads = calloc(s->count, sizeof(*threads));
 	size_t started = 1;
 	int rc;
 
-	if (term == NULL || interrupt == NULL || threads == NULL)
+	if (term == NULL || interrupt == NULL || reload == NULL || threads == NULL)
 		return err_errno(e, "start");
 	for (; started < s->count; started++)
 		if ((rc = pthread_create(&threads[started], NULL, run_thread, &s->reactors[started])) != 0) {
@@ -87,34 +145,50 @@ static int serve(struct server *s, struct err *e)
 	return e->cls == ERR_NONE ? 0 : -1;
 }
 
+/* 0, or the negative exit code. */
+static int run(struct server *s, struct terms **terms, struct settings *set, struct err *e)
+{
+	char bound[LISTENER_TEXT] = "";
+	size_t n = s->count;
+	int rc = -1;
+
+	if (s->reactors == NULL || terms == NULL) {
+		settings_free(&set);
+		return err_errno(e, "reactors");
+	}
+	if (terms_make(terms, n, set, NULL, e) != 0)
+		return -2;
+	s->address = bound;
+	if (open_all(s, terms, bound, e) == 0)
+		rc = serve(s, e);
+	for (size_t i = 0; i < s->count; i++)
+		reactor_clear(&s->reactors[i]);
+	for (size_t i = 0; i < n; i++)
+		terms_release(&terms[i]);
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings *set = settings_from_args(argc, argv, "geosluice-server",
 	    "Takes signed GeoJSON by HTTP, puts it into Redis and answers 202.");
-	struct server s = { .settings = set };
-	char bound[LISTENER_TEXT] = "";
-	struct err e = ERR_INIT;
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	int rc = 1;
+	struct server s = { .count = set->server.threads > 0 ? (size_t)set->server.threads
+	    : cores > 0 ? (size_t)cores : 1 };
+	struct terms **terms = calloc(s.count, sizeof(struct terms *));
+	struct err e = ERR_INIT;
+	int rc;
 
 	log_init("server", (enum log_level)set->server.log_level);
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors();
-	s.count = set->server.threads > 0 ? (size_t)set->server.threads : cores > 0 ? (size_t)cores : 1;
-	if ((s.reactors = calloc(s.count, sizeof(*s.reactors))) == NULL
-	    || (s.rates = calloc(set->source_count + 1, sizeof(*s.rates))) == NULL) {
-		err_errno(&e, "reactors");
-	} else if (open_all(&s, bound, &e) == 0) {
-		log_info("listening", LOG_STR("addr", bound), LOG_INT("reactors", s.count));
-		rc = serve(&s, &e) == 0 ? 0 : 1;
-	}
+	raise_descriptors(&s, set);
+	s.reactors = calloc(s.count, sizeof(*s.reactors));
+	rc = run(&s, terms, set, &e);
 	if (rc != 0)
 		log_error("failed", LOG_STR("reason", e.text));
-	for (size_t i = 0; i < s.count && s.reactors != NULL; i++)
-		reactor_clear(&s.reactors[i]);
+	free(terms);
 	free(s.reactors);
-	free(s.rates);
-	settings_free(&set);
+	rc = -rc;
 	log_info("stopped", LOG_INT("status", rc));
 	return rc;
 }

@@ -108,6 +108,7 @@ void metrics_write(struct buf *b, const struct metrics *const *all, size_t n)
 	one(b, "upload_stalls_total", "counter", "Times an upload waited for Redis.", SUM(stalls));
 	one(b, "uploads_abandoned_total", "counter", "Uploads whose segments were taken away again.",
 	    SUM(orphans));
+	one(b, "tls_failures_total", "counter", "TLS handshakes that came to nothing.", SUM(tls_failures));
 	one(b, "uploads_held_total", "counter", "Uploads that Redis was asked about before their body.",
 	    SUM(held_back));
 	one(b, "uploads_known_total", "counter", "Deliveries that were known and answered before their body.",

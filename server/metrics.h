@@ -34,6 +34,7 @@ struct metrics {
 	counter stalls;		/* times an upload waited for Redis */
 	counter held_back;	/* uploads that Redis was asked about before their body */
 	counter known;		/* deliveries that were answered before their body */
+	counter tls_failures;	/* handshakes that came to nothing */
 	counter orphans;	/* uploads taken away again */
 	struct histogram commits, acks;
 };

@@ -14,6 +14,7 @@
 #include "server/routes.h"
 
 #define TICK_MS 500
+#define OPEN_WITHOUT_STORE_MS 1500
 #define DRAIN_TICK_MS 20
 #define LEAVE_MS 2000	/* for the orphans' last clean-up */
 
@@ -26,6 +27,11 @@ static struct redis_script *const bulk_scripts[] = { &script_commit, &script_aba
 struct reactor *reactor_of(struct http_request *q)
 {
 	return q->app;
+}
+
+const struct terms *terms_of(const struct http_request *q)
+{
+	return q->terms;
 }
 
 int reactor_do(struct reactor *r, redis_fn fn, void *ctx)
@@ -164,16 +170,18 @@ void reactor_tell(struct reactor *r)
 
 static void on_begin(void *ctx, struct http_request *q)
 {
-	struct refusal why = { .problem = P_NONE };
 	struct reactor *r = ctx;
+	struct refusal why = { .problem = P_NONE };
 	struct client client;
 	char allow[64];
 
-	forwarded_client(&client, http_peer(q), false, &r->trusted, r->settings->server.proxy_header, http_header, q);
+	q->terms = terms_hold(r->terms);
+	forwarded_client(&client, http_peer(q), http_tls(q), &r->terms->trusted, r->settings->server.proxy_header,
+	    http_header, q);
 	memcpy(q->client, client.address, sizeof(q->client));
 	q->https = client.https;
 	if (routes_find(q, &why, allow) == 0
-	    && access_check(&r->access, http_header(q, "Authorization"), route_scope(q->route), &q->token,
+	    && access_check(&r->terms->access, http_header(q, "Authorization"), route_scope(q->route), &q->token,
 	    &why) == 0)
 		return;
 	reactor_refuse(q, &why);
@@ -192,6 +200,7 @@ static void on_refuse(struct http_request *q, const struct refusal *why)
 static void on_over(void *ctx, struct http_request *q)
 {
 	struct reactor *r = ctx;
+	struct terms *terms;
 	uint64_t us = clock_mono_us() - q->started_us;
 	enum log_level level = q->status >= 500 ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
 
@@ -204,6 +213,32 @@ static void on_over(void *ctx, struct http_request *q)
 	    LOG_STR("source", q->source ? q->source : "-"), LOG_STR("job", q->job[0] ? q->job : "-"),
 	    LOG_STR("code", q->code ? q->code : "-"), LOG_STR("client", q->client[0] ? q->client : "-"),
 	    LOG_STR("token", q->token ? q->token : "-"), LOG_STR("trace", q->trace[0] ? q->trace : "-"));
+	terms = q->terms;
+	q->terms = NULL;
+	terms_release(&terms);
+}
+
+static void on_tls_failed(void *ctx, const char *why)
+{
+	struct reactor *r = ctx;
+
+	metrics_add(&r->metrics.tls_failures, 1);
+	log_info("tls_failed", LOG_STR("reason", why));
+}
+
+/*
+ * Connections are taken once they can be served: next to a server that is about to be replaced, one that has not
+ * reached Redis yet would refuse what the other takes. Without Redis they are taken in the end, to be told so.
+ */
+static void open_door(struct reactor *r)
+{
+	if (r->open || (!reactor_ready(r) && clock_mono_ms() < r->open_at_ms))
+		return;
+	r->open = true;
+	if (http_begin(r->http, &r->fatal) != 0)
+		server_stop(r->server);
+	else if (++r->server->open == r->server->count)
+		log_info("listening", LOG_STR("addr", r->server->address), LOG_INT("reactors", r->server->count));
 }
 
 /* ---- Redis ---- */
@@ -219,6 +254,8 @@ struct judgement {
 static void set_ready(struct reactor *r)
 {
 	r->ready = reactor_ready(r);
+	if (r->ready)
+		open_door(r);
 }
 
 static void refuse_redis(struct reactor *r, const struct err *e)
@@ -391,6 +428,8 @@ static void on_tick(void *ctx)
 	struct reactor *r = ctx;
 
 	orphans_tick(&r->orphans);
+	if (r->phase == REACTOR_RUNNING)
+		open_door(r);
 	if (r->phase == REACTOR_RUNNING && redis_async_up(r->redis))
 		judge_store(r);		/* it fills, its disk does, a replica becomes a primary */
 	switch (r->phase) {
@@ -414,45 +453,13 @@ static void on_touch(void *ctx)
 	segments_touch(ctx);
 }
 
-static void on_wake(void *ctx)
+static struct http_limits http_limits_of(const struct terms *terms)
 {
-	struct reactor *r = ctx;
+	const struct settings *set = terms->settings;
 
-	if (!r->server->stopping || r->phase != REACTOR_RUNNING)
-		return;
-	r->phase = REACTOR_DRAINING;
-	r->phase_until_ms = clock_mono_ms() + (uint64_t)r->settings->server.grace_s * 1000;
-	log_info("stopping", LOG_INT("reactor", r->index), LOG_INT("requests", http_active(r->http)));
-	http_quiesce(r->http);
-	loop_timer_start(r->timer, 0, DRAIN_TICK_MS);
-}
-
-void server_stop(struct server *s)
-{
-	s->stopping = true;
-	for (size_t i = 0; i < s->count; i++)
-		if (s->reactors[i].loop != NULL)
-			loop_wake(s->reactors[i].loop);
-}
-
-/* ---- life ---- */
-
-static int make_keys(struct reactor *r, struct err *e)
-{
-	const struct settings *set = r->settings;
-
-	if ((r->keys = calloc(set->source_count + 1, sizeof(*r->keys))) == NULL)
-		return err_errno(e, "keys");
-	for (size_t i = 0; i < set->source_count; i++)
-		if (keyring_init(&r->keys[i], &set->sources[i], e) != 0)
-			return -1;
-	return 0;
-}
-
-static struct http_limits http_limits_of(const struct settings *set)
-{
 	return (struct http_limits){
 		.max_connections = (unsigned)set->server.max_connections,
+		.trusted = &terms->trusted,
 		.max_per_address = (unsigned)set->server.max_connections_per_address,
 		.header_bytes = (size_t)set->server.header_bytes,
 		.target_bytes = (size_t)set->server.target_bytes,
@@ -478,36 +485,103 @@ static int make_barriers(struct reactor *r, struct err *e)
 	return 0;
 }
 
-int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct err *e)
+static void apply(struct reactor *r)
 {
-	const struct settings *set = s->settings;
-	const struct http_app app = { on_begin, on_over, on_refuse, r };
-	struct http_limits limits = http_limits_of(set);
+	const struct settings *set = r->settings;
 
-	memset(r, 0, sizeof(*r));
-	limits.trusted = &r->trusted;
-	r->server = s;
-	r->settings = set;
-	r->index = index;
 	r->segments.segment_bytes = (size_t)set->server.segment_bytes;
 	r->segments.window_segments = (size_t)set->server.window_segments;
 	r->segments.window_bytes = (size_t)set->server.window_bytes;
+	redis_async_timeout(r->redis, (unsigned)set->redis.timeout_ms);
+	redis_async_timeout(r->bulk, (unsigned)set->redis.timeout_ms);
+	for (int i = 0; i < ACK_LEVELS; i++)
+		if (r->barriers[i] != NULL)
+			barrier_set(r->barriers[i], set);
+}
+
+static void renew(struct reactor *r)
+{
+	struct terms *old = r->terms, *next = atomic_exchange(&r->next_terms, NULL);
+	struct http_limits limits;
+	struct err e = ERR_INIT;
+
+	if (next == NULL)
+		return;
+	if (room_renew(&r->room, next->settings, &e) != 0) {
+		log_error("reload_refused", LOG_INT("reactor", r->index), LOG_STR("reason", e.text));
+		terms_release(&next);
+		return;
+	}
+	limits = http_limits_of(next);
+	r->terms = next;
+	r->settings = next->settings;
+	if (r->http != NULL)
+		http_set(r->http, &limits, next->tls);
+	apply(r);
+	if (make_barriers(r, &e) != 0)	/* sources that need one are told that it is not to be had */
+		log_error("barrier", LOG_INT("reactor", r->index), LOG_STR("reason", e.text));
+	terms_release(&old);
+	log_info("reloaded", LOG_INT("reactor", r->index), LOG_INT("sources", r->settings->source_count));
+}
+
+static void on_wake(void *ctx)
+{
+	struct reactor *r = ctx;
+
+	renew(r);
+	if (!r->server->stopping || r->phase != REACTOR_RUNNING)
+		return;
+	r->phase = REACTOR_DRAINING;
+	r->phase_until_ms = clock_mono_ms() + (uint64_t)r->settings->server.grace_s * 1000;
+	log_info("stopping", LOG_INT("reactor", r->index), LOG_INT("requests", http_active(r->http)));
+	http_quiesce(r->http);
+	loop_timer_start(r->timer, 0, DRAIN_TICK_MS);
+}
+
+void server_stop(struct server *s)
+{
+	s->stopping = true;
+	for (size_t i = 0; i < s->count; i++)
+		if (s->reactors[i].loop != NULL)
+			loop_wake(s->reactors[i].loop);
+}
+
+void server_renew(struct server *s, struct terms **all)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		struct terms *before = atomic_exchange(&s->reactors[i].next_terms, all[i]);
+
+		terms_release(&before);
+		loop_wake(s->reactors[i].loop);
+	}
+}
+
+/* ---- life ---- */
+
+int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct terms *terms, struct err *e)
+{
+	const struct settings *set = terms->settings;
+	const struct http_app app = { on_begin, on_over, on_tls_failed, on_refuse, r };
+	const struct http_limits limits = http_limits_of(terms);
+	memset(r, 0, sizeof(*r));
+	r->server = s;
+	r->terms = terms;
+	r->settings = set;
+	r->index = index;
+	r->open_at_ms = clock_mono_ms() + OPEN_WITHOUT_STORE_MS;
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
-	if (access_init(&r->access, set, e) != 0
-	    || address_ranges_parse(&r->trusted, set->server.trusted_proxies, e) != 0
-	    || make_keys(r, e) != 0 || room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
+	if (room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
 	    || (r->timer = loop_timer_new(r->loop, on_tick, r, e)) == NULL
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
 	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
 	    || (r->bulk = redis_async_new(r->loop, set->redis.url, bulk_scripts, on_bulk, r, e)) == NULL
 	    || make_barriers(r, e) != 0
-	    || (r->http = http_new(r->loop, fd, &limits, &app, e)) == NULL) {
+	    || (r->http = http_new(r->loop, fd, &limits, terms->tls, &app, e)) == NULL) {
 		reactor_clear(r);
 		return -1;
 	}
-	redis_async_timeout(r->redis, (unsigned)set->redis.timeout_ms);
-	redis_async_timeout(r->bulk, (unsigned)set->redis.timeout_ms);
+	apply(r);
 	loop_on_wake(r->loop, on_wake, r);
 	loop_timer_start(r->timer, TICK_MS, TICK_MS);
 	loop_timer_start(r->touch, (uint64_t)set->redis.staging_timeout_s * 1000 / 3,
@@ -522,6 +596,8 @@ void reactor_run(struct reactor *r)
 
 void reactor_clear(struct reactor *r)
 {
+	struct terms *next;
+
 	http_free(&r->http);
 	if (r->judging != NULL)
 		r->judging->r = NULL;
@@ -535,9 +611,8 @@ void reactor_clear(struct reactor *r)
 	orphans_clear(&r->orphans);
 	cmd_clear(&r->cmd);
 	room_clear(&r->room);
-	address_ranges_clear(&r->trusted);
-	for (size_t i = 0; r->keys != NULL && i < r->settings->source_count; i++)
-		keyring_clear(&r->keys[i]);
-	free(r->keys);
-	r->keys = NULL;
+	terms_release(&r->terms);
+	r->settings = NULL;
+	if ((next = atomic_exchange(&r->next_terms, NULL)) != NULL)
+		terms_release(&next);
 }

@@ -19,18 +19,20 @@
 #include "server/access.h"
 #include "server/barrier.h"
 #include "server/durability.h"
-#include "server/keyring.h"
 #include "server/metrics.h"
 #include "server/orphans.h"
 #include "server/rate.h"
 #include "server/room.h"
 #include "server/segment_writer.h"
+#include "server/terms.h"
 
 struct server;
 
 struct reactor {
 	struct server *server;
-	const struct settings *settings;
+	struct terms *terms;		/* of requests that begin now */
+	const struct settings *settings;	/* theirs */
+	_Atomic(struct terms *) next_terms;	/* to be taken over; NULL: none */
 	int index;
 	struct loop *loop;
 	struct http *http;
@@ -38,9 +40,6 @@ struct reactor {
 	struct redis_async *bulk;	/* for bodies of more than one segment: nobody else queues behind them */
 	struct loop_timer *timer, *touch;
 	struct redis_cmd cmd;		/* for whoever builds a command */
-	struct access access;
-	struct address_ranges trusted;	/* proxies */
-	struct keyring *keys;		/* per source, in the settings' order */
 	struct segment_pool segments;
 	struct orphans orphans;
 	struct room room;
@@ -53,6 +52,8 @@ struct reactor {
 	char store_why[96];		/* why it is not up */
 	struct judgement *judging;	/* it is being asked what it is */
 	bool judged;			/* it was found good at least once: a later fault is waited out */
+	bool open;			/* it takes connections */
+	uint64_t open_at_ms;		/* from when on it does so without Redis, too */
 	uint64_t bulk_since_ms;		/* when bulk came up */
 	unsigned uploads;		/* in flight */
 
@@ -63,25 +64,28 @@ struct reactor {
 
 /* All reactors of the process. */
 struct server {
-	const struct settings *settings;
 	struct reactor *reactors;
 	size_t count;
-	struct rate *rates;		/* per source, in the settings' order */
+	const char *address;		/* for the log */
+	_Atomic size_t open;		/* reactors that take connections */
 	_Atomic bool stopping;
 };
 
-/* fd becomes the reactor's. */
-int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct err *e);
+/* fd and terms become the reactor's. */
+int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct terms *terms, struct err *e);
 void reactor_clear(struct reactor *r);
 /* Serves until all is done after server_stop. */
 void reactor_run(struct reactor *r);
 
 /* Begins to stop: from any thread. */
 void server_stop(struct server *s);
+/* Each reactor goes over to its terms, which become its own: from any thread. */
+void server_renew(struct server *s, struct terms **all);
 
 /* ---- for handlers ---- */
 
 struct reactor *reactor_of(struct http_request *q);
+const struct terms *terms_of(const struct http_request *q);	/* as they were when it began */
 /* Answers with problem+json. */
 void reactor_refuse(struct http_request *q, const struct refusal *why);
 void reactor_refuse_as(struct http_request *q, enum problem p, const char *detail);

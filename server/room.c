@@ -42,6 +42,36 @@ int room_init(struct room *m, const struct settings *s, struct err *e)
 	return err_set(e, ERR_SYSTEM, 0, "out of memory");
 }
 
+/* Where its bytes stand. Those of a source that is no longer configured, but still sends what it began, stand last. */
+static size_t slot_of(const struct room *m, const char *source)
+{
+	const struct source *src = settings_source(m->settings, source);
+
+	return src != NULL ? (size_t)(src - m->settings->sources) : m->settings->source_count;
+}
+
+int room_renew(struct room *m, const struct settings *s, struct err *e)
+{
+	struct room next;
+
+	if (room_init(&next, s, e) != 0)
+		return -1;
+	for (size_t i = 0; i < m->settings->source_count; i++) {
+		size_t to = slot_of(&next, m->settings->sources[i].name);
+
+		next.source[to] += m->source[i];
+		next.since[to] += m->since[i];
+	}
+	free(m->source);
+	free(m->since);
+	m->settings = s;
+	m->source = next.source;
+	m->since = next.since;
+	if (s->redis.max_held_bytes > 0)	/* else it follows from maxmemory */
+		m->limit = next.limit;
+	return 0;
+}
+
 void room_clear(struct room *m)
 {
 	free(m->source);
@@ -53,7 +83,7 @@ void room_clear(struct room *m)
 
 static size_t slots(const struct room *m)
 {
-	return m->settings->source_count;
+	return m->settings->source_count + 1;
 }
 
 /* One field: "<kind>:<source>". What it counts of a source that is no longer configured belongs to all. */
@@ -83,7 +113,7 @@ void room_take_held(struct room *m, const struct reply *hash)
 		if (bytes > 0)
 			take_field(m, reply_str(reply_at(hash, i), NULL), (uint64_t)bytes);
 	}
-	for (size_t i = 0; i < slots(m); i++)
+	for (size_t i = 0; i + 1 < slots(m); i++)
 		m->sources_active += m->source[i] > 0;
 }
 
@@ -167,7 +197,7 @@ static int refuse_source(const struct source *src, struct refusal *r)
 /* Above an equal share of what may be held before the door slows; of what is held, where that has no limit. */
 static bool is_greedy(const struct room *m, const struct source *src)
 {
-	uint64_t holds = m->source[src - m->settings->sources] + m->since[src - m->settings->sources];
+	uint64_t holds = m->source[slot_of(m, src->name)] + m->since[slot_of(m, src->name)];
 	double whole = m->limit > 0 ? (double)m->limit : (double)m->most * HELD_SHARE;
 
 	if (whole <= 0)
@@ -177,7 +207,7 @@ static bool is_greedy(const struct room *m, const struct source *src)
 
 int room_check(const struct room *m, const struct source *src, uint64_t bytes, struct refusal *r)
 {
-	uint64_t own = m->source[src - m->settings->sources] + m->since[src - m->settings->sources];
+	uint64_t own = m->source[slot_of(m, src->name)] + m->since[slot_of(m, src->name)];
 	uint64_t mine = room_source_limit(src);
 
 	if ((m->limit > 0 && bytes > m->limit) || (mine > 0 && bytes > mine))
@@ -196,7 +226,7 @@ int room_check(const struct room *m, const struct source *src, uint64_t bytes, s
 
 void room_let_in(struct room *m, const struct source *src, uint64_t bytes)
 {
-	m->since[src - m->settings->sources] += bytes;
+	m->since[slot_of(m, src->name)] += bytes;
 	m->all_since += bytes;
 }
 

@@ -40,6 +40,8 @@ struct room {
 };
 
 int room_init(struct room *m, const struct settings *s, struct err *e);
+/* Other sources and limits; what is known of those that stay is kept. */
+int room_renew(struct room *m, const struct settings *s, struct err *e);
 void room_clear(struct room *m);
 const char *held_name(enum held k);
 const char *room_level_name(enum room_level l);

@@ -203,7 +203,7 @@ class Stack:
 
     PROGRAMS = ("server", "worker", "courier")
 
-    def __init__(self, extra="", start=PROGRAMS, environ=None):
+    def __init__(self, extra="", start=PROGRAMS, environ=None, ready=True):
         self.dir = tempfile.mkdtemp(prefix="geosluice-test-")
         self.receiver = Receiver()
         self.running = {}
@@ -219,7 +219,7 @@ class Stack:
         try:
             self.start_redis()
             for name in start:
-                self.start(name)
+                self.start(name, ready)
         except BaseException:
             self.close()
             raise
