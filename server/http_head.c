@@ -42,52 +42,47 @@ static int malformed(struct refusal *why, const char *words)
 
 /* ---- where it ends ---- */
 
-/* Is the beginning of a request line still one? What is not HTTP at all need not be waited for. */
-static int check_beginning(const char *bytes, size_t n, const struct head_limits *l, struct refusal *why)
+/* Is what is there of a request line the beginning of one? What is not HTTP at all need not be waited for. */
+static int check_beginning(const char *bytes, size_t n, bool whole, const struct head_limits *l, struct refusal *why)
 {
 	size_t method = token_length(bytes, n);
 
-	if (method > METHOD_MAX || (method < n && (method == 0 || bytes[method] != ' ')))
+	if (method > METHOD_MAX || (method == n ? whole : method == 0 || bytes[method] != ' '))
 		return malformed(why, "A request line is expected: method, target, HTTP/1.1.");
 	if (n > l->target_bytes + LINE_SLACK)
 		return refuse(why, P_TARGET_TOO_LONG, "The request's target may have %zu bytes.", l->target_bytes);
 	return 0;
 }
 
-static int take_line(struct head_scan *s, const char *line, size_t n, const struct head_limits *l,
-    struct refusal *why)
-{
-	if (s->lines == 0 && check_beginning(line, n, l, why) != 0)
-		return -1;
-	if (s->lines++ > l->fields)
-		return refuse(why, P_HEADERS_TOO_LARGE, "A request may have %u header fields.", l->fields);
-	return 0;
-}
-
 long head_find(struct head_scan *s, const char *bytes, size_t n, const struct head_limits *l, struct refusal *why)
 {
 	const char *lf;
+	size_t have;
 
 	while ((lf = memchr(bytes + s->at, '\n', n - s->at)) != NULL) {
-		size_t length = (size_t)(lf - bytes) - s->line;
-		size_t next = (size_t)(lf - bytes) + 1;
+		size_t next = (size_t)(lf - bytes) + 1, length = next - 1 - s->line;
+		bool cr = length > 0 && lf[-1] == '\r';
 
-		if (length == 0 || lf[-1] != '\r')
-			return malformed(why, "A line ends with LF alone; CR LF is expected.");
+		length -= cr;
+		if (s->lines == 0 && length > 0 && check_beginning(bytes + s->line, length, true, l, why) != 0)
+			return -1;
 		if (next > l->bytes)
 			break;
-		if (--length == 0 && s->lines > 0)
+		if (!cr)
+			return malformed(why, "A line ends with LF alone; CR LF is expected.");
+		if (length == 0 && s->lines > 0)
 			return (long)next;
-		if (length > 0 && take_line(s, bytes + s->line, length, l, why) != 0)
-			return -1;
 		/* RFC 9112 section 2.2: some send an empty line behind a body. */
 		if (length == 0 && s->blank)
 			return malformed(why, "The request begins with empty lines.");
+		if (length > 0 && s->lines++ > l->fields)
+			return refuse(why, P_HEADERS_TOO_LARGE, "A request may have %u header fields.", l->fields);
 		s->blank = true;
 		s->at = s->line = next;
 	}
-	if (s->lines == 0 && n > s->line && bytes[s->line] != '\r'
-	    && check_beginning(bytes + s->line, n - s->line, l, why) != 0)
+	have = n - s->line - (n > s->line && bytes[n - 1] == '\r');
+	if (lf == NULL && s->lines == 0 && have > 0
+	    && check_beginning(bytes + s->line, have, false, l, why) != 0)
 		return -1;
 	s->at = n;
 	if (n < l->bytes && lf == NULL)

@@ -1,12 +1,14 @@
 """Clients that are slow, greedy, malformed or out to smuggle: each gets its answer, and leaves nothing behind."""
 import contextlib
 import json
+import os
 import re
+import resource
 import socket
 import threading
 import unittest
 
-from harness import PATIENCE_S, SANITISED, SOUND, Stack, StackTest, collection, is_alive, sign, until
+from harness import BUILD, PATIENCE_S, SANITISED, SOUND, Stack, StackTest, collection, is_alive, sign, until
 from raw_client import RawClient
 
 BODY = collection(SOUND)
@@ -485,7 +487,6 @@ class Full(unittest.TestCase):
         stack = Stack("[server]\nmax_connections_per_address = 0\n", start=("server",))
         idle = []
         try:
-            import resource
             _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
             if hard < n + 500:
                 self.skipTest("only %d descriptors" % hard)
@@ -511,12 +512,57 @@ class Full(unittest.TestCase):
                 sock.close()
             stack.close()
 
+    def test_no_descriptor_is_left(self):
+        """What cannot be accepted waits, costs no time meanwhile, and is served once there is room."""
+        stack = Stack(start=("server",), environ=ONE)
+        clients = []
+        try:
+            pid = stack.pid("server")
+            room = max(int(fd) for fd in os.listdir("/proc/%d/fd" % pid)) + 1 + 20
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (room, room))
+            for _ in range(80):
+                clients.append(RawClient(stack.address, PATIENCE_S))
+                clients[-1].send(head())
+            for client in clients[:20]:
+                self.assertEqual(client.answer()[0], 200)
+            before = _cpu_ticks(pid)
+            with self.assertRaises(TimeoutError):
+                clients[-1].sock.settimeout(1)
+                clients[-1].answer()
+            self.assertLess(_cpu_ticks(pid) - before, 30, "it spins")
+            clients[-1].sock.settimeout(PATIENCE_S)
+            for client in clients[:20]:
+                client.close()
+            for client in clients[20:]:
+                self.assertEqual(client.answer()[0], 200)
+                client.close()
+        finally:
+            for client in clients:
+                client.close()
+            stack.close()
+
+    def test_too_few_descriptors_are_told_of_at_start(self):
+        stack = Stack(start=())
+        try:
+            stack._spawn("server", ["prlimit", "--nofile=512:512", os.path.join(BUILD, "geosluice-server"),
+                                    "--config", stack.config])
+            until(lambda: "event=few_descriptors allowed=512 " in stack.log("server"), "it says so")
+            until(lambda: "event=listening" in stack.log("server"), "it runs nevertheless")
+        finally:
+            stack.close()
+
 
 def _healthy(stack):
     try:
         return stack.get("/healthz").status == 200
     except OSError:
         return False
+
+
+def _cpu_ticks(pid):
+    """Of 10 ms, as it used them itself and in the kernel."""
+    with open("/proc/%d/stat" % pid) as f:
+        return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
 
 
 def _rss_kb(pid):

@@ -82,7 +82,7 @@ static void verdicts(void **state)
 		{ P_REQUEST_MALFORMED, "GET / HTTP/1.1\r\n" H "\n" },
 		{ P_REQUEST_MALFORMED, "\n" }, { P_REQUEST_MALFORMED, "\r\n\r\nGET / HTTP/1.1\r\n" H "\r\n" },
 		{ P_REQUEST_MALFORMED, "GET /\r\n\r\n" },
-		{ P_REQUEST_MALFORMED, "GET\r\n\r\n" },
+		{ P_REQUEST_MALFORMED, "GET\r\n\r\n" }, { P_REQUEST_MALFORMED, "GET\r\nHost" },
 		{ P_REQUEST_MALFORMED, "GET  / HTTP/1.1\r\n" H "\r\n" },
 		{ P_REQUEST_MALFORMED, "GET / HTTP/1.1 \r\n" H "\r\n" },
 		{ P_REQUEST_MALFORMED, "GET /  HTTP/1.1\r\n" H "\r\n" },
