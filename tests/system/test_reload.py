@@ -4,11 +4,12 @@ import json
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import PATIENCE_S, SECRETS, SOUND, Stack, collection, sign, until
+from harness import BUILD, PATIENCE_S, SECRETS, SOUND, Stack, collection, sign, until
 from raw_client import RawClient
 from test_hostile import head, upload
 
@@ -76,6 +77,32 @@ class Reload(unittest.TestCase):
         self.reload()
         client.send(head("GET /healthz HTTP/1.1", *["a: b"] * 10))
         self.assertEqual(client.answer()[0], 431)
+
+    def test_tokens_come_and_go(self):
+        made = subprocess.run([os.path.join(BUILD, "geosluice"), "token", "alice"], check=True, capture_output=True,
+                              text=True)
+        token = re.search(r"gst_\S+|\S{32,}", made.stdout).group(0)
+        line = re.search(r"alice:\S+", made.stdout).group(0)
+        self.assertEqual(self.stack.get("/v1/jobs").status, 200)
+        self.write(self.settings.replace("[redis]", "tokens = %s\n[redis]" % line, 1))
+        self.reload()
+        self.assertEqual(self.stack.get("/v1/jobs").status, 401)
+        answer = self.stack.request("GET", "/v1/jobs", headers={"authorization": "Bearer " + token})
+        self.assertEqual(answer.status, 200)
+        self.write(self.settings)
+        self.reload()
+        self.assertEqual(self.stack.get("/v1/jobs").status, 200)
+
+    def test_a_rate_that_was_spent_stays_so(self):
+        limited = self.settings + "[source slow]\nsecret = %s\nrate_bytes = 100\n" % SECRETS["acme"]
+        self.write(limited)
+        self.reload()
+        # What is larger than the bucket is paid for by what comes after it, for a quarter of an hour here.
+        self.assertEqual(self.stack.post("slow", BODY + b" " * 100_000, secret=SECRETS["acme"]).status, 202)
+        self.write(limited + "[source a-new-one]\nsecret = %s\n" % SECRETS["acme"])
+        self.reload()
+        self.assertEqual(self.stack.post("slow", BODY, secret=SECRETS["acme"]).status, 429)
+        self.assertEqual(self.stack.post("a-new-one", BODY, secret=SECRETS["acme"]).status, 202)
 
     def test_what_is_wrong_is_refused_with_its_line_and_the_old_stays(self):
         for text, words in (("[source acme]\nsecret = whsec_!!\n", r"geosluice\.ini:2: "),

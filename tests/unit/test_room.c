@@ -270,9 +270,38 @@ static void a_large_body_is_paid_for_afterwards(void **state)
 	assert_int_equal(rate_take(&r, b, 1, now, &why), 0);
 }
 
+/* What began on other settings is counted on, also of a source that is no longer there. */
+static void other_settings(void **state)
+{
+	static const char after[] = "[redis]\nmax_held_bytes = 1000\n[source aa]\nsecret = x\n[source b]\nsecret = x\n";
+	struct settings *next;
+	struct source old_a, old_b;
+
+	(void)state;
+	configure("[redis]\nmax_held_bytes = 5000\n[source a]\nsecret = x\n[source b]\nsecret = x\n");
+	holds("queued:a", "100", "queued:b", "200");
+	old_a = *settings_source(settings, "a");
+	old_b = *settings_source(settings, "b");
+	room_let_in(&room, &old_b, 50);
+	assert_non_null(next = settings_parse(after, strlen(after), &e));
+	assert_int_equal(room_renew(&room, next, &e), 0);
+	assert_int_equal(room_limit(&room), 1000);
+	assert_int_equal(room.source[settings_source(next, "b") - next->sources], 200);
+	assert_int_equal(room.since[settings_source(next, "b") - next->sources], 50);
+	assert_int_equal(room.source[settings_source(next, "aa") - next->sources], 0);
+	room_let_in(&room, &old_a, 7);
+	room_let_in(&room, &old_b, 1);
+	assert_int_equal(room.since[settings_source(next, "b") - next->sources], 51);
+	assert_int_equal(room.since[settings_source(next, "aa") - next->sources], 0);
+	assert_int_equal(room.all_since, 58);
+	settings_free(&settings);
+	settings = next;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(other_settings),
 		cmocka_unit_test(levels_have_hysteresis),
 		cmocka_unit_test(memory_counts_where_it_is_limited),
 		cmocka_unit_test(what_was_let_in_since_counts),
