@@ -4,7 +4,8 @@
 -- KEYS staging, room, staged, seen (or room again where the delivery has no id)
 -- ARGV 1 job id, 2 now ms, 3 source, 4 bytes that must fit, 5 limit of all sources, 6 limit of this one (0: none),
 --      7 SHA-256 that the headers prove the body to have ('' if they do not), 8 bytes declared (-1: not),
---      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning, 10… proofs: what commit.lua was given if this is the same delivery, signature and all
+--      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning, 10… proofs: what
+--      commit.lua was given if this is the same delivery, signature and all
 -- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
 -- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with another body. All but
 -- 'go' change nothing.
