@@ -4,11 +4,11 @@
 --      kept room for it)
 -- ARGV 1 job id, 2 now ms, 3 number of the last segment, 4 its hash, 5 its bytes, 6 SHA-256 of the body,
 --      7 seconds to remember the delivery (0: it has no id), 8 what proves a delivery to be this one (see
---      admit.lua; '' for nothing), 9… field, value pairs for the job, among them source, and held: the bytes in raw
+--      admit.lua; '' for nothing), 9… field, value pairs for the job: source, held (the bytes in raw), then any
 -- Returns {'ok'}; {'same', job} if this delivery was committed before; {'other', job, state} if its id was,
 -- with another body; {'lost'} if segments are missing. All but 'ok' leave nothing of this upload.
 local raw, job, jobs, staging, index, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
-local staged, room = KEYS[7], raw:match('^(gs:{[^}]*}:)') .. 'room'
+local staged, room = KEYS[7], jobs:sub(1, -5) .. 'room'
 local id, now, last, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
 
 -- The same call again, after its reply was lost.
@@ -58,17 +58,7 @@ redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'segments', last, 'hash',
 	'created', now, 'updated', now, unpack(ARGV, 9))
 redis.call('ZADD', index, now, id)
 unstage()
-local source, held
-for i = 9, #ARGV, 2 do
-	if ARGV[i] == 'source' then
-		source = ARGV[i + 1]
-	elseif ARGV[i] == 'held' then
-		held = ARGV[i + 1]
-	end
-end
-if source and held then
-	redis.call('HINCRBY', room, 'queued:' .. source, held)
-end
+redis.call('HINCRBY', room, 'queued:' .. ARGV[10], ARGV[12])
 if ttl > 0 then
 	redis.call('SET', seen, id .. ' ' .. ARGV[6] .. ' ' .. ARGV[8], 'EX', ttl)
 end

@@ -200,13 +200,13 @@ static void add_field(struct redis_cmd *c, const char *name, const char *value)
 	cmd_str(c, value);
 }
 
-/* Those of the job's hash. */
+/* Those of the job's hash, in the order that commit.lua wants. */
 static void add_fields(struct ingest *in, struct redis_cmd *c)
 {
 	add_field(c, "source", in->source->name);
-	cmd_str(c, "bytes");
-	cmd_int(c, (long long)in->bytes);
 	cmd_str(c, "held");
+	cmd_int(c, (long long)in->bytes);
+	cmd_str(c, "bytes");
 	cmd_int(c, (long long)in->bytes);
 	add_field(c, "type", in->admission.type);
 	if (in->admission.coding != CODING_NONE)

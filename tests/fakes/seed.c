@@ -143,10 +143,10 @@ static void commit(struct redis *r, const char *id, const char *source, const ch
 	cmd_str(&c, "0000000000000000000000000000000000000000000000000000000000000000");
 	cmd_int(&c, 0);
 	cmd_str(&c, "");
-	cmd_str(&c, "held");
-	cmd_int(&c, (long long)total);
 	cmd_str(&c, "source");
 	cmd_str(&c, source);
+	cmd_str(&c, "held");
+	cmd_int(&c, (long long)total);
 	cmd_str(&c, "bytes");
 	cmd_int(&c, (long long)total);
 	if (extra[1] != NULL) {

@@ -467,6 +467,10 @@ static void a_commit_whose_reply_was_lost_may_be_repeated(void **state)
 	cmd_str(&c, "00");
 	cmd_int(&c, 0);
 	cmd_str(&c, "");
+	cmd_str(&c, "source");
+	cmd_str(&c, "acme");
+	cmd_str(&c, "held");
+	cmd_int(&c, 10);
 	assert_int_equal(redis_do(redis, &c, &reply, &mine), 0);
 	assert_string_equal(reply_str(reply_at(reply, 0), NULL), "ok");
 	reply_free(&reply);
@@ -737,7 +741,7 @@ static void a_known_delivery_is_settled_before_its_body(void **state)
 		seed_drop(redis, "FLUSHALL", NULL);
 		assert_string_equal(call(&script_commit, JOB_A,
 		    (const char *const[]){ ":raw", ":job", "jobs", "staging", "index", "seen:acme:1" }, 6, JOB_A, "1000", "1",
-		    "00", "1234567", "aa", "100", "p", "source", "acme", "bytes", "7", "held", "7", NULL), "ok");
+		    "00", "1234567", "aa", "100", "p", "source", "acme", "held", "7", "bytes", "7", NULL), "ok");
 		assert_string_equal(seed_text(redis, "GET", seen.text, NULL), JOB_A " aa p");
 		got = call(&script_admit, JOB_B, (const char *const[]){ "staging", "room", "staged", "seen:acme:1" }, 4, JOB_B,
 		    "1000", "acme", "500", "0", "0", cases[i].hash, cases[i].length, "100", "x", cases[i].proof, NULL);
