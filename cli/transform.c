@@ -18,6 +18,8 @@ const char transform_help[] =
 	"  --precision N     round coordinates to N decimals\n"
 	"  --set CODE=WHAT   treat CODE as WHAT: reject, warn or fix; may be repeated\n"
 	"  --max-area-loss X share of the area that a repair may lose, 0 to 1 (default 0.5)\n"
+	"  --limit NAME=N    max_depth, max_token_bytes, max_feature_bytes or feature_timeout_ms of a\n"
+	"                    worker; may be repeated\n"
 	"  -s, --summary     say on stderr how many features came to what\n"
 	"  -h, --help        show this\n";
 
@@ -63,15 +65,53 @@ static int set_number(const char *option, const char *text, double low, double h
 	return -1;
 }
 
+/* NAME=N, within the range that the worker's setting of this name has. */
+static int set_limit(struct transform *t, const char *text)
+{
+	static const struct {
+		const char *section, *name;
+		double low, high;
+	} settings[] = {
+#define SETTING(section, name, kind, fallback, low, high, unit, help) { #section, #name, low, high },
+#include "schema/limits.def"
+	}, *it;
+	size_t name = strcspn(text, "=");
+	double n = 0;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		it = &settings[i];
+		if (strcmp(it->section, "worker") != 0 || strlen(it->name) != name ||
+		    strncmp(it->name, text, name) != 0 || text[name] != '=')
+			continue;
+		if (set_number("--limit", text + name + 1, it->low, it->high, &n) != 0)
+			return -1;
+		if (strcmp(it->name, "max_depth") == 0)
+			t->o.max_depth = (size_t)n;
+		else if (strcmp(it->name, "max_token_bytes") == 0)
+			t->o.max_token_bytes = (size_t)n;
+		else if (strcmp(it->name, "max_feature_bytes") == 0)
+			t->o.max_feature_bytes = (size_t)n;
+		else if (strcmp(it->name, "feature_timeout_ms") == 0)
+			t->o.feature_timeout_ms = (unsigned)n;
+		else
+			break;
+		return 0;
+	}
+	fprintf(stderr, "geosluice: --limit %s: max_depth, max_token_bytes, max_feature_bytes and "
+	    "feature_timeout_ms are limits\n", text);
+	return -1;
+}
+
 int transform_args(struct transform *t, int argc, char **argv, const char *letters, int *first)
 {
-	enum { FROM = 256, TO, PRECISION, SET, LOSS };
+	enum { FROM = 256, TO, PRECISION, SET, LOSS, LIMIT };
 	static const struct option options[] = {
 		{ "from", required_argument, NULL, FROM },
 		{ "to", required_argument, NULL, TO },
 		{ "precision", required_argument, NULL, PRECISION },
 		{ "set", required_argument, NULL, SET },
 		{ "max-area-loss", required_argument, NULL, LOSS },
+		{ "limit", required_argument, NULL, LIMIT },
 		{ "output", required_argument, NULL, 'o' },
 		{ "summary", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
@@ -102,6 +142,10 @@ int transform_args(struct transform *t, int argc, char **argv, const char *lette
 			break;
 		case LOSS:
 			if (set_number("--max-area-loss", optarg, 0, 1, &t->o.max_area_loss) != 0)
+				return -1;
+			break;
+		case LIMIT:
+			if (set_limit(t, optarg) != 0)
 				return -1;
 			break;
 		case 'o':
@@ -151,6 +195,22 @@ static int start_again(struct transform *t, struct input *in, struct err *e)
 	return input_rewind(in, e);
 }
 
+/* By the name: names.geojsonl, names.ndjson.gz, … */
+static bool is_sequence(const char *path)
+{
+	static const char *const endings[] = { ".geojsonl", ".geojsons", ".geojsonseq", ".ndjson", ".jsonl" };
+	size_t n = strlen(path);
+
+	n -= n > 3 && strcmp(path + n - 3, ".gz") == 0 ? 3 : 0;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		size_t len = strlen(endings[i]);
+
+		if (n > len && strncmp(path + n - len, endings[i], len) == 0)
+			return true;
+	}
+	return false;
+}
+
 int transform_file(struct transform *t, const char *path, verdict_fn fn, void *ctx, struct err *e)
 {
 	struct input *in = input_open(path, e);
@@ -158,6 +218,7 @@ int transform_file(struct transform *t, const char *path, verdict_fn fn, void *c
 	struct pipeline *p = NULL;
 	int rc = -1;
 
+	t->o.sequence = is_sequence(path);
 	memset(t->by_code, 0, sizeof(t->by_code));
 	memset(&t->totals, 0, sizeof(t->totals));
 	t->fn = fn;

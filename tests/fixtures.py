@@ -3,6 +3,7 @@
 FILE.expect   JSON lines: what `geosluice check` has to say of each feature, or of the document. Only the members
               that stand there are compared. A first line with "args" or "exit" gives options and the exit status;
               without "exit" it follows from the outcomes.
+              A name that ends in geojsonl, geojsons, ndjson or jsonl says that it is a sequence.
               A "code" may be a list, where versions of GEOS name the same fault differently.
 FILE.out      JSON lines: what `geosluice convert` has to write with the same options, compared as JSON; a ring may
               begin anywhere, and the parts of a MultiPolygon may come in any order.
@@ -10,6 +11,7 @@ FILE.out      JSON lines: what `geosluice convert` has to write with the same op
 import glob
 import json
 import os
+import re
 import subprocess
 
 
@@ -77,8 +79,24 @@ def _fault(geosluice, path):
     return None
 
 
+def _codes(folder):
+    """Each code of the table has a folder, or fixtures/README.md says what tests it; codes without either."""
+    with open(os.path.join(folder, "..", "schema", "reject.def"), encoding="utf-8") as f:
+        codes = re.findall(r"^CODE\((\w+),", f.read(), re.M)
+    with open(os.path.join(folder, "README.md"), encoding="utf-8") as f:
+        elsewhere = re.findall(r"^\| `(\w+)` \|", f.read(), re.M)
+    without = []
+    for code in codes:
+        here = glob.glob(os.path.join(folder, "reject", code, "*.expect"))
+        said = any('"%s"' % code in open(path, encoding="utf-8").read() for path in here)
+        if said == (code in elsewhere):
+            without.append("%s: %s" % (code, "has a fixture and stands in README.md" if said else "has no fixture"))
+    return len(codes) - len(without), without
+
+
 def check(geosluice, folder):
     """For each folder below: (name, number that are as expected, words on the others)."""
+    yield ("codes",) + _codes(folder)
     for name in sorted(os.listdir(folder)):
         passed, faults = 0, []
         for path in sorted(glob.glob(os.path.join(folder, name, "**", "*.expect"), recursive=True)):

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/clock.h"
 #include "lib/crypto.h"
@@ -21,6 +22,22 @@ static char *copy_text(const struct reply *r)
 	return n == 0 ? NULL : strndup(s, n);
 }
 
+/* Of the media types that the front end takes; parameters may follow. */
+static bool is_sequence(const struct reply *type)
+{
+	static const char *const types[] = {
+		"application/geo+json-seq", "application/json-seq", "application/x-ndjson", "application/ndjson",
+		"application/jsonl",
+	};
+	size_t n;
+	const char *s = reply_str(type, &n);
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]) && n > 0; i++)
+		if (strncasecmp(s, types[i], strlen(types[i])) == 0)
+			return true;
+	return false;
+}
+
 static void fill(struct job *j, const struct reply *r)
 {
 	const size_t first = 2;	/* behind the verdict and the epoch */
@@ -32,6 +49,7 @@ static void fill(struct job *j, const struct reply *r)
 	snprintf(j->source, sizeof(j->source), "%s", reply_str(reply_field(r, first, "source"), NULL));
 	j->crs = copy_text(reply_field(r, first, "crs"));
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
+	j->sequence = is_sequence(reply_field(r, first, "type"));
 	j->segments = (uint64_t)reply_int(reply_field(r, first, "segments"));
 	j->bytes = (uint64_t)reply_int(reply_field(r, first, "bytes"));
 	j->coding = n > 0 ? coding_of(encoding, n) : CODING_NONE;

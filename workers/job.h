@@ -22,6 +22,7 @@ struct job {
 	const char *consumer;	/* borrowed */
 	char source[SOURCE_NAME_MAX + 1];
 	char *crs;		/* named by the request; NULL if none */
+	bool sequence;		/* its media type says that it is one */
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
 	long long epoch;
 	uint64_t segments;

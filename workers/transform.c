@@ -166,6 +166,7 @@ static void options_of(struct pipeline_options *o, const struct settings *s, con
 {
 	pipeline_options_init(o);
 	o->source_crs = j->crs ? j->crs : j->pass_crs;
+	o->sequence = j->sequence;
 	o->default_crs = src->source_crs[0] ? src->source_crs : NULL;
 	o->target_crs = src->target_crs;
 	memcpy(o->severity, src->severity, sizeof(o->severity));

@@ -59,7 +59,7 @@ static int on_second(void *ctx, struct feature *f, struct err *e)
 
 static void read_back(const char *text, size_t len)
 {
-	struct decode_options o = { severity, 64, 1 << 20, 1 << 20 };
+	struct decode_options o = { severity, 64, 1 << 20, 1 << 20, false };
 	struct buf again;
 
 	buf_init(&again, 1 << 24);
@@ -92,7 +92,7 @@ static int on_feature(void *ctx, struct feature *f, struct err *e)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct decode_options o = { severity, 16, 40, 400 };
+	struct decode_options o = { severity, 16, 40, 400, false };
 	struct buf whole, pieces;
 
 	if (size < OPTION_BYTES)

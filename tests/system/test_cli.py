@@ -83,6 +83,21 @@ class OnFiles(unittest.TestCase):
         home = lines(run("convert", "--from", "EPSG:3857", back).replace(b"\x1e", b""))
         self.assertAlmostEqual(home[0]["geometry"]["coordinates"][0], 10, 7)
 
+    def test_a_locale_with_commas_changes_nothing(self):
+        """A locale is made for it: a machine without any would let everything pass."""
+        where = os.path.join(self.dir, "locale")
+        os.mkdir(where)
+        subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", os.path.join(where, "de_DE.UTF-8")], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE_S)
+        german = {"LC_ALL": "de_DE.UTF-8", "LOCPATH": where}
+        said = subprocess.run(["locale", "decimal_point"], env=dict(os.environ, **german), stdout=subprocess.PIPE,
+                              timeout=PATIENCE_S, check=True)
+        self.assertEqual(said.stdout.strip(), b",")
+        path = self.file("a.geojson", collection(feature({"type": "Point", "coordinates": [1.5, 2.25]}), BOW_TIE))
+        for args in (("check",), ("convert", "--to", "EPSG:3857", "--precision", "3", "--max-area-loss", "0.25")):
+            with self.subTest(args[0]):
+                self.assertEqual(run(*args, path, environ=german), run(*args, path, environ={"LC_ALL": "C"}))
+
     def test_convert_with_an_unknown_crs(self):
         path = self.file("a.geojson", collection(SOUND))
         for option in ("--to", "--from"):

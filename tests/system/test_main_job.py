@@ -107,6 +107,12 @@ class MainJob(StackTest):
                 self.assertEqual(info["status"], "successful", info)
                 self.check_counts(info, features, rejected=0)
 
+    def test_a_broken_first_line_is_one_feature(self):
+        one = json.dumps(SOUND).encode()
+        _, info = self.stack.run("acme", one[:-9] + b"\n" + one + b"\n" + one + b"\n", content_type="application/x-ndjson")
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 3, rejected=1)
+
     def test_members_may_come_in_any_order(self):
         f = '{"geometry":{"coordinates":[1,2],"type":"Point"},"properties":null,"type":"Feature"}'
         _, info = self.stack.run("acme", ('{"features":[%s,%s],"type":"FeatureCollection"}' % (f, f)).encode())

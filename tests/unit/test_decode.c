@@ -19,8 +19,8 @@
 
 static unsigned char severity[R_COUNT];
 
-static const struct decode_options usual = { severity, 32, 200, 4000 };
-static const struct decode_options tight = { severity, 12, 20, 120 };
+static const struct decode_options usual = { severity, 32, 200, 4000, false };
+static const struct decode_options tight = { severity, 12, 20, 120, false };
 
 /* One line per feature: index, offset, codes and what it holds; then the end. */
 static int on_feature(void *ctx, struct feature *f, struct err *e)
@@ -133,7 +133,7 @@ static const struct example examples[] = {
 	{ "{\"type\":\"Point\",\"coordinates\":[1,2],\"crs\":{\"properties\":{\"code\":4326},\"type\":\"EPSG\"}}",
 	  "0@0 CRS_LEGACY {\"type\":\"Feature\",\"geometry\":" POINT ",\"properties\":null}\ncrs EPSG:4326\nend\n", NULL },
 	{ "{\"type\":\"Point\",\"coordinates\":[1,2],\"crs\":{\"type\":\"link\",\"properties\":{\"href\":\"x\"}}}",
-	  "CRS_UNKNOWN@41\n", NULL },
+	  "CRS_UNKNOWN@42\n", NULL },
 
 	/* the bytes */
 	{ "", "JSON_TRUNCATED@0\n", NULL },
@@ -201,13 +201,13 @@ static const struct example examples[] = {
 
 	/* the document's own structure */
 	{ "{}", "TYPE_MISSING@0\n", NULL },
-	{ "{\"type\":\"Foo\"}", "TYPE_UNKNOWN@7\n", NULL },
-	{ "{\"type\":1}", "TYPE_UNKNOWN@7\n", NULL },
+	{ "{\"type\":\"Foo\"}", "TYPE_UNKNOWN@8\n", NULL },
+	{ "{\"type\":1}", "TYPE_UNKNOWN@8\n", NULL },
 	{ "{\"type\":\"FeatureCollection\"}", "FEATURES_MISSING@0\n", NULL },
-	{ "{\"type\":\"FeatureCollection\",\"features\":{}}", "FEATURES_NOT_ARRAY@38\n", NULL },
-	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"properties\":{}}", "MEMBER_MISPLACED@54\n", NULL },
-	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"bbox\":[1,2,3]}", "BBOX_LENGTH@48\n", NULL },
-	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"bbox\":[1,2,3,\"4\"]}", "BBOX_TYPE@48\n", NULL },
+	{ "{\"type\":\"FeatureCollection\",\"features\":{}}", "FEATURES_NOT_ARRAY@39\n", NULL },
+	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"properties\":{}}", "MEMBER_MISPLACED@55\n", NULL },
+	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"bbox\":[1,2,3]}", "BBOX_LENGTH@49\n", NULL },
+	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"bbox\":[1,2,3,\"4\"]}", "BBOX_TYPE@49\n", NULL },
 
 	/* sequences: the broken record only */
 	{ "\x1e{\"a\":}\n\x1e" F("null") "\n\x1e{\"type\":\"Point\",\"coo",
@@ -408,7 +408,7 @@ static void ids_are_told_apart(void **state)
 /* Many names in one object: found however they are compared. */
 static void long_objects(void **state)
 {
-	static const struct decode_options large = { severity, 32, 200, 1 << 20 };
+	static const struct decode_options large = { severity, 32, 200, 1 << 20, false };
 	struct buf doc, out;
 
 	(void)state;
@@ -452,7 +452,7 @@ static void endless_tokens(void **state)
 		{ "{\"type\":\"FeatureCollection\",\"features\":[", "]}", ' ', R_NONE },
 		{ "[", "]", '[', R_JSON_DEPTH },
 	};
-	struct decode_options o = { severity, 64, 1 << 17, 1 << 22 };
+	struct decode_options o = { severity, 64, 1 << 17, 1 << 22, false };
 	static char fill[1 << 20];
 
 	(void)state;
@@ -477,7 +477,7 @@ static void endless_tokens(void **state)
 static void endless_string_of_a_feature(void **state)
 {
 	static const char begin[] = "{\"type\":\"FeatureCollection\",\"features\":[{\"a\":\"", end[] = "\"}]}";
-	struct decode_options o = { severity, 64, 1 << 17, (size_t)1 << 30 };
+	struct decode_options o = { severity, 64, 1 << 17, (size_t)1 << 30, false };
 	static char fill[1 << 16];
 	struct err e = ERR_INIT;
 	struct decode *d = decode_new(&o, count_large, NULL, &e);

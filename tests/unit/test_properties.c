@@ -509,7 +509,7 @@ static int compare_geometry(void *ctx, struct feature *f, struct err *e)
 static void what_is_written_reads_back(void **state)
 {
 	struct pipeline_options o = defaults();
-	struct decode_options limits = { o.severity, o.max_depth, o.max_token_bytes, o.max_feature_bytes };
+	struct decode_options limits = { o.severity, o.max_depth, o.max_token_bytes, o.max_feature_bytes, false };
 	struct random r = { seed };
 	struct buf text;
 

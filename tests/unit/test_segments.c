@@ -73,7 +73,7 @@ static int one(const char *path, const struct stat *st, int type, struct FTW *at
 
 	(void)st;
 	(void)at;
-	if (type != FTW_F || fnmatch("*.geojson*", path, 0) != 0 || fnmatch("*.expect", path, 0) == 0 ||
+	if (type != FTW_F || fnmatch("*json*", path, 0) != 0 || fnmatch("*.expect", path, 0) == 0 ||
 	    fnmatch("*.out", path, 0) == 0)
 		return 0;
 	buf_init(&document, (size_t)1 << 28);
@@ -110,6 +110,14 @@ static void by_default(void **state)
 	all();
 }
 
+static void as_sequences(void **state)
+{
+	(void)state;
+	pipeline_options_init(&options);
+	options.sequence = true;
+	all();
+}
+
 static void where_all_is_waived(void **state)
 {
 	(void)state;
@@ -136,7 +144,7 @@ static void by_small_limits(void **state)
 {
 	(void)state;
 	pipeline_options_init(&options);
-	options.max_token_bytes = 16;
+	options.max_token_bytes = 20;	/* a type is shorter */
 	options.max_feature_bytes = 100;
 	options.max_depth = 8;
 	all();
@@ -146,6 +154,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_default),
+		cmocka_unit_test(as_sequences),
 		cmocka_unit_test(where_all_is_waived),
 		cmocka_unit_test(where_all_is_mended),
 		cmocka_unit_test(by_small_limits),

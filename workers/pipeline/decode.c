@@ -133,7 +133,9 @@ static void document_reset(struct decode *d)
 	buf_reset(&d->held);
 	buf_reset(&d->head);
 	d->state = START;
-	d->format = FORMAT_DOCUMENT;
+	d->format = d->o.sequence ? FORMAT_LINES : FORMAT_DOCUMENT;
+	d->undecided = d->o.sequence;
+	d->solid = '\0';
 	d->by_line = d->one_line = false;
 	d->holding = d->failed = d->line_break = d->heard = d->again = false;
 	d->noted_bom = d->noted_crs = d->crs_seen = false;
@@ -355,16 +357,42 @@ static size_t feed_between(struct decode *d, const char *p, size_t n, uint64_t a
 		d->format = FORMAT_LINES;
 		d->by_line = d->one_line;
 	}
+	if (d->undecided)
+		d->by_line = d->one_line;
+	d->undecided = false;
 	record_open(d, at + i, d->format == FORMAT_LINES && object ? '{' : '!');
 	return i;
 }
 
+/*
+ * Where the first record of a sequence goes on behind its first line, it was broken off there, unless
+ * that line ends as lines of a JSON text that is laid out do.
+ */
+static void decide_by_line(struct decode *d, const char *p, size_t n)
+{
+	const char *line = memchr(p, '\n', n);
+
+	for (size_t i = line != NULL ? (size_t)(line - p) : n; i > 0; i--)
+		if (strchr(" \t\r", p[i - 1]) == NULL) {
+			d->solid = p[i - 1];
+			break;
+		}
+	if (line == NULL)
+		return;
+	d->undecided = false;
+	d->by_line = strchr("{[,:", d->solid) == NULL;
+}
+
 static size_t feed_text(struct decode *d, const char *p, size_t n, uint64_t at)
 {
-	const char *line = d->by_line ? memchr(p, '\n', n) : NULL;
+	const char *line = NULL;
 	yajl_status status = yajl_status_ok;
 	size_t used;
 
+	if (d->undecided)
+		decide_by_line(d, p, n);
+	if (d->by_line)
+		line = memchr(p, '\n', n);
 	d->parse_at = at;
 	n = line != NULL ? (size_t)(line - p) : n;
 	if (n > 0)
@@ -454,6 +482,7 @@ static size_t on_event(struct decode *d, enum bytes_event event)
 	case BYTES_SEPARATOR:
 		if (d->state == START && !d->heard) {
 			d->format = FORMAT_SEPARATORS;
+			d->undecided = false;
 		} else if (d->format != FORMAT_SEPARATORS || d->state == TEXT) {
 			decode_fail(d, ERR_INPUT, d->state == BETWEEN ? R_JSON_TRAILING : R_JSON_SYNTAX,
 			    d->bytes.fault_at);
@@ -592,6 +621,11 @@ uint64_t decode_parsed(const struct decode *d)
 const char *decode_crs(const struct decode *d)
 {
 	return d->o.severity[R_CRS_LEGACY] == SEV_FIX ? d->crs : NULL;
+}
+
+uint64_t decode_crs_offset(const struct decode *d)
+{
+	return d->crs_at;
 }
 
 const char *decode_head(const struct decode *d, size_t *len)

@@ -23,6 +23,7 @@
 struct decode_options {
 	const unsigned char *severity;	/* [R_COUNT]; outlives the decoder */
 	size_t max_depth, max_token_bytes, max_feature_bytes;
+	bool sequence;	/* the sender says that it is one: then a broken first record is that record's fault */
 };
 
 /* Called for each feature; it lives until the call returns. -1 (e filled) stops the decoder. */
@@ -48,6 +49,7 @@ uint64_t decode_parsed(const struct decode *d);	/* behind the last feature */
 
 /* The CRS that the document names for the feature at hand, or NULL. */
 const char *decode_crs(const struct decode *d);
+uint64_t decode_crs_offset(const struct decode *d);	/* of the member that does */
 /* Foreign members of the collection as JSON, "\"name\":\"x\",…"; complete behind decode_finish. */
 const char *decode_head(const struct decode *d, size_t *len);
 

@@ -24,8 +24,9 @@ static struct place object_place(const struct decode *d, const struct object *o,
 	if (o->role == ROLE_MEMBER) {
 		for (up = o; up->role == ROLE_MEMBER; up--)
 			n++;
-		for (size_t i = 0; i < n && i < 4; i++)
+		for (size_t i = 0; i < n && i < PLACE_COLLECTIONS; i++)
 			p.collection[p.collection_depth++] = up[i].elements;
+		p.deeper = n > PLACE_COLLECTIONS;
 	} else if (o->role == ROLE_GEOMETRY || (o == d->objects && o->type <= GEOM_COLLECTION)) {
 		p.member = geometry_paths[m];
 	}
@@ -50,27 +51,62 @@ void object_note_element(struct decode *d, const struct object *o, enum reject_c
 		feature_note(d->f, code, &p);
 }
 
-/*
- * What was found on a "geometry" whose owner is no Feature: the member should not be there at all
- * (RFC 7946 7.1), and what is wrong in it says nothing of the owner.
- */
-void findings_of_geometry_drop(struct decode *d)
+void nested_swap(struct decode *d)
 {
 	struct feature *f = d->f;
+	struct nested was = d->nested;
+
+	memcpy(d->nested.findings, f->findings, f->finding_count * sizeof(*f->findings));
+	d->nested.count = f->finding_count;
+	memcpy(f->findings, was.findings, was.count * sizeof(*f->findings));
+	f->finding_count = was.count;
+}
+
+/* Not of JSON, nor of limits. */
+static bool is_of_geojson(enum reject_code code)
+{
+	enum reject_stage stage = reject_info(code)->stage;
+
+	return stage == STAGE_STRUCTURE || stage == STAGE_COORDINATES;
+}
+
+/* As it is with all findings noted one by one. */
+static void fatal_first(struct feature *f)
+{
+	f->fatal = R_NONE;
+	for (size_t i = 0; i < f->finding_count && f->fatal == R_NONE; i++)
+		if (f->findings[i].severity == SEV_REJECT)
+			f->fatal = f->findings[i].code;
+}
+
+/* Of an element that is no Feature only what its text is like counts. */
+static void findings_drop(struct feature *f)
+{
 	size_t n = 0;
 
-	f->fatal = R_NONE;
-	f->crs = NULL;
-	for (size_t i = 0; i < f->finding_count; i++) {
-		enum reject_stage stage = reject_info(f->findings[i].code)->stage;
-
-		if (stage == STAGE_STRUCTURE || stage == STAGE_COORDINATES)
-			continue;
-		f->findings[n++] = f->findings[i];
-		if (f->fatal == R_NONE && f->findings[i].severity == SEV_REJECT)
-			f->fatal = f->findings[i].code;
-	}
+	for (size_t i = 0; i < f->finding_count; i++)
+		if (!is_of_geojson(f->findings[i].code))
+			f->findings[n++] = f->findings[i];
 	f->finding_count = n;
+	fatal_first(f);
+}
+
+void nested_settle(struct decode *d, bool feature)
+{
+	struct feature *f = d->f;
+
+	for (size_t i = 0; i < d->nested.count; i++) {
+		const struct finding *n = &d->nested.findings[i];
+
+		if (!feature && is_of_geojson(n->code))
+			continue;
+		feature_note(f, n->code, &n->place);
+		feature_note_offset(f, n->code, n->offset);
+	}
+	d->nested.count = 0;
+	if (!feature)
+		f->crs = NULL;
+	fatal_first(f);
 }
 
 static void coords_note(struct decode *d, const struct object *o, const struct coords_fault *fault)
@@ -93,6 +129,7 @@ void feature_begin(struct decode *d, uint64_t at)
 	d->f->arena = d->arena;
 	d->f->severity = d->o.severity;
 	d->f->offset = at;
+	d->nested.count = 0;
 	d->f->index = d->count;
 	d->f->element = d->collection ? (int64_t)d->objects[0].elements : -1;
 	d->in_feature = true;
@@ -161,7 +198,7 @@ size_t member_copy(const struct decode *d, const struct span *s, char *out)
 static void foreign_copy(struct decode *d, const struct object *o, struct geometry *g)
 {
 	static const enum member_name also[] = {
-		M_ID, M_PROPERTIES, M_FEATURES, M_GEOMETRY, M_CRS, M_COORDINATES, M_GEOMETRIES
+		M_ID, M_PROPERTIES, M_FEATURES, M_GEOMETRY, M_COORDINATES, M_GEOMETRIES
 	};
 	size_t room = 0, len = 0;
 	char *text;
@@ -290,9 +327,7 @@ void geometry_end(struct decode *d, struct object *o)
 		o->geometry = o->type == GEOM_COLLECTION ? collection_build(d, o) : simple_build(d, o);
 		/* This one is used up; were it there, the other would be foreign to the type. */
 		o->spans[o->type == GEOM_COLLECTION ? M_GEOMETRIES : M_COORDINATES].end = 0;
-		if (o->role == ROLE_ROOT)
-			o->spans[M_CRS].end = 0;	/* the document's */
-		else
+		if (o->role != ROLE_ROOT)
 			box_check(d, o);
 		if (o->geometry != NULL) {
 			foreign_copy(d, o, o->geometry);
@@ -416,7 +451,7 @@ static void feature_fill(struct decode *d, struct object *o)
 
 bool feature_end(struct decode *d, struct object *o, uint64_t end)
 {
-	static const enum member_name also[] = { M_COORDINATES, M_GEOMETRIES, M_FEATURES, M_CRS };
+	static const enum member_name also[] = { M_COORDINATES, M_GEOMETRIES, M_FEATURES };
 	struct feature *f = d->f;
 
 	if (!text_bound(d, end))
@@ -427,13 +462,13 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end)
 		return feature_give(d, end);
 	}
 	if (o->type != TYPE_FEATURE) {
-		findings_of_geometry_drop(d);
+		findings_drop(f);
 		object_note(d, o, o->type == TYPE_NONE ? R_TYPE_MISSING : o->type == TYPE_UNKNOWN ?
 		    R_TYPE_UNKNOWN : R_FEATURE_NOT_OBJECT, o->type == TYPE_NONE ? M_COUNT : M_TYPE);
 	} else {
 		feature_judge(d, o);
 		feature_fill(d, o);
-		foreign_collect(d, o, also, o->role == ROLE_ROOT ? COUNT(also) - 1 : COUNT(also));
+		foreign_collect(d, o, also, COUNT(also));
 		f->properties = value_slice(f, &o->spans[M_PROPERTIES]);
 	}
 	f->id = value_slice(f, &o->spans[M_ID]);
@@ -443,7 +478,6 @@ bool feature_end(struct decode *d, struct object *o, uint64_t end)
 bool bare_end(struct decode *d, struct object *o, uint64_t end)
 {
 	d->f->bare = true;
-	findings_of_geometry_drop(d);
 	if (!text_bound(d, end))
 		return false;
 	geometry_end(d, o);

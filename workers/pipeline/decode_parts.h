@@ -33,6 +33,7 @@ enum value_kind { V_ABSENT, V_NULL, V_BOOL, V_NUMBER, V_STRING, V_OBJECT, V_ARRA
 /* Offsets in the document: behind what came before a member, behind its name, behind its value. */
 struct span {
 	uint64_t before, name_end, end;
+	uint64_t value;		/* its first byte, of members of the root; else 0 */
 };
 
 /* Where a GeoJSON object stands. */
@@ -63,6 +64,12 @@ struct frame {
 	size_t names;	/* of a map: where its own begin */
 };
 
+/* Findings that wait for the root's type. */
+struct nested {
+	struct finding findings[FEATURE_MAX_FINDINGS];
+	size_t count;
+};
+
 /* See decode.c. */
 enum state { START, TEXT, BETWEEN, SKIP, DOUBT };
 
@@ -83,6 +90,8 @@ struct decode {
 	struct yajl *yajl;
 	int state;
 	enum format format;
+	bool undecided;		/* a sequence, but not yet whether by_line */
+	char solid;		/* the last byte that is no blank */
 	bool one_line;		/* the document so far is one line */
 	bool by_line;		/* FORMAT_LINES where the first record was: none goes on behind its line */
 	enum reject_code skip_code;	/* of the record that failed, and where */
@@ -134,6 +143,7 @@ struct decode {
 	/* the feature */
 	struct arena *arena;
 	struct feature *f;
+	struct nested nested;
 	bool in_feature;
 	bool too_long, too_large;
 	uint64_t count, parsed;
@@ -141,6 +151,7 @@ struct decode {
 
 	/* the document */
 	char *crs;		/* named so far */
+	uint64_t crs_at;	/* where */
 	bool crs_seen;
 	bool again;		/* what comes late says how to read what came before */
 	bool crs_known, single;	/* from the pass before: d->crs holds; "features" is no collection's */
@@ -195,8 +206,13 @@ void object_note(struct decode *d, const struct object *o, enum reject_code code
 /* The same on element i of a member that is an array. */
 void object_note_element(struct decode *d, const struct object *o, enum reject_code code,
     enum member_name m, size_t i);
-/* Forgets what was found on the "geometry" of an object that is no Feature. */
-void findings_of_geometry_drop(struct decode *d);
+/*
+ * What is found in the root's "geometry" is kept apart until the root's type is known: unless that is
+ * Feature, the member should not be there at all (RFC 7946 7.1), and what is wrong in it says nothing
+ * of the root. nested_swap opens and closes it.
+ */
+void nested_swap(struct decode *d);
+void nested_settle(struct decode *d, bool feature);
 /* A member's text from its name on; returns its length. Needs room for all of the span. */
 size_t member_copy(const struct decode *d, const struct span *s, char *out);
 

@@ -5,10 +5,15 @@
 
 #include "workers/pipeline/decode_parts.h"
 
+static uint64_t span_at(const struct span *s)
+{
+	return s->value != 0 ? s->value : s->name_end;
+}
+
 /* A root that is no feature. In a sequence this record is rejected, else the document. */
 static int root_fail(struct decode *d, struct object *o, enum reject_code code, enum member_name m, uint64_t end)
 {
-	uint64_t at = m < M_COUNT && o->spans[m].end != 0 ? o->spans[m].name_end : d->record_at;
+	uint64_t at = m < M_COUNT && o->spans[m].end != 0 ? span_at(&o->spans[m]) : d->record_at;
 
 	d->root_done = true;
 	if (d->format == FORMAT_DOCUMENT || d->collection)
@@ -45,11 +50,8 @@ static int collection_end(struct decode *d, struct object *o, uint64_t end)
 {
 	static const enum member_name never[] = { M_GEOMETRY, M_PROPERTIES, M_COORDINATES, M_GEOMETRIES };
 
-	if (!d->collection) {
-		findings_of_geometry_drop(d);
-		if (!findings_of_document(d))
-			return 0;
-	}
+	if (!d->collection && !findings_of_document(d))
+		return 0;
 	if (o->kinds[M_FEATURES] != V_ARRAY)
 		return root_fail(d, o, o->kinds[M_FEATURES] == V_ABSENT ? R_FEATURES_MISSING :
 		    R_FEATURES_NOT_ARRAY, M_FEATURES, end);
@@ -69,6 +71,8 @@ static int collection_end(struct decode *d, struct object *o, uint64_t end)
 int root_end(struct decode *d, struct object *o, uint64_t end)
 {
 	d->root_done = true;
+	if (!d->collection)
+		nested_settle(d, o->type == TYPE_FEATURE);
 	if (o->type == TYPE_NONE)
 		return root_fail(d, o, R_TYPE_MISSING, M_COUNT, end);
 	if (o->type == TYPE_UNKNOWN)
@@ -88,7 +92,7 @@ int collection_begin(struct decode *d, struct object *o)
 {
 	uint64_t here = decode_here(d);
 
-	findings_of_geometry_drop(d);
+	nested_settle(d, false);
 	if (!findings_of_document(d))
 		return 0;
 	d->in_feature = false;
@@ -127,22 +131,23 @@ static int crs_end(struct decode *d, const struct object *o)
 	if (named) {
 		free(d->crs);
 		d->crs = d->crs_text;
+		d->crs_at = span_at(&o->open);
 		d->crs_text = NULL;
 	}
 	if (d->o.severity[R_CRS_LEGACY] == SEV_REJECT)
-		return decode_fail(d, ERR_INPUT, R_CRS_LEGACY, o->open.name_end);
+		return decode_fail(d, ERR_INPUT, R_CRS_LEGACY, span_at(&o->open));
 	d->crs_seen = true;
 	if (!d->crs_known) {
 		d->noted_crs = true;
 		if (d->collection && o->elements > 0) {
 			if (d->format != FORMAT_DOCUMENT)	/* a stream of records has no second pass */
-				return decode_fail(d, ERR_INPUT, R_CRS_UNKNOWN, o->open.name_end);
+				return decode_fail(d, ERR_INPUT, R_CRS_UNKNOWN, span_at(&o->open));
 			d->again = true;
 		}
 	}
 	if (o->kinds[M_CRS] == V_NULL || d->o.severity[R_CRS_LEGACY] == SEV_WARN || named)
 		return 1;
-	return decode_fail(d, ERR_INPUT, R_CRS_UNKNOWN, o->open.name_end);
+	return decode_fail(d, ERR_INPUT, R_CRS_UNKNOWN, span_at(&o->open));
 }
 
 int collection_member(struct decode *d, struct object *o, enum member_name m)
@@ -208,7 +213,8 @@ void crs_scalar(struct decode *d, const char *text, size_t len, bool number)
 }
 
 /*
- * PostGIS writes a "crs" into each geometry. The innermost counts. The members of a collection have
+ * PostGIS writes a "crs" into each geometry. The innermost counts; none is carried through, since it does
+ * not hold for what comes out. The members of a collection have
  * one CRS between them: one that names its own cannot be read.
  */
 void crs_end_own(struct decode *d, struct object *o)
@@ -216,10 +222,7 @@ void crs_end_own(struct decode *d, struct object *o)
 	struct feature *f = d->f;
 
 	object_note(d, o, R_CRS_LEGACY, M_CRS);
-	if (f->severity[R_CRS_LEGACY] != SEV_FIX)
-		return;
-	o->spans[M_CRS].end = 0;	/* it does not hold for what comes out */
-	if (o->kinds[M_CRS] == V_NULL)
+	if (f->severity[R_CRS_LEGACY] != SEV_FIX || o->kinds[M_CRS] == V_NULL)
 		return;
 	if (o->role == ROLE_MEMBER || !crs_is_named(d)) {
 		object_note(d, o, R_CRS_UNKNOWN, M_CRS);

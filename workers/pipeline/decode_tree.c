@@ -125,12 +125,26 @@ static int member_add(struct decode *d, struct geometry *g)
 	return 1;
 }
 
+/* The first byte of the value behind a name. The root's own faults are told by it. */
+static uint64_t value_begin(const struct decode *d, const struct object *o, enum member_name m, bool array)
+{
+	uint64_t at = o->open.name_end;
+	char c = ':';
+
+	if (o->role != ROLE_ROOT || m >= M_COUNT || (m == M_FEATURES && array) || d->too_large || at < d->hold)
+		return 0;
+	for (; strchr(" \t\r\n:", c) != NULL && at < o->open.end; at++)
+		decode_copy(d, at, at + 1, &c);
+	return at - 1;
+}
+
 /* A member's value is complete. */
 static int member_end(struct decode *d, struct object *o, enum value_kind kind)
 {
 	enum member_name m = o->key;
 
 	o->open.end = o->last_end = d->value_end = decode_here(d);
+	o->open.value = value_begin(d, o, m, kind == V_ARRAY);
 	if (m < M_COUNT) {
 		o->kinds[m] = (uint8_t)kind;
 		o->spans[m] = o->open;
@@ -290,6 +304,8 @@ int tree_string(void *ctx, const unsigned char *text, size_t len)
 static int member_open(struct decode *d, struct object *o)
 {
 	if (o->key == M_GEOMETRY && (o->role == ROLE_ROOT || o->role == ROLE_FEATURE)) {
+		if (o->role == ROLE_ROOT)
+			nested_swap(d);
 		push_object(d, ROLE_GEOMETRY);
 	} else if (o->key == M_CRS) {
 		push(d, F_CRS);
@@ -408,6 +424,8 @@ static int object_end(struct decode *d)
 			parent->elements++;
 		else
 			parent->geometry = o->geometry;
+		if (o->role == ROLE_GEOMETRY && parent->role == ROLE_ROOT)
+			nested_swap(d);
 	}
 	d->foreign_len = o->foreign_base;
 	d->members_len = o->members_base;

@@ -78,6 +78,8 @@ const char *place_format(const struct feature *f, const struct place *p, char *o
 		ADD("%s", geometry);
 	for (unsigned i = 0; i < p->collection_depth; i++)
 		ADD("/geometries/%u", (unsigned)p->collection[i]);
+	if (p->deeper)
+		return out;
 	if (f->bare && strncmp(member, geometry, skip) == 0)
 		member += skip;
 	ADD("%s", member);

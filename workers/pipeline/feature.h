@@ -25,6 +25,8 @@ struct member {
 	struct slice value;
 };
 
+#define PLACE_COLLECTIONS 16	/* that lie in each other and are told apart */
+
 /*
  * Where in the feature: `member` is a JSON Pointer below the feature ("/geometry/coordinates",
  * "/properties", "" for the feature itself), `index` the array indexes that follow it. A fault
@@ -32,8 +34,9 @@ struct member {
  */
 struct place {
 	const char *member;	/* static or on the arena */
-	uint32_t collection[4];	/* indexes into "geometries", outermost first */
+	uint32_t collection[PLACE_COLLECTIONS];	/* indexes into "geometries", outermost first */
 	uint8_t collection_depth;
+	bool deeper;		/* in a collection further down: the rest cannot be told */
 	uint32_t index[3];	/* part, ring, position: as deep as the type nests */
 	uint8_t depth;
 };

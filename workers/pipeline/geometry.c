@@ -2,6 +2,7 @@
 #include "workers/pipeline/geometry.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *geometry_type_name(enum geometry_type t)
@@ -55,6 +56,59 @@ bool geometry_has_length(const struct geometry *g, size_t i)
 		if (p[0] != first[0] || p[1] != first[1])
 			return true;
 	return false;
+}
+
+struct ring_key {
+	uint64_t key;
+	size_t seq;
+};
+
+static uint64_t mixed(uint64_t h, double v)
+{
+	uint64_t bits;
+
+	v += 0.0;	/* -0 is 0 */
+	memcpy(&bits, &v, sizeof(bits));
+	h = (h ^ bits) * 0x9e3779b97f4a7c15u;
+	return h ^ h >> 29;
+}
+
+/* A sum over its edges, so that it begins anywhere and runs either way. */
+static uint64_t ring_key(const struct geometry *g, size_t s)
+{
+	uint64_t key = 0;
+
+	for (size_t i = seq_begin(g, s); i + 1 < g->seq_end[s]; i++) {
+		const double *p = g->coords + i * g->stride, *q = p + g->stride;
+		uint64_t a = mixed(mixed(1, p[0]), p[1]), b = mixed(mixed(1, q[0]), q[1]);
+
+		if (a != b)
+			key += (a ^ b) * ((a + b) | 1);
+	}
+	return key;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct ring_key *x = a, *y = b;
+
+	return x->key != y->key ? (x->key > y->key) - (x->key < y->key) : (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+size_t geometry_double_ring(const struct geometry *g, struct arena *a)
+{
+	struct ring_key *keys = g->seqs > 1 ? arena_calloc(a, g->seqs, sizeof(*keys)) : NULL;
+	size_t first = SIZE_MAX;
+
+	if (keys == NULL)
+		return SIZE_MAX;
+	for (size_t s = 0; s < g->seqs; s++)
+		keys[s] = (struct ring_key){ ring_key(g, s), s };
+	qsort(keys, g->seqs, sizeof(*keys), by_key);
+	for (size_t i = 1; i < g->seqs; i++)
+		if (keys[i].key == keys[i - 1].key && keys[i].key != 0 && keys[i].seq < first)
+			first = keys[i].seq;
+	return first;
 }
 
 double geometry_area(const struct geometry *g)

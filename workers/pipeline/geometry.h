@@ -88,6 +88,12 @@ double geometry_ring_area(const struct geometry *g, size_t begin, size_t end);
 /* Does sequence i hold two positions that differ in x or y? */
 bool geometry_has_length(const struct geometry *g, size_t i);
 
+/*
+ * The first sequence of an areal geometry that runs along the same edges as one before it, wherever
+ * either begins and whichever way it runs; SIZE_MAX if there is none, or no memory to find it.
+ */
+size_t geometry_double_ring(const struct geometry *g, struct arena *a);
+
 /* Sum over parts of |shell| - |holes|; 0 for what is not areal. Collections are recursed. */
 double geometry_area(const struct geometry *g);
 

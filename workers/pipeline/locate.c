@@ -4,21 +4,20 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_COLLECTION (sizeof(((struct place *)0)->collection) / sizeof(uint32_t))
-
 struct place place_geometry(void)
 {
 	return (struct place){ .member = "/geometry/coordinates" };
 }
 
-/* Past four levels the place stays at the outermost members: still true, only less exact. */
 struct place place_member(const struct place *p, size_t i)
 {
 	struct place inner = *p;
 
 	inner.member = "/coordinates";
-	if (inner.collection_depth < MAX_COLLECTION)
+	if (inner.collection_depth < PLACE_COLLECTIONS)
 		inner.collection[inner.collection_depth++] = (uint32_t)i;
+	else
+		inner.deeper = true;
 	return inner;
 }
 

@@ -12,7 +12,7 @@
 #include "workers/pipeline/stages.h"
 #include "workers/pipeline/verdict.h"
 
-#define PATH_BYTES 256
+#define PATH_BYTES 640	/* of the deepest place */
 #define TEXT_KEEP_BYTES ((size_t)1 << 20)	/* kept between features */
 
 struct pipeline {
@@ -25,6 +25,7 @@ struct pipeline {
 	struct buf text;
 	struct pipeline_totals totals;
 	uint64_t fallbacks;	/* of stages that are gone */
+	uint64_t fault_at;	/* of a CRS that is not known; 0: none */
 	char path[PATH_BYTES];
 };
 
@@ -156,6 +157,18 @@ static void carry_members(struct geometry *to, const struct geometry *from)
 		carry_members(to->members[i], from->members[i]);
 }
 
+/* The document's CRS leads nowhere: it is to blame, where it is the document that names it. */
+static int document_stages_ready(struct pipeline *p, struct err *e)
+{
+	const char *crs = source_crs(p, NULL);
+
+	if (stages_ready(p, crs, e) == 0)
+		return 0;
+	if (e->cls == ERR_INPUT && crs == decode_crs(p->decode))
+		p->fault_at = decode_crs_offset(p->decode);
+	return -1;
+}
+
 /* A CRS that a feature names itself and that leads nowhere is that feature's fault alone. */
 static int feature_stages_ready(struct pipeline *p, struct feature *f, struct err *e)
 {
@@ -163,7 +176,7 @@ static int feature_stages_ready(struct pipeline *p, struct feature *f, struct er
 	struct err own = ERR_INIT;
 
 	if (p->o.source_crs != NULL || f->crs == NULL)
-		return stages_ready(p, source_crs(p, f), e);
+		return document_stages_ready(p, e);
 	if (stages_ready(p, f->crs, &own) == 0)
 		return 0;
 	if (own.cls != ERR_INPUT) {
@@ -203,7 +216,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, verdict_fn fn, v
 	p->fn = fn;
 	p->ctx = ctx;
 	buf_init(&p->text, o->max_feature_bytes * 8 + TEXT_KEEP_BYTES);
-	limits = (struct decode_options){ p->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes };
+	limits = (struct decode_options){ p->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes,
+		o->sequence };
 	if ((p->decode = decode_new(&limits, on_feature, p, e)) == NULL ||
 	    (!o->decode_only && stages_ready(p, source_crs(p, NULL), e) != 0))
 		pipeline_free(&p);
@@ -240,7 +254,7 @@ int pipeline_finish(struct pipeline *p, struct err *e)
 		memset(&p->totals, 0, sizeof(p->totals));
 		p->fallbacks = 0;
 		stages_free(&p->stages);
-		if (!p->o.decode_only && stages_ready(p, source_crs(p, NULL), e) != 0)
+		if (!p->o.decode_only && document_stages_ready(p, e) != 0)
 			return -1;
 	}
 	return rc;
@@ -248,7 +262,7 @@ int pipeline_finish(struct pipeline *p, struct err *e)
 
 uint64_t pipeline_offset(const struct pipeline *p)
 {
-	return decode_offset(p->decode);
+	return p->fault_at != 0 ? p->fault_at : decode_offset(p->decode);
 }
 
 uint64_t pipeline_parsed(const struct pipeline *p)

@@ -32,6 +32,7 @@ struct pipeline_options {
 	unsigned feature_timeout_ms;	/* 0: none */
 	int precision;			/* decimals to round to; -1: none */
 	double max_area_loss;		/* share of the area that a repair may lose, 0 to 1 */
+	bool sequence;			/* the sender says so: by its media type or the file's name */
 	bool verdict_only;		/* make no text: verdict.text is NULL */
 	bool decode_only;		/* for benchmarks: stop behind decode */
 };

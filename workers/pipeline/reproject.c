@@ -10,8 +10,8 @@
 #include "workers/pipeline/crs.h"
 #include "workers/pipeline/locate.h"
 #include "workers/pipeline/reproject_direct.h"
+#include "workers/pipeline/reproject_operation.h"
 
-#define DEGREE 0.017453292519943295
 #define BEYOND_EARTH 1e9	/* of any unit: no place on Earth has such a coordinate, but a pole can come out so */
 #define RETURN_SHARE 1e-5	/* of a coordinate: how far off the way back may end */
 
@@ -22,15 +22,13 @@ struct area {
 struct reproject {
 	char *source, *target;		/* names, as asked for */
 	PJ_CONTEXT *ctx;
-	PJ *operation;			/* NULL: identity */
-	PJ *direct;			/* the same from radians, faster; or NULL */
+	struct operation way;
+	PJ *direct;			/* way.flat from radians, faster; or NULL */
 	PJ *to_lonlat;			/* source to OGC:CRS84, for the area of use; NULL: not needed */
 	bool from_lonlat, to_lonlat_crs;
 	bool has_area;
 	struct area area;		/* of use of the target */
 };
-
-/* ---- CRS ---- */
 
 static void no_log(void *ctx, int level, const char *message)
 {
@@ -39,74 +37,7 @@ static void no_log(void *ctx, int level, const char *message)
 	(void)message;
 }
 
-/* The horizontal CRS of a compound or bound one; a new reference in any case. */
-static PJ *horizontal(PJ_CONTEXT *ctx, const PJ *crs)
-{
-	PJ *inner, *deeper;
-
-	switch (proj_get_type(crs)) {
-	case PJ_TYPE_COMPOUND_CRS:
-		inner = proj_crs_get_sub_crs(ctx, crs, 0);
-		break;
-	case PJ_TYPE_BOUND_CRS:
-		inner = proj_get_source_crs(ctx, crs);
-		break;
-	default:
-		return proj_clone(ctx, crs);
-	}
-	if (inner == NULL)
-		return NULL;
-	deeper = horizontal(ctx, inner);
-	proj_destroy(inner);
-	return deeper;
-}
-
-static bool in_degrees(PJ_CONTEXT *ctx, const PJ *crs)
-{
-	PJ *cs = proj_crs_get_coordinate_system(ctx, crs);
-	double unit = 0;
-	bool yes = cs != NULL
-	    && proj_cs_get_axis_info(ctx, cs, 0, NULL, NULL, NULL, &unit, NULL, NULL, NULL)
-	    && fabs(unit - DEGREE) < 1e-12;
-
-	proj_destroy(cs);
-	return yes;
-}
-
-/* A CRS that has a plane or an ellipsoid to lie on; NULL with e filled. */
-static PJ *crs_new(PJ_CONTEXT *ctx, const char *name, bool *lonlat, struct err *e)
-{
-	char known[CRS_NAME_MAX];
-	PJ *crs = NULL, *flat = NULL;
-	PJ_TYPE type;
-
-	if (crs_name(name, known, sizeof(known)))
-		crs = proj_create(ctx, known);
-	if (crs != NULL && proj_is_crs(crs))
-		flat = horizontal(ctx, crs);
-	type = flat != NULL ? proj_get_type(flat) : PJ_TYPE_UNKNOWN;
-	*lonlat = (type == PJ_TYPE_GEOGRAPHIC_2D_CRS || type == PJ_TYPE_GEOGRAPHIC_3D_CRS)
-	    && in_degrees(ctx, flat);
-	proj_destroy(flat);
-	if (type == PJ_TYPE_GEOGRAPHIC_2D_CRS || type == PJ_TYPE_GEOGRAPHIC_3D_CRS
-	    || type == PJ_TYPE_PROJECTED_CRS)
-		return crs;
-	proj_destroy(crs);
-	err_set(e, ERR_INPUT, R_CRS_UNKNOWN, "no CRS to put features in: %.120s", name);
-	return NULL;
-}
-
 /* ---- a transformation ---- */
-
-/* x before y on both sides; NULL where PROJ knows no way. */
-static PJ *operation_new(PJ_CONTEXT *ctx, const PJ *source, const PJ *target)
-{
-	PJ *raw = proj_create_crs_to_crs_from_pj(ctx, source, target, NULL, NULL);
-	PJ *normal = raw != NULL ? proj_normalize_for_visualization(ctx, raw) : NULL;
-
-	proj_destroy(raw);
-	return normal;
-}
 
 static int prepare_area(struct reproject *r, const PJ *source, const PJ *target, struct err *e)
 {
@@ -119,7 +50,7 @@ static int prepare_area(struct reproject *r, const PJ *source, const PJ *target,
 		return 0;
 	if ((crs84 = proj_create(r->ctx, "OGC:CRS84")) == NULL)
 		return err_set(e, ERR_SYSTEM, 0, "PROJ has no OGC:CRS84: is its database there?");
-	r->to_lonlat = operation_new(r->ctx, source, crs84);
+	r->to_lonlat = operation_between(r->ctx, source, crs84, true);
 	proj_destroy(crs84);
 	r->has_area = r->to_lonlat != NULL;
 	return 0;
@@ -130,15 +61,12 @@ static int connect(struct reproject *r, const PJ *source, const PJ *target, stru
 	if (proj_is_equivalent_to_with_ctx(r->ctx, source, target,
 	    PJ_COMP_EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS))
 		return 0;
-	if ((r->operation = operation_new(r->ctx, source, target)) == NULL)
+	if (operation_find(&r->way, r->ctx, source, target) == -1)
 		return err_set(e, ERR_INPUT, R_PROJ_NO_OPERATION, "no way from %.80s to %.80s",
 		    r->source, r->target);
-	if (strcmp(proj_pj_info(r->operation).id, "noop") == 0) {
-		proj_destroy(r->operation);
-		r->operation = NULL;
+	if (r->way.flat == NULL)
 		return 0;
-	}
-	r->direct = reproject_direct_new(r->ctx, r->operation);
+	r->direct = reproject_direct_new(r->ctx, r->way.flat);
 	return prepare_area(r, source, target, e);
 }
 
@@ -148,7 +76,7 @@ static void destroy(struct reproject *r)
 		return;
 	proj_destroy(r->to_lonlat);
 	proj_destroy(r->direct);
-	proj_destroy(r->operation);
+	operation_clear(&r->way);
 	if (r->ctx != NULL)
 		proj_context_destroy(r->ctx);
 	free(r->source);
@@ -170,8 +98,8 @@ static struct reproject *create(const char *source_crs, const char *target_crs, 
 	}
 	proj_log_func(r->ctx, NULL, no_log);
 	proj_context_set_enable_network(r->ctx, 0);
-	if ((source = crs_new(r->ctx, source_crs, &r->from_lonlat, e)) != NULL
-	    && (target = crs_new(r->ctx, target_crs, &r->to_lonlat_crs, e)) != NULL)
+	if ((source = operation_crs(r->ctx, source_crs, &r->from_lonlat, e)) != NULL
+	    && (target = operation_crs(r->ctx, target_crs, &r->to_lonlat_crs, e)) != NULL)
 		rc = connect(r, source, target, e);
 	proj_destroy(source);
 	proj_destroy(target);
@@ -222,7 +150,7 @@ void reproject_forget(void)
 
 bool reproject_is_identity(const struct reproject *r)
 {
-	return r->operation == NULL;
+	return r->way.flat == NULL && r->way.high == NULL && !r->way.heights_stay;
 }
 
 bool reproject_from_lonlat(const struct reproject *r)
@@ -340,16 +268,17 @@ static void to_radians(struct geometry *g)
 }
 
 /* Returns PROJ's error number for what failed, or 0. */
-static int batch_run(struct batch *b, struct reproject *r, PJ_DIRECTION direction)
+static int batch_run(struct batch *b, const struct reproject *r, PJ *operation, PJ_DIRECTION direction)
 {
-	bool direct = direction == PJ_FWD && r->direct != NULL;
-	PJ *operation = direct ? r->direct : r->operation;
+	bool direct = direction == PJ_FWD && operation == r->way.flat && r->direct != NULL;
 	struct geometry *g = b->out;
 	size_t n = g->positions, step = g->stride * sizeof(double);
 	double *x = g->coords, *z = b->z != NULL ? b->z : g->stride > 2 ? x + 2 : NULL;
 
-	if (direct)
+	if (direct) {
+		operation = r->direct;
 		to_radians(g);
+	}
 	proj_errno_reset(operation);
 	proj_trans_generic(operation, direction, x, step, n, x + 1, step, n,
 	    z, b->z != NULL ? sizeof(*z) : step, z != NULL ? n : 0, NULL, 0, 0);
@@ -375,17 +304,32 @@ static size_t first_failed(const struct geometry *g)
 }
 
 /*
+ * Mercator has no place for a pole, but PROJ finds a number for it, which even leads back. There a
+ * step of a metre moves it across the map.
+ */
+static bool is_torn(const struct reproject *r, PJ *operation, const double *p)
+{
+	const double step_deg = 1e-5, far = 1e6;
+	double x[2] = { p[0], p[0] }, y[2] = { p[1], p[1] - copysign(step_deg, p[1]) };
+
+	if (!r->from_lonlat || r->to_lonlat_crs || fabs(p[1]) < 90 - step_deg)
+		return false;
+	proj_trans_generic(operation, PJ_FWD, x, sizeof(*x), 2, y, sizeof(*y), 2, NULL, 0, 0, NULL, 0, 0);
+	return !(hypot(x[1] - x[0], y[1] - y[0]) < far);
+}
+
+/*
  * Far outside its area an operation may give numbers that mean nothing, without an error. Those do
  * not lead back. Leaves in *at the index of the first such position, or the count. -1: no memory.
  */
-static int find_senseless(struct reproject *r, const struct geometry *from, const struct geometry *to,
-    struct arena *a, size_t *at)
+static int find_senseless(struct reproject *r, PJ *operation, const struct geometry *from,
+    const struct geometry *to, struct arena *a, size_t *at)
 {
 	struct batch back;
 
 	if (batch_init(&back, to, a) == -1)
 		return -1;
-	batch_run(&back, r, PJ_INV);
+	batch_run(&back, r, operation, PJ_INV);
 	for (*at = 0; *at < to->positions; ++*at) {
 		const double *was = from->coords + *at * from->stride;
 		const double *is = back.out->coords + *at * from->stride;
@@ -394,10 +338,17 @@ static int find_senseless(struct reproject *r, const struct geometry *from, cons
 		if (r->from_lonlat)	/* whole turns, and all longitudes at a pole, are the same */
 			dx = fabs(was[1]) > 89.999 ? 0 : remainder(dx, 360);
 		if (!(fabs(dx) <= RETURN_SHARE * fmax(fabs(was[0]), 1)
-		    && fabs(dy) <= RETURN_SHARE * fmax(fabs(was[1]), 1)))
+		    && fabs(dy) <= RETURN_SHARE * fmax(fabs(was[1]), 1)) || is_torn(r, operation, was))
 			break;
 	}
 	return 0;
+}
+
+/* Where only heights change, x and y stay bit for bit. */
+static void take_plane(struct geometry *to, const struct geometry *from)
+{
+	for (size_t i = 0; i < to->positions * to->stride; i += to->stride)
+		memcpy(to->coords + i, from->coords + i, 2 * sizeof(double));
 }
 
 /* `outside`: some of it lies outside the area of use. */
@@ -405,16 +356,22 @@ static int transform(struct reproject *r, struct feature *f, struct geometry **s
     const struct place *place, bool outside)
 {
 	const struct geometry *g = *slot;
+	PJ *operation = g->stride > 2 && r->way.high != NULL ? r->way.high : r->way.flat;
 	struct batch b;
 	size_t failed;
 	int code;
 
+	if (g->stride > 2 && r->way.heights_stay
+	    && feature_note(f, R_PROJ_HEIGHTS, place) == SEV_REJECT)
+		return -1;
+	if (operation == NULL)
+		return 0;
 	if (batch_init(&b, g, f->arena) == -1)
 		return -1;
-	code = batch_run(&b, r, PJ_FWD);
+	code = batch_run(&b, r, operation, PJ_FWD);
 	failed = first_failed(b.out);
 	if (failed == g->positions && outside
-	    && find_senseless(r, g, b.out, f->arena, &failed) == -1)
+	    && find_senseless(r, operation, g, b.out, f->arena, &failed) == -1)
 		return -1;
 	if (failed < g->positions) {
 		const double *at = g->coords + failed * g->stride;
@@ -424,6 +381,8 @@ static int transform(struct reproject *r, struct feature *f, struct geometry **s
 		    code != 0 ? proj_context_errno_string(r->ctx, code) : NULL);
 		return -1;
 	}
+	if (r->way.flat == NULL)
+		take_plane(b.out, g);
 	return place_put(f, slot, b.out);
 }
 
@@ -450,7 +409,7 @@ int reproject_feature(struct reproject *r, struct feature *f)
 {
 	struct place place = place_geometry();
 
-	if (r->operation == NULL || f->geometry == NULL)
+	if (reproject_is_identity(r) || f->geometry == NULL)
 		return 0;
 	if (visit(r, f, &f->geometry, &place) == 0)
 		return 0;

@@ -2,7 +2,8 @@
  * reproject - from the source's CRS to the target's, by PROJ.
  *
  * In:  a valid feature, x before y whatever the CRS's own axis order. Out: the same feature in the
- *      target CRS; untouched, bit for bit, where both are the same. The one file that includes proj.h.
+ *      target CRS; untouched, bit for bit, where both are the same. With reproject_operation.c the one
+ *      that includes proj.h.
  *
  * How a CRS may be named stands in crs.h. Making a transformation takes PROJ up to 50 ms, so a
  * thread keeps the last few for the next that asks.
@@ -28,8 +29,9 @@ bool reproject_from_lonlat(const struct reproject *r);
 bool reproject_to_lonlat(const struct reproject *r);
 
 /*
- * Transforms every position; heights go along where PROJ's operation takes them. Notes
- * PROJ_OUTSIDE_AREA. -1: f->fatal says why not (PROJ_DOMAIN at the position that failed,
+ * Transforms every position. Heights are above the ellipsoid with longitude and latitude (RFC 7946 4),
+ * else as the CRS says; where it says nothing they stay. Notes PROJ_OUTSIDE_AREA, and PROJ_HEIGHTS
+ * where they stay for want of a grid. -1: f->fatal says why not (PROJ_DOMAIN at the position that failed,
  * FEATURE_MEMORY).
  */
 int reproject_feature(struct reproject *r, struct feature *f);

@@ -139,6 +139,19 @@ static void note_flat_ring(struct visit *v)
 		}
 }
 
+/* A ring that stands twice, which GEOS has other names for. */
+static void note_double_ring(struct visit *v)
+{
+	const struct geometry *g = *v->slot;
+	size_t s = geometry_double_ring(g, v->f->arena);
+	struct place place;
+
+	if (s == SIZE_MAX)
+		return;
+	place = place_seq(&v->place, g, s);
+	feature_note(v->f, R_DUPLICATE_RINGS, &place);
+}
+
 static int repair(struct visit *v)
 {
 	const struct geometry *g = *v->slot;
@@ -174,8 +187,10 @@ static int check_areal(struct visit *v)
 	v->at = fault.at;
 	v->reason = fault.reason;
 	severity = feature_note_at(v->f, code_of(fault.reason), &v->where, v->at, v->reason);
-	if (severity != SEV_REJECT)
+	if (severity != SEV_REJECT) {
 		note_flat_ring(v);
+		note_double_ring(v);
+	}
 	if (v->f->fatal != R_NONE)
 		return -1;
 	if (severity == SEV_FIX)
@@ -184,10 +199,10 @@ static int check_areal(struct visit *v)
 	return 0;
 }
 
-/* An empty line has no length, but is no fault. */
+/* An empty line is no fault, and one of a single position is LINE_SHORT, which may be waived. */
 static bool line_is_flat(const struct geometry *g, size_t s)
 {
-	return seq_begin(g, s) < g->seq_end[s] && !geometry_has_length(g, s);
+	return g->seq_end[s] - seq_begin(g, s) > 1 && !geometry_has_length(g, s);
 }
 
 static struct geometry *without_flat_lines(const struct geometry *g, struct arena *a)
