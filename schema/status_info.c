@@ -78,6 +78,26 @@ static void put_progress(struct buf *b, const struct job *j, bool successful)
 	json_end_object(b);
 }
 
+/* Dead letters that are no longer there because more came than may be kept. */
+static void put_dropped(struct buf *b, const struct job *j)
+{
+	static const char prefix[] = "dropped:";
+	bool any = false;
+
+	for (size_t i = j->first; i + 1 < reply_count(j->hash); i += 2) {
+		const char *name = reply_str(reply_at(j->hash, i), NULL);
+
+		if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+			continue;
+		if (!any)
+			json_object(b, "deadLettersDropped");
+		any = true;
+		json_uint(b, name + sizeof(prefix) - 1, (uint64_t)reply_int(reply_at(j->hash, i + 1)));
+	}
+	if (any)
+		json_end_object(b);
+}
+
 static void put_callback(struct buf *b, const struct job *j)
 {
 	if (number(j, "callback_attempts") == 0 && reply_field(j->hash, j->first, "callback") == NULL)
@@ -122,6 +142,7 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 	put_time(b, "updated", &j, "updated");
 	put_progress(b, &j, successful);
 	put_counts(b, &j);
+	put_dropped(b, &j);
 	put_callback(b, &j);
 	json_array(b, "links");
 	put_link(b, job_id, "", "self", "application/json");

@@ -92,6 +92,9 @@ static void on_status(void *ctx, const struct reply *reply, const struct err *e)
 		json_str(&b, "status", "dismissed");
 		json_str(&b, "message", "This delivery was taken before; its job is no longer kept.");
 		json_end_object(&b);
+		http_note_job(in->q, in->job);
+		http_answer(in->q, 202, "application/json", &b);	/* no Location: it would be a 404 */
+		return;
 	}
 	answer_job(in, in->job, &b);
 }

@@ -10,6 +10,7 @@
 #include "schema/scripts.h"
 #include "schema/wire.h"
 #include "workers/audit.h"
+#include "workers/bounds.h"
 #include "workers/patience.h"
 
 #define PERIOD_MS 15000
@@ -296,6 +297,7 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 	const struct { const char *name; uint64_t n; } all[] = {
 		{ "janitor_uploads", did->uploads }, { "janitor_jobs", did->jobs },
 		{ "janitor_letters", did->letters }, { "janitor_replays", did->replays },
+		{ "janitor_letters_dropped", did->dropped },
 		{ "janitor_callbacks", did->callbacks }, { "janitor_consumers", did->consumers },
 		{ "janitor_jobs_put_back", found->jobs }, { "janitor_callbacks_put_back", found->callbacks },
 	};
@@ -316,7 +318,8 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 	cmd_clear(&c);
 	if (sum > 0)
 		log_info("janitor", LOG_INT("uploads", did->uploads), LOG_INT("jobs", did->jobs),
-		    LOG_INT("letters", did->letters), LOG_INT("replays", did->replays),
+		    LOG_INT("letters", did->letters), LOG_INT("dropped", did->dropped),
+		    LOG_INT("replays", did->replays),
 		    LOG_INT("callbacks", did->callbacks), LOG_INT("consumers", did->consumers));
 	if (found->jobs + found->callbacks > 0)
 		log_warn("work_put_back", LOG_INT("jobs", found->jobs), LOG_INT("callbacks", found->callbacks),
@@ -359,6 +362,8 @@ int janitor_run(const struct settings *s, const char *name)
 			memset(&found, 0, sizeof(found));
 			if (janitor_sweep(r, s, clock_unix_ms(), &did, &e) == 0)
 				(void)audit_round(&audit, r, (uint64_t)s->worker.lease_ms, clock_unix_ms(), &found, &e);
+			if (e.cls == ERR_NONE)
+				(void)bounds_round(r, s, &did.dropped, &e);
 			tell(r, &did, &found);
 		}
 		if (e.cls != ERR_NONE)

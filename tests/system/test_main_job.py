@@ -8,6 +8,15 @@ from raw_client import RawClient
 
 
 class MainJob(StackTest):
+    def test_a_delivery_whose_job_was_removed_is_known_and_leads_nowhere(self):
+        body = collection(SOUND)
+        job, _ = self.stack.run("acme", body, delivery="msg_removed")
+        self.assertEqual(self.stack.request("DELETE", "/v1/jobs/" + job).status, 200)
+        again = self.stack.post("acme", body, delivery="msg_removed")
+        self.assertEqual((again.status, again.json()["jobID"]), (202, job))
+        self.assertNotIn("location", again.headers)
+        self.assertIn("no longer kept", again.json()["message"])
+
     def test_the_answer_to_a_document_is_a_promise_with_an_address(self):
         body = collection(SOUND)
         answer = self.stack.post("acme", body)

@@ -2,7 +2,7 @@
 import json
 import unittest
 
-from harness import SANITISED, SOUND, StackTest, children, collection, peak_rss_mb
+from harness import SANITISED, SOUND, Stack, StackTest, children, collection, peak_rss_mb, until
 
 SERVER_MB, WORKER_MB = 64, 96
 
@@ -78,6 +78,22 @@ class Poison(StackTest):
                                                   n // 100, b"]}"))
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, n + 1, rejected=n + 1)
+
+
+class ManyLetters(unittest.TestCase):
+    def test_more_dead_letters_than_may_be_kept_are_counted(self):
+        n, most = 20000, 500
+        stack = Stack(environ={"GEOSLUICE_REDIS_MAX_DEAD_LETTERS": str(most)})
+        self.addCleanup(stack.close)
+        job, info = stack.run("acme", Repeated(b'{"type":"FeatureCollection","features":[{}', b",{}" * 100, n // 100,
+                                               b"]}"))
+        self.assertEqual((info["status"], info["counts"]["rejected"]), ("successful", n + 1))
+        until(lambda: stack.redis("XLEN", "gs:{p0}:dead") == most, "the janitor has been there")
+        dropped = stack.job(job)["deadLettersDropped"]
+        self.assertEqual(sum(dropped.values()), n + 1 - most, dropped)
+        lines = stack.get("/v1/jobs/%s/report" % job).lines()
+        self.assertEqual(len(lines), n + 1, "the report still tells of each")
+        self.assertIn(b"geosluice_janitor_letters_dropped_total", stack.get("/metrics").body)
 
 
 class TooLarge(StackTest):

@@ -11,6 +11,7 @@
 #include "tests/fakes/seed.h"
 #include "tests/fakes/stage.h"
 #include "schema/scripts.h"
+#include "workers/bounds.h"
 #include "workers/janitor.h"
 
 #define NOW ((uint64_t)1700000000000)
@@ -195,6 +196,62 @@ static void old_letters_go_and_what_refers_to_them(void **state)
 	assert_int_equal(seed_int(redis, "HLEN", replayed.text, NULL), 2);
 }
 
+/* n letters of a source, each of size bytes of text and a bit, as chunk.lua counts them. */
+static void letters(const char *source, const char *job, unsigned n, unsigned size)
+{
+	static const char add[] =
+	    "for i = 1, tonumber(ARGV[3]) do "
+	    "local f = {'job', ARGV[2], 'source', ARGV[1], 'code', 'LON_RANGE', 'raw', string.rep('x', ARGV[4])} "
+	    "local n = 0 for _, v in ipairs(f) do n = n + #v end "
+	    "redis.call('RPUSH', KEYS[3], redis.call('XADD', KEYS[1], '*', unpack(f))) "
+	    "redis.call('HINCRBY', KEYS[2], 'dead:' .. ARGV[1], n) end";
+	struct key dead = wire_key("dead", NULL), room = wire_key("room", NULL), deadof = wire_key("deadof", job);
+	char many[16], bytes[16];
+
+	snprintf(many, sizeof(many), "%u", n);
+	snprintf(bytes, sizeof(bytes), "%u", size);
+	seed_drop(redis, "EVAL", add, "3", dead.text, room.text, deadof.text, source, job, many, bytes, NULL);
+}
+
+static uint64_t bound(const char *conf)
+{
+	struct settings *s = settings_parse(conf, strlen(conf), &e);
+	uint64_t removed = 0;
+
+	assert_non_null(s);
+	assert_int_equal(bounds_round(redis, s, &removed, &e), 0);
+	settings_free(&s);
+	return removed;
+}
+
+static void letters_beyond_the_bounds_go_and_are_counted(void **state)
+{
+	struct key dead = wire_key("dead", NULL), room = wire_key("room", NULL), job = wire_key("job", "a"),
+	    of_a = wire_key("deadof", "a"), of_b = wire_key("deadof", "b");
+
+	(void)state;
+	seed_drop(redis, "HSET", job.text, "state", "running", NULL);
+	letters("one", "a", 3000, 100);
+	letters("two", "b", 1000, 100);
+	assert_int_equal(bound("[redis]\nmax_dead_bytes = 0\nmax_dead_letters = 0\n"), 0);
+	assert_int_equal(bound("[redis]\nmax_dead_letters = 4000\n"), 0);
+	assert_int_equal(bound("[redis]\nmax_dead_letters = 2500\n"), 1500);	/* the oldest */
+	assert_int_equal(seed_int(redis, "LLEN", of_a.text, NULL), 1500);
+	assert_int_equal(seed_int(redis, "LLEN", of_b.text, NULL), 1000);
+	assert_string_equal(seed_field(redis, "a", "dropped:LON_RANGE"), "1500");
+	bound("[source two]\nsecret = x\nmax_dead_bytes = 10000\n");
+	assert_int_equal(seed_int(redis, "LLEN", of_a.text, NULL), 1500);	/* not the other's */
+	assert_in_range(seed_int(redis, "HGET", room.text, "dead:two", NULL), 9000, 10000);
+	bound("[redis]\nmax_dead_bytes = 50000\n");
+	assert_in_range(seed_int(redis, "HGET", room.text, "dead:one", NULL) +
+	    seed_int(redis, "HGET", room.text, "dead:two", NULL), 49000, 50000);
+	bound("[redis]\nmax_dead_bytes = 1\n");
+	assert_int_equal(seed_int(redis, "XLEN", dead.text, NULL), 0);
+	assert_int_equal(seed_int(redis, "HGET", room.text, "dead:one", NULL), 0);
+	assert_string_equal(seed_field(redis, "a", "dropped:LON_RANGE"), "3000");
+	assert_string_equal(seed_field(redis, "b", "dropped:LON_RANGE"), "");	/* its job is not kept */
+}
+
 static void consumers_go_only_if_idle_and_free(void **state)
 {
 	struct key jobs = wire_key("jobs", NULL);
@@ -286,6 +343,7 @@ int main(void)
 		TEST(many_abandoned_uploads_go_in_rounds),
 		TEST(expired_jobs_leave_the_index_and_take_their_keys),
 		TEST(old_letters_go_and_what_refers_to_them),
+		TEST(letters_beyond_the_bounds_go_and_are_counted),
 		TEST(consumers_go_only_if_idle_and_free),
 		TEST(an_empty_redis_is_no_fault),
 		TEST(callbacks_go_with_the_job_that_they_tell_of),
