@@ -105,8 +105,8 @@ class Document:
         low, high, _ = rng.choices(SIZES, [s[2] for s in SIZES])[0]
         n = 1 if kind == "feature" else rng.randint(low, high)
         self.kind = kind
-        # The first record has to be sound: by it a sequence is known to be one.
-        self.features = [_feature(rng, number, i, kind == "crs_behind" or kind in TYPES and i == 0) for i in range(n)]
+        # The first two records have to be sound: by them a sequence is known to be one.
+        self.features = [_feature(rng, number, i, kind == "crs_behind" or kind in TYPES and i < 2) for i in range(n)]
         self.content_type = TYPES.get(kind, "application/geo+json")
         self.delivery = "msg_%s_%d" % (seed, number)
         self.status, self.code = "successful", None

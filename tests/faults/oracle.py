@@ -180,17 +180,27 @@ class Oracle(threading.Thread):
             # What is no object fails as a feature among others, and as a whole where it stands alone.
             letters = [d for d in self.letters(entry.job) if d["kind"] == "feature" and
                        d["code"] not in ("FEATURE_NOT_OBJECT", "SEQ_RECORD")]
-            if not letters:
-                return
+        except (NotNow, Gone, *AWAY):
+            return
+        if letters:
             letter = self.rng.choice(letters)
             for _ in range(2):
-                address = self.rng.choice(self.cluster.server_addresses())
-                status, body = call(address, "POST", "/v1/dead-letters/%s/replay" % letter["id"])
-                if status == 202:
-                    self.ledger.note("replays")
-                    self.ledger.acknowledged("replay of " + letter["id"], json.loads(body)["jobID"], letter["code"],
-                                             entry.source, entry.has_callback)
-                elif status not in BUSY:
-                    self.ledger.complain("replay", "%s: %d %s" % (letter["id"], status, body[:200]))
-        except (NotNow, Gone, IndexError, *AWAY):
-            pass
+                self.replay_letter(entry, letter)
+
+    def replay_letter(self, entry, letter):
+        """Until it is answered: a job whose 202 was lost would be one that nobody posted."""
+        while not self.stop.is_set():
+            try:
+                status, body = call(self.rng.choice(self.cluster.server_addresses()), "POST",
+                                    "/v1/dead-letters/%s/replay" % letter["id"], timeout_s=LOOK_TIMEOUT_S)
+            except (IndexError, *AWAY):
+                status, body = 503, b""
+            if status == 202:
+                self.ledger.note("replays")
+                self.ledger.acknowledged("replay of " + letter["id"], json.loads(body)["jobID"], letter["code"],
+                                         entry.source, entry.has_callback)
+                return
+            if status not in BUSY:
+                self.ledger.complain("replay", "%s: %d %s" % (letter["id"], status, body[:200]))
+                return
+            self.stop.wait(0.3)
