@@ -94,12 +94,20 @@ class Ack(unittest.TestCase):
         until(lambda: self.post(stack, "safe").status == 503, "the change is noticed")
         self.unavailable(self.post(stack, "safe"))
 
-    def replica(self, stack):
-        """A replica of the stack's Redis: its process."""
+    def listen(self, stack):
+        """A port that was free a moment ago; None if somebody else has it now."""
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
-        stack.redis("CONFIG", "SET", "port", port)
+        try:
+            stack.redis("CONFIG", "SET", "port", port)
+        except RuntimeError:
+            return None
+        return port
+
+    def replica(self, stack):
+        """A replica of the stack's Redis: its process."""
+        port = until(lambda: self.listen(stack), "Redis listens")
         where = os.path.join(stack.dir, "replica")
         os.mkdir(where)
         stack._spawn("replica", [REDIS_SERVER, "--port", "0", "--unixsocket", where + "/redis.sock", "--dir", where,
