@@ -12,13 +12,14 @@ VERSION := $(shell cat VERSION)
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $(1)")
 
-PKGS_core     := libuv hiredis libcrypto inih libxxhash libzstd zlib
+PKGS_core     := libprotobuf-c libuv hiredis libcrypto inih libxxhash libzstd zlib
 PKGS_server   := libssl
 PKGS_pipeline := yajl proj
+PKGS_worker   := libseccomp
 PKGS_courier  := libcurl
 PKGS_cli      := libcurl
 PKGS_test     := cmocka
-PKGS_all      := $(PKGS_core) $(PKGS_server) $(PKGS_pipeline) $(PKGS_courier) $(PKGS_cli) $(PKGS_test)
+PKGS_all      := $(PKGS_core) $(PKGS_server) $(PKGS_pipeline) $(PKGS_worker) $(PKGS_courier) $(PKGS_cli) $(PKGS_test)
 
 WARN := -Wall -Wextra -Wshadow -Werror
 CWARN := -Wstrict-prototypes -Wmissing-prototypes
@@ -26,7 +27,7 @@ OPT ?= -O2
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS := $(OPT) -g -ffp-contract=off -fno-math-errno -fstack-protector-strong \
 	-D_XOPEN_SOURCE=700 -D_DEFAULT_SOURCE -DGEOS_USE_ONLY_R_API \
-	-DGS_VERSION='"$(VERSION)"' -I. $(WARN) $(if $(SAN),$(SANFLAGS))
+	-DGS_VERSION='"$(VERSION)"' -I. -I$(BUILD) $(WARN) $(if $(SAN),$(SANFLAGS))
 CFLAGS_ALL = -std=c17 $(FLAGS) $(CWARN) $(CFLAGS) $(PKG_CFLAGS)
 CXXFLAGS_ALL = -std=c++17 -fno-exceptions -fno-rtti $(FLAGS) $(CXXFLAGS)
 LDFLAGS_ALL = $(if $(SAN),$(SANFLAGS)) -Wl,--as-needed $(LDFLAGS)
@@ -64,7 +65,18 @@ PACKAGES := $(if $(INSTALLING),packages)
 packages:
 	@tools/install-packages build run test $(subst bench-http,bench,$(filter lint fuzz conformance bench bench-http,$(INSTALLING)))
 
-$(BUILD)/libcore.a: $(call obj,$(SRC_core))
+# The chunk message: C from schema/feature.proto.
+PROTO := $(BUILD)/schema/feature.pb-c
+$(PROTO).c $(PROTO).h &: schema/feature.proto | $(PACKAGES)
+	@mkdir -p $(@D)
+	$(call say,PROTO $<)
+	$(Q)protoc-c --c_out=$(BUILD) $<
+$(PROTO).o: $(PROTO).c
+	$(call say,CC $<)
+	$(Q)$(CC) $(CFLAGS_ALL) -c -o $@ $<
+$(BUILD)/schema/chunk_message.o: $(PROTO).h
+
+$(BUILD)/libcore.a: $(call obj,$(SRC_core)) $(PROTO).o
 $(BUILD)/libpipeline.a: $(call obj,$(SRC_pipeline) $(CXX_pipeline))
 $(BUILD)/libserver.a: $(call lib_of,$(SRC_server))
 $(BUILD)/libworker.a: $(call lib_of,$(SRC_worker))
@@ -82,7 +94,15 @@ $(BUILD)/geosluice-server: $(BUILD)/server/main.o $(BUILD)/libserver.a $(BUILD)/
 
 $(BUILD)/geosluice-worker: $(BUILD)/workers/main.o $(BUILD)/libworker.a $(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	$(call say,LINK $@)
-	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_pipeline) $(PKGS_core)) -lgeos_c -lpthread -lm
+	$(Q)$(CXX) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_worker) $(PKGS_pipeline) $(PKGS_core)) \
+		-lgeos_c -lpthread -lm
+
+# A worker whose pipeline obeys features that ask it to crash, to hang and to eat memory, for tests alone.
+$(BUILD)/tests/geosluice-worker: $(BUILD)/tests/poison/poison.o $(BUILD)/workers/main.o $(BUILD)/libworker.a \
+		$(BUILD)/libpipeline.a $(BUILD)/libcore.a
+	$(call say,LINK $@)
+	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--wrap=stages_run -o $@ $^ $(call libs,$(PKGS_worker) $(PKGS_pipeline) $(PKGS_core)) \
+		-lgeos_c -lpthread -lm
 
 $(BUILD)/geosluice-courier: $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.a $(BUILD)/libcore.a
 	$(call say,LINK $@)
@@ -142,13 +162,13 @@ SCRIPT = BUILD=$(BUILD) $(PYTHON)
 demo: $(PROGRAMS)
 	@$(SCRIPT) tools/demo $(if $(FILE),"$(FILE)")
 
-test: $(PROGRAMS) $(UNIT) check-docs
+test: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker check-docs
 	@$(SCRIPT) tests/run unit fixtures system
 
 # ASan and UBSan over the unit tests, the fixtures and the system tests that do not measure memory.
 check-san: | $(PACKAGES)
 	@$(MAKE) --no-print-directory SAN=1 check-san-built
-check-san-built: $(PROGRAMS) $(UNIT)
+check-san-built: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker
 	@GEOSLUICE_SAN=1 $(SCRIPT) tests/run unit fixtures system
 
 # Every allocation fails once, under ASan; see tests/nomem/nomem.c.
@@ -186,6 +206,11 @@ bench: $(PROGRAMS) $(BENCH)
 bench-http: $(PROGRAMS)
 	@$(SCRIPT) tests/bench/front_door/run.py
 
+# One large collection, one process against two. FILE: a FeatureCollection; TIMES: its features so often.
+TIMES ?= 1
+bench-parallel: $(PROGRAMS)
+	@$(SCRIPT) tests/bench/parallel.py "$(FILE)" --times $(TIMES)
+
 CORPUS ?= ../shared/data
 conformance: $(PROGRAMS)
 	@$(SCRIPT) tests/conformance.py "$(CORPUS)"
@@ -209,7 +234,7 @@ clean:
 	rm -rf build build-san build-fuzz build-nomem
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all packages demo test test-faults check-steady check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench bench-http \
+.PHONY: bench-parallel all packages demo test test-faults check-steady check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench bench-http \
 	conformance docs check-docs install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -27,6 +27,11 @@ uint64_t clock_mono_us(void)
 	return read_us(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_cpu_us(void)
+{
+	return read_us(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 void clock_format(char out[25], uint64_t unix_ms)
 {
 	time_t seconds = (time_t)(unix_ms / 1000);

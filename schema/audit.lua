@@ -15,11 +15,12 @@ end
 
 for _, id in ipairs(ids) do
 	local job = prefix .. 'job:' .. id
-	local have = redis.call('HMGET', job, 'state', 'updated', 'message', 'owed', 'source')
+	local have = redis.call('HMGET', job, 'state', 'updated', 'message', 'owed', 'source', 'split')
 	local state, message, owed = have[1], have[3], have[4]
+	local stream = have[6] and prefix .. 'splits' or KEYS[2]
 	if (state == 'accepted' or state == 'running') and message and tonumber(have[2]) <= tonumber(ARGV[3])
-	    and is_lost(KEYS[2], message) then
-		redis.call('HSET', job, 'message', redis.call('XADD', KEYS[2], '*', 'v', '1', 'job', id))
+	    and is_lost(stream, message) then
+		redis.call('HSET', job, 'message', redis.call('XADD', stream, '*', 'v', '1', 'job', id))
 		jobs = jobs + 1
 	end
 	if owed and is_lost(KEYS[3], owed) then

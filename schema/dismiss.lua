@@ -17,7 +17,8 @@ end
 if not state then
 	return 'gone'
 end
-redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4])
+redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4],
+	(KEYS[1]:gsub(':job:', ':parts:', 1)), (KEYS[1]:gsub(':job:', ':ids:', 1)))
 local kind = 'kept'
 if state == 'accepted' or state == 'running' then
 	kind = 'queued'

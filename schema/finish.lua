@@ -1,13 +1,13 @@
 -- finish: ends a job: its state, its callback, its message and its retention, at once.
 --
--- KEYS job, jobs, outbox, raw, out, report, dead, deadof, stats
+-- KEYS job, jobs (splits where it was worked on in chunks), outbox, raw, out, report, dead, deadof, stats, parts, ids
 -- ARGV 1 epoch, 2 group, 3 message id, 4 now ms, 5 state, 6 features read, 7 retention of the job ms,
 --      8 retention of the raw bytes ms, 9 foreign members of the collection ('' if none), 10 number of field, value
 --      arguments for the job, those, then field, value arguments of a dead letter of kind 'document' (none unless
 --      failed)
 -- Returns 'ok'; 'stale' if the caller no longer owns the job (or the same call was done before and its reply was
 -- lost); 'short' if counts do not add up to the features read.
-local job, jobs, outbox, raw, out, report, dead, deadof, stats = unpack(KEYS)
+local job, jobs, outbox, raw, out, report, dead, deadof, stats, parts, ids = unpack(KEYS)
 local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected',
 	'held', 'results', 'dead')
 local state, keep = ARGV[5], ARGV[7]
@@ -63,6 +63,7 @@ redis.call('HSET', job, 'owed', redis.call('XADD', outbox, '*', 'v', '1', 'job',
 redis.call('XACK', jobs, ARGV[2], ARGV[3])
 redis.call('XDEL', jobs, ARGV[3])
 redis.call('PEXPIRE', raw, ARGV[8])
+redis.call('UNLINK', parts, ids)
 -- The body is no longer work; it and the results hold room until expire.lua gives that back.
 hold('queued', source, -held)
 hold('kept', source, held)

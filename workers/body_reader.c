@@ -87,6 +87,11 @@ void body_reader_rewind(struct body_reader *b)
 		inflate_restart(b->inflate);
 }
 
+void body_reader_seek(struct body_reader *b, uint64_t segment)
+{
+	segment_reader_seek(b->segments, segment);
+}
+
 uint64_t body_reader_received(const struct body_reader *b, uint64_t parsed)
 {
 	uint64_t in;

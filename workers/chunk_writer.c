@@ -12,7 +12,7 @@
 #define LETTERS_MAX_BYTES ((size_t)1 << 30)
 #define KEEP_BYTES ((size_t)1 << 20)	/* memory that a buffer keeps from chunk to chunk */
 
-struct part {
+struct lines {
 	struct frame_writer *frame;
 	struct buf out;
 	uint64_t plain;		/* bytes before compression */
@@ -23,31 +23,32 @@ struct chunk_writer {
 	struct redis *redis;
 	struct chunk_limits limits;
 	struct chunk chunk;
-	struct part results, report;
+	bool hold;
+	struct lines results, report;
 	struct args letters;
 	struct buf line;
 };
 
-static int part_init(struct part *p, struct err *e)
+static int lines_init(struct lines *p, struct err *e)
 {
 	buf_init(&p->out, FRAME_MAX_BYTES);
 	return (p->frame = frame_writer_new(e)) == NULL ? -1 : 0;
 }
 
-static void part_clear(struct part *p)
+static void lines_clear(struct lines *p)
 {
 	frame_writer_free(&p->frame);
 	buf_clear(&p->out);
 }
 
-static void part_reset(struct part *p)
+static void lines_reset(struct lines *p)
 {
 	frame_abandon(p->frame);
 	buf_trim(&p->out, KEEP_BYTES);
 	p->plain = 0;
 }
 
-static int part_line(struct part *p, const char *text, size_t n, struct err *e)
+static int lines_add(struct lines *p, const char *text, size_t n, struct err *e)
 {
 	p->plain += n + 1;
 	if (frame_add(p->frame, text, n, &p->out, e) != 0)
@@ -55,7 +56,7 @@ static int part_line(struct part *p, const char *text, size_t n, struct err *e)
 	return frame_add(p->frame, "\n", 1, &p->out, e);
 }
 
-static int part_end(struct part *p, struct err *e)
+static int lines_end(struct lines *p, struct err *e)
 {
 	return p->plain == 0 ? 0 : frame_end(p->frame, &p->out, e);
 }
@@ -77,7 +78,7 @@ struct chunk_writer *chunk_writer_new(const struct sink *s, struct redis *r, con
 	w->chunk.results = &w->results.out;
 	w->chunk.report = &w->report.out;
 	w->chunk.letters = &w->letters;
-	if (part_init(&w->results, e) != 0 || part_init(&w->report, e) != 0)
+	if (lines_init(&w->results, e) != 0 || lines_init(&w->report, e) != 0)
 		chunk_writer_free(&w);
 	return w;
 }
@@ -86,8 +87,8 @@ void chunk_writer_free(struct chunk_writer **w)
 {
 	if (*w == NULL)
 		return;
-	part_clear(&(*w)->results);
-	part_clear(&(*w)->report);
+	lines_clear(&(*w)->results);
+	lines_clear(&(*w)->report);
 	args_clear(&(*w)->letters);
 	buf_clear(&(*w)->line);
 	free(*w);
@@ -98,18 +99,19 @@ static void empty(struct chunk_writer *w, uint64_t next)
 {
 	struct chunk *c = &w->chunk;
 
-	part_reset(&w->results);
-	part_reset(&w->report);
+	lines_reset(&w->results);
+	lines_reset(&w->report);
 	args_reset(&w->letters, KEEP_BYTES);
 	c->first = c->behind = next;
 	c->accepted = c->repaired = c->rejected = 0;
 }
 
-void chunk_writer_begin(struct chunk_writer *w, const struct job *j)
+void chunk_writer_begin(struct chunk_writer *w, const struct job *j, uint64_t next, bool hold)
 {
 	w->chunk.job = j;
 	buf_trim(&w->line, KEEP_BYTES);
-	empty(w, j->next);
+	w->hold = hold;
+	empty(w, next);
 }
 
 uint64_t chunk_writer_next(const struct chunk_writer *w)
@@ -124,7 +126,7 @@ static int report(struct chunk_writer *w, const struct verdict *v, struct err *e
 	buf_reset(&w->line);
 	if (verdict_write(&w->line, v, NULL) != 0)
 		return err_set(e, ERR_SYSTEM, 0, "a report line is too long");
-	return part_line(&w->report, w->line.data, w->line.len, e);
+	return lines_add(&w->report, w->line.data, w->line.len, e);
 }
 
 int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, uint64_t parsed,
@@ -135,7 +137,7 @@ int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char
 	assert(v->feature->index == c->behind);
 	if (v->outcome == OUTCOME_REJECTED)
 		letter_of_feature(&w->letters, c->job, v, crs, w->limits.letter_bytes);
-	else if (part_line(&w->results, v->text, v->text_len, e) != 0)
+	else if (lines_add(&w->results, v->text, v->text_len, e) != 0)
 		return -1;
 	if (report(w, v, e) != 0)
 		return -1;
@@ -143,10 +145,15 @@ int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char
 	c->repaired += v->outcome == OUTCOME_REPAIRED;
 	c->rejected += v->outcome == OUTCOME_REJECTED;
 	c->behind++;
-	if (c->behind - c->first < w->limits.features &&
-	    w->results.plain + w->report.plain + w->letters.text.len < w->limits.bytes)
+	if (w->hold || (c->behind - c->first < w->limits.features &&
+	    w->results.plain + w->report.plain + w->letters.text.len < w->limits.bytes))
 		return 0;
 	return chunk_writer_flush(w, parsed, e);
+}
+
+const struct chunk *chunk_writer_take(struct chunk_writer *w, struct err *e)
+{
+	return lines_end(&w->results, e) != 0 || lines_end(&w->report, e) != 0 ? NULL : &w->chunk;
 }
 
 int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e)
@@ -156,7 +163,7 @@ int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e)
 
 	if (c->behind == c->first)
 		return 0;
-	if (part_end(&w->results, e) != 0 || part_end(&w->report, e) != 0)
+	if (chunk_writer_take(w, e) == NULL)
 		return -1;
 	c->parsed = parsed;
 	rc = w->sink->write(w->redis, c, e);

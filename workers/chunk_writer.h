@@ -9,6 +9,7 @@
 #ifndef GS_WORKERS_CHUNK_WRITER_H
 #define GS_WORKERS_CHUNK_WRITER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "workers/pipeline/pipeline.h"
@@ -26,14 +27,17 @@ struct chunk_writer *chunk_writer_new(const struct sink *s, struct redis *r, con
     struct err *e);
 void chunk_writer_free(struct chunk_writer **w);
 
-/* Forgets what was not written, and goes on from j's checkpoint. j is borrowed. */
-void chunk_writer_begin(struct chunk_writer *w, const struct job *j);
+/* Forgets what was not written, and goes on with feature `next` of j, which is borrowed. hold: nothing is written
+ * until chunk_writer_take. */
+void chunk_writer_begin(struct chunk_writer *w, const struct job *j, uint64_t next, bool hold);
 /* Index of the feature that is to come next. Those before it are written. */
 uint64_t chunk_writer_next(const struct chunk_writer *w);
 
 /* v is the verdict on feature chunk_writer_next; crs the source CRS in effect; parsed as in the chunk. */
 int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, uint64_t parsed,
     struct err *e);
+/* What is held, for the caller to write; it is there until the next call. NULL: e. */
+const struct chunk *chunk_writer_take(struct chunk_writer *w, struct err *e);
 int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e);
 
 #endif

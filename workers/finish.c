@@ -15,17 +15,18 @@ static int finish(const struct job *j, struct redis *r, const struct settings *s
     const struct args *fields, const struct args *letter, struct err *e)
 {
 	struct key keys[] = {
-		wire_key("job", j->id), wire_key("jobs", NULL), wire_key("outbox", NULL),
+		wire_key("job", j->id), wire_key(stream_name(j->message.stream), NULL), wire_key("outbox", NULL),
 		wire_key("raw", j->id), wire_key("out", j->id), wire_key("report", j->id),
 		wire_key("dead", NULL), wire_key("deadof", j->id), wire_key("stats", NULL),
+		wire_key("parts", j->id), wire_key("ids", j->id),
 	};
 	struct redis_cmd c;
 	struct reply *reply;
 	int rc;
 
 	cmd_init(&c);
-	cmd_script(&c, &script_finish, 9);
-	for (int i = 0; i < 9; i++)
+	cmd_script(&c, &script_finish, 11);
+	for (int i = 0; i < 11; i++)
 		cmd_str(&c, keys[i].text);
 	cmd_int(&c, j->epoch);
 	cmd_str(&c, GROUP_WORKERS);

@@ -238,6 +238,9 @@ static int sweep_consumers(struct sweep *s, struct err *e)
 {
 	if (sweep_group(s, "jobs", GROUP_WORKERS, s->settings->worker.lease_ms, e) != 0)
 		return -1;
+	if (sweep_group(s, "chunks", GROUP_WORKERS, s->settings->worker.lease_ms, e) != 0 ||
+	    sweep_group(s, "splits", GROUP_WORKERS, s->settings->worker.lease_ms, e) != 0)
+		return -1;
 	return sweep_group(s, "outbox", GROUP_COURIERS, s->settings->courier.lease_ms, e);
 }
 

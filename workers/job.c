@@ -38,23 +38,44 @@ static bool is_sequence(const struct reply *type)
 	return false;
 }
 
-static void fill(struct job *j, const struct reply *r)
+static uint64_t number(const struct reply *r, size_t first, const char *name)
 {
-	const size_t first = 2;	/* behind the verdict and the epoch */
+	return (uint64_t)reply_int(reply_field(r, first, name));
+}
+
+static void fill_split(struct job_split *s, const struct reply *r, size_t first)
+{
+	s->state = reply_str(reply_field(r, first, "split"), NULL)[0];
+	s->head_end = number(r, first, "head_end");
+	s->at = number(r, first, "split_at");
+	s->segment = number(r, first, "split_segment");
+	s->skip = number(r, first, "split_skip");
+	s->next = number(r, first, "split_next");
+	s->chunk = number(r, first, "split_chunk");
+}
+
+void job_fill(struct job *j, const struct message *m, const char *consumer, const struct reply *r, size_t first)
+{
 	size_t n;
 	const char *encoding = reply_str(reply_field(r, first, "encoding"), &n);
 
-	j->epoch = reply_int(reply_at(r, 1));
+	memset(j, 0, sizeof(*j));
+	j->message = *m;
+	memcpy(j->id, m->job, sizeof(j->id));
+	j->consumer = consumer;
 	trace_id(reply_str(reply_field(r, first, "trace"), NULL), j->trace);
 	snprintf(j->source, sizeof(j->source), "%s", reply_str(reply_field(r, first, "source"), NULL));
 	j->crs = copy_text(reply_field(r, first, "crs"));
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
 	j->sequence = is_sequence(reply_field(r, first, "type"));
-	j->segments = (uint64_t)reply_int(reply_field(r, first, "segments"));
-	j->bytes = (uint64_t)reply_int(reply_field(r, first, "bytes"));
+	j->suspects = copy_text(reply_field(r, first, "suspects"));
+	j->segments = number(r, first, "segments");
+	j->bytes = number(r, first, "bytes");
 	j->coding = n > 0 ? coding_of(encoding, n) : CODING_NONE;
-	j->next = (uint64_t)reply_int(reply_field(r, first, "next"));
-	j->parsed = (uint64_t)reply_int(reply_field(r, first, "parsed"));
+	j->next = number(r, first, "next");
+	j->parsed = number(r, first, "parsed");
+	j->whole = reply_field(r, first, "whole") != NULL;
+	fill_split(&j->split, r, first);
 }
 
 int job_claim(struct job *j, struct redis *r, const struct message *m, const char *consumer,
@@ -69,9 +90,6 @@ int job_claim(struct job *j, struct redis *r, const struct message *m, const cha
 	int rc;
 
 	memset(j, 0, sizeof(*j));
-	j->message = *m;
-	memcpy(j->id, m->job, sizeof(j->id));
-	j->consumer = consumer;
 	random_bytes(dice, sizeof(dice));
 	hex_encode(nonce, dice, sizeof(dice));
 	cmd_init(&c);
@@ -91,8 +109,10 @@ int job_claim(struct job *j, struct redis *r, const struct message *m, const cha
 		rc = CLAIM_RUN;
 	else if (strcmp(verdict, "worn") == 0)
 		rc = CLAIM_WORN;
-	if (rc != CLAIM_OVER)
-		fill(j, reply);
+	if (rc != CLAIM_OVER) {
+		job_fill(j, m, consumer, reply, 2);	/* behind the verdict and the epoch */
+		j->epoch = reply_int(reply_at(reply, 1));
+	}
 	reply_free(&reply);
 	return rc;
 }
@@ -101,7 +121,8 @@ void job_clear(struct job *j)
 {
 	free(j->crs);
 	free(j->pass_crs);
-	j->crs = j->pass_crs = NULL;
+	free(j->suspects);
+	j->crs = j->pass_crs = j->suspects = NULL;
 }
 
 int job_answer(const struct reply *reply, const char *script, struct err *e)
@@ -131,7 +152,7 @@ static int call(do_fn redis_call, struct redis *r, struct redis_cmd *c, struct e
 
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e)
 {
-	struct key key = wire_key("job", j->id), jobs = wire_key("jobs", NULL);
+	struct key key = wire_key("job", j->id), jobs = wire_key(stream_name(j->message.stream), NULL);
 	struct redis_cmd c;
 
 	if (parsed > j->parsed)	/* one that goes over old ground shows no progress */
@@ -171,9 +192,9 @@ int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
 	return call(redis_insist, r, &c, e);
 }
 
-int job_release(struct job *j, struct redis *r, struct err *e)
+int job_release(struct job *j, struct redis *r, bool keep, struct err *e)
 {
-	struct key key = wire_key("job", j->id), jobs = wire_key("jobs", NULL);
+	struct key key = wire_key("job", j->id), jobs = wire_key(stream_name(j->message.stream), NULL);
 	struct redis_cmd c;
 
 	cmd_init(&c);
@@ -184,6 +205,28 @@ int job_release(struct job *j, struct redis *r, struct err *e)
 	cmd_str(&c, GROUP_WORKERS);
 	cmd_str(&c, j->consumer);
 	cmd_str(&c, j->message.id);
-	cmd_int(&c, RELEASED_IDLE_MS);
+	cmd_int(&c, keep ? 0 : RELEASED_IDLE_MS);
 	return call(redis_do, r, &c, e);
+}
+
+int job_divide(const struct job *j, struct redis *r, const struct job_split *at, struct err *e)
+{
+	static const char *const keys[] = { "job", "jobs", "splits" };
+	struct key key[3];
+	struct redis_cmd c;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_divide, 3);
+	for (int i = 0; i < 3; i++) {
+		key[i] = wire_key(keys[i], i == 0 ? j->id : NULL);
+		cmd_str(&c, key[i].text);
+	}
+	cmd_int(&c, j->epoch);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_str(&c, j->message.id);
+	cmd_int(&c, (long long)clock_unix_ms());
+	cmd_int(&c, (long long)at->head_end);
+	cmd_int(&c, (long long)at->segment);
+	cmd_int(&c, (long long)at->skip);
+	return call(redis_insist, r, &c, e);
 }

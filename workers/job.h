@@ -16,6 +16,14 @@
 #include "schema/trace.h"
 #include "workers/queue.h"
 
+/* Of a job that is worked on in chunks; see wire.md. */
+struct job_split {
+	char state;		/* '\0' it is not; 'o' open: some is not cut yet; 'd' done: all is */
+	uint64_t head_end;	/* offset behind the bracket that opens the features */
+	uint64_t at, segment, skip;	/* where the next chunk begins: offset, segment from 1, bytes before it there */
+	uint64_t next, chunk;	/* index of its first feature, and its number */
+};
+
 struct job {
 	struct message message;
 	char id[JOB_ID_LEN + 1];
@@ -23,8 +31,11 @@ struct job {
 	char source[SOURCE_NAME_MAX + 1];
 	char *crs;		/* named by the request; NULL if none */
 	bool sequence;		/* its media type says that it is one */
+	char *suspects;		/* see suspects.h; NULL if none */
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
 	long long epoch;
+	bool whole;		/* one worker is to read it */
+	struct job_split split;
 	uint64_t segments;
 	uint64_t bytes;		/* as they were received */
 	enum coding coding;	/* of the body */
@@ -32,6 +43,9 @@ struct job {
 	uint64_t next;		/* checkpoint: index of the next feature */
 	uint64_t parsed;	/* bytes, as last reported */
 };
+
+/* Fills j from a hash as field, value, … from element `first` of a reply. The epoch is left alone. */
+void job_fill(struct job *j, const struct message *m, const char *consumer, const struct reply *r, size_t first);
 
 enum claim { CLAIM_RUN, CLAIM_WORN, CLAIM_OVER };
 
@@ -44,8 +58,12 @@ void job_clear(struct job *j);
 /* Tries once: while Redis is away the lease is not renewed (-1, ERR_RETRY). */
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
-/* Gives it back, for any worker to take at once. Tries once. */
-int job_release(struct job *j, struct redis *r, struct err *e);
+/* Gives it back, for any worker to take at once; or keeps it for the process that follows in this slot.
+ * It is no try then. Tries once. */
+int job_release(struct job *j, struct redis *r, bool keep, struct err *e);
+
+/* From now on it is worked on in chunks, which begin at `at`: its message goes to the splitters. */
+int job_divide(const struct job *j, struct redis *r, const struct job_split *at, struct err *e);
 
 /* The verdict of a script on who owns the job: 0 for 'ok', 1 for 'stale', -1 for anything else. */
 int job_answer(const struct reply *reply, const char *script, struct err *e);

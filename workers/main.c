@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "lib/redis_check.h"
 #include "schema/settings.h"
+#include "workers/flight_recorder.h"
 #include "workers/janitor.h"
 #include "workers/patience.h"
 #include "workers/process.h"
@@ -22,6 +23,7 @@ struct worker {
 	const struct settings *settings;
 	char host[HOST_MAX];
 	pid_t pid;		/* of the supervisor */
+	struct flight *flights;	/* one per transform process */
 };
 
 /* The name stays with the slot, so that a new process finds what its predecessor left. */
@@ -36,7 +38,7 @@ static int run_transform(void *ctx, unsigned slot)
 	char name[128];
 
 	consumer_name(name, w, slot);
-	return process_run(w->settings, name);
+	return process_run(w->settings, name, &w->flights[slot]);
 }
 
 static int run_janitor(void *ctx, unsigned slot)
@@ -46,6 +48,14 @@ static int run_janitor(void *ctx, unsigned slot)
 
 	consumer_name(name, w, slot);
 	return janitor_run(w->settings, name);
+}
+
+/* The pipeline keeps feature_timeout_ms itself, where it comes back from what it calls. */
+static unsigned feature_limit_ms(const struct settings *s)
+{
+	unsigned ms = (unsigned)s->worker.feature_timeout_ms;
+
+	return ms + ms / 4 + 500;
 }
 
 /* 0: Redis is there and may be used. -1: it may not, or the process is to stop. */
@@ -81,6 +91,7 @@ int main(int argc, char **argv)
 	struct settings *s = settings_from_args(argc, argv, "geosluice-worker",
 	    "turns accepted documents into valid, reprojected features");
 	struct worker w = { .settings = s, .pid = getpid() };
+	struct err e = ERR_INIT;
 	struct child_role *roles;
 	unsigned n;
 	int killed;
@@ -93,11 +104,14 @@ int main(int argc, char **argv)
 	}
 	gethostname(w.host, sizeof(w.host) - 1);
 	n = s->worker.processes > 0 ? (unsigned)s->worker.processes : cores();
-	if ((roles = calloc(n + 1, sizeof(*roles))) == NULL)
+	w.flights = flights_new(n, feature_limit_ms(s), (uint64_t)s->worker.memory_bytes, &e);
+	if (w.flights == NULL || (roles = calloc(n + 1, sizeof(*roles))) == NULL) {
+		log_error("refused", LOG_STR("reason", e.text));
 		return 1;
+	}
 	for (unsigned i = 0; i < n; i++)
-		roles[i] = (struct child_role){ "transform", run_transform, &w };
-	roles[n] = (struct child_role){ "janitor", run_janitor, &w };
+		roles[i] = (struct child_role){ "transform", run_transform, &w, &w.flights[i] };
+	roles[n] = (struct child_role){ "janitor", run_janitor, &w, NULL };
 	log_info("started", LOG_INT("processes", n), LOG_INT("sources", s->source_count));
 	killed = supervisor_run(roles, n + 1, (unsigned)s->worker.grace_s);
 	log_info("stopped", LOG_INT("killed", killed));

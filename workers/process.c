@@ -4,10 +4,18 @@
 #include <malloc.h>
 #include <stdlib.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
+#include "workers/finish.h"
 #include "workers/job.h"
 #include "workers/patience.h"
 #include "workers/queue.h"
+#include "workers/part.h"
+#include "workers/recycling.h"
+#include "workers/sandbox.h"
+#include "workers/splitter.h"
+#include "workers/supervisor.h"
+#include "workers/suspects.h"
 #include "workers/transform.h"
 
 #define BLOCK_MS 1000	/* how long a stop may go unnoticed while there is nothing to do */
@@ -16,10 +24,30 @@
 struct process {
 	const struct settings *settings;
 	const char *consumer;
-	struct redis *commands, *body;
+	struct redis *commands, *body, *split_body;
 	struct queue queue;
 	struct transform *transform;
+	struct flight *flight;
+	struct recycling recycling;
+	bool again;		/* a fresh process is to go on */
+	struct splitter *splitter;	/* NULL: no collection is being split here */
+	struct job split;		/* that one */
+	struct message *part;	/* the chunk at hand, or NULL */
+	uint64_t renew_at_ms;
 };
+
+/* Both messages that this process may hold beside a job's, whose lease is renewed by its script. */
+static void alive(void *ctx)
+{
+	struct process *p = ctx;
+	struct err ignored = ERR_INIT;
+
+	p->renew_at_ms = clock_mono_ms() + (uint64_t)p->settings->worker.lease_ms / 3;
+	if (p->splitter != NULL)
+		queue_renew(&p->queue, &p->split.message, &ignored);
+	if (p->part != NULL)
+		queue_renew(&p->queue, p->part, &ignored);
+}
 
 static int process_open(struct process *p, struct err *e)
 {
@@ -28,10 +56,11 @@ static int process_open(struct process *p, struct err *e)
 	unsigned block_ms = timeout_ms / 2 < BLOCK_MS ? timeout_ms / 2 : BLOCK_MS;
 
 	if ((p->commands = redis_open(s->redis.url, timeout_ms, e)) == NULL ||
-	    (p->body = redis_open(s->redis.url, timeout_ms, e)) == NULL)
+	    (p->body = redis_open(s->redis.url, timeout_ms, e)) == NULL ||
+	    (p->split_body = redis_open(s->redis.url, timeout_ms, e)) == NULL)
 		return -1;
 	queue_init(&p->queue, p->commands, p->consumer, (uint64_t)s->worker.lease_ms, block_ms);
-	p->transform = transform_new(s, p->commands, p->body, e);
+	p->transform = transform_new(s, p->commands, p->body, p->flight, &p->recycling, alive, p, e);
 	return p->transform == NULL ? -1 : 0;
 }
 
@@ -41,30 +70,145 @@ static void process_close(struct process *p)
 	queue_clear(&p->queue);
 	redis_close(&p->commands);
 	redis_close(&p->body);
+	redis_close(&p->split_body);
 }
 
+/* Gives the job back; or, where a fresh process is to go on with it, leaves it to the one in this slot. */
 static void give_back(struct process *p, struct job *j)
 {
 	struct err e = ERR_INIT;
 
-	if (job_release(j, p->commands, &e) == 0)
-		log_info("job_released", LOG_STR("job", j->id));
+	if (job_release(j, p->commands, p->again, &e) == 0)
+		log_info(p->again ? "job_kept" : "job_released", LOG_STR("job", j->id));
 	else if (e.text[0] != '\0')
 		log_warn("job_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
 }
 
-static int work(struct process *p, const struct message *m, struct err *e)
+/* ---- collections in chunks ---- */
+
+static void split_close(struct process *p)
 {
-	struct job j;
-	int rc = job_claim(&j, p->commands, m, p->consumer, p->settings->worker.max_deliveries, e);
+	splitter_free(&p->splitter);
+	job_clear(&p->split);
+}
+
+/* As many chunks as may be outstanding; stays if there are more. -1: e. */
+static int split_on(struct process *p, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int rc = SPLIT_MORE;
+
+	while (rc == SPLIT_MORE && !patience_over())
+		rc = splitter_step(p->splitter, &why);
+	if (rc < 0 && why.cls == ERR_INPUT) {
+		rc = finish_failed(&p->split, p->commands, p->settings, (enum reject_code)why.code, why.text, 0, e);
+		log_warn("split_failed", LOG_STR("job", p->split.id), LOG_STR("reason", why.text));
+		split_close(p);
+		return rc < 0 ? -1 : 0;
+	}
+	if (rc < 0)
+		return err_set(e, why.cls, why.code, "%s", why.text);
+	if (rc == SPLIT_DONE || rc == SPLIT_STALE) {
+		log_info(rc == SPLIT_DONE ? "split_done" : "split_let_go", LOG_STR("job", p->split.id));
+		split_close(p);
+	}
+	return 0;
+}
+
+/* A message of `splits`: its job is cut here from now on, or looked after. */
+static int work_split(struct process *p, const struct message *m, struct err *e)
+{
+	int rc = job_claim(&p->split, p->commands, m, p->consumer, p->settings->worker.max_deliveries, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == CLAIM_OVER || p->split.split.state == '\0') {
+		job_clear(&p->split);
+		return queue_drop(&p->queue, m, e);
+	}
+	if (rc == CLAIM_WORN)
+		rc = transform_bury(p->transform, &p->split, e);
+	else if (p->split.split.state == 'd')
+		rc = part_watch(&p->split, p->commands, p->settings, e);
+	else if ((p->splitter = splitter_new(p->settings, p->commands, p->split_body, &p->split, e)) != NULL)
+		return 0;
+	else
+		rc = -1;
+	job_clear(&p->split);
+	return rc < 0 ? -1 : 0;
+}
+
+static int part_give_back(struct process *p, const struct message *m)
+{
+	struct err e = ERR_INIT;
+
+	if (p->again)
+		return 0;	/* who follows in this slot finds it first */
+	if (queue_release(&p->queue, m, &e) == 0)
+		log_info("chunk_released", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
+	return 0;
+}
+
+static int work_part(struct process *p, struct message *m, struct err *e)
+{
+	struct part part;
+	int rc = part_take(&part, p->commands, m, p->consumer, p->settings->worker.max_deliveries, e);
 
 	if (rc < 0)
 		return -1;
 	if (rc == CLAIM_OVER)
 		return queue_drop(&p->queue, m, e);
+	p->part = m;
+	rc = rc == CLAIM_WORN ? transform_bury_part(p->transform, &part, e) : transform_part(p->transform, &part, e);
+	p->part = NULL;
+	p->again = rc == TRANSFORM_AGAIN || recycling_due(&p->recycling);
+	if (rc == TRANSFORM_LAST)
+		rc = part_watch(&part.job, p->commands, p->settings, e);
+	if (rc == TRANSFORM_STALE) {
+		log_info("chunk_let_go", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
+		rc = queue_drop(&p->queue, m, e);
+	} else if (rc == TRANSFORM_AGAIN || (rc < 0 && e->cls == ERR_RETRY && patience_over())) {
+		part_give_back(p, m);
+	}
+	part_clear(&part);
+	return rc < 0 ? -1 : 0;
+}
+
+/* A large collection that nobody has begun goes to the splitters. 0: it does. 1: no. -1: e. */
+static int divide(struct process *p, const struct job *j, struct err *e)
+{
+	struct job_split at = { 0 };
+	int rc;
+
+	if (j->bytes < (uint64_t)p->settings->worker.split_bytes || j->coding != CODING_NONE || j->sequence ||
+	    j->whole || j->next > 0 || j->pass_crs != NULL || settings_source(p->settings, j->source) == NULL)
+		return 1;
+	if ((rc = splitter_probe(p->body, j, p->settings, &at, e)) != 0)
+		return rc < 0 && e->cls == ERR_INPUT ? (err_clear(e), 1) : rc;
+	rc = job_divide(j, p->commands, &at, e);
+	return rc < 0 ? -1 : 0;	/* stale: nothing is to be done here in any case */
+}
+
+/* ---- whole jobs ---- */
+
+static int work_job(struct process *p, const struct message *m, struct err *e)
+{
+	struct job j;
+	int divided, rc = job_claim(&j, p->commands, m, p->consumer, p->settings->worker.max_deliveries, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == CLAIM_OVER)
+		return queue_drop(&p->queue, m, e);
+	if (j.split.state != '\0' || (rc == CLAIM_RUN && (divided = divide(p, &j, e)) != 1)) {
+		rc = j.split.state != '\0' ? queue_drop(&p->queue, m, e) : divided;
+		job_clear(&j);
+		return rc;
+	}
 	log_debug("job_claimed", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch), LOG_INT("next", j.next));
 	rc = rc == CLAIM_WORN ? transform_bury(p->transform, &j, e) : transform_run(p->transform, &j, e);
-	if (rc < 0 && e->cls == ERR_RETRY && patience_over())
+	p->again = rc == TRANSFORM_AGAIN || recycling_due(&p->recycling);
+	if (rc == TRANSFORM_AGAIN || (rc < 0 && e->cls == ERR_RETRY && patience_over()))
 		give_back(p, &j);
 	if (rc == TRANSFORM_STALE) {
 		log_info("job_let_go", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch));
@@ -76,13 +220,29 @@ static int work(struct process *p, const struct message *m, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
+static int work(struct process *p, struct message *m, struct err *e)
+{
+	switch (m->stream) {
+	case STREAM_CHUNKS:
+		return work_part(p, m, e);
+	case STREAM_SPLITS:
+		return work_split(p, m, e);
+	default:
+		return work_job(p, m, e);
+	}
+}
+
 /* One turn. -1: the process cannot go on. */
 static int turn(struct process *p, unsigned *failures)
 {
 	struct err e = ERR_INIT;
 	struct message m;
-	int rc = queue_next(&p->queue, &m, &e);
+	int rc = p->splitter != NULL ? split_on(p, &e) : 0;
 
+	if (rc == 0 && p->splitter != NULL && clock_mono_ms() >= p->renew_at_ms)
+		alive(p);
+	if (rc == 0)
+		rc = queue_next(&p->queue, p->splitter != NULL, &m, &e);
 	if (rc == 0)
 		rc = work(p, &m, &e);
 	if (rc >= 0) {
@@ -102,19 +262,44 @@ static int turn(struct process *p, unsigned *failures)
 	return 0;
 }
 
-int process_run(const struct settings *s, const char *consumer)
+/* What the process before died of is told before anything else is done. */
+static int report_death(struct process *p, struct err *e)
 {
-	struct process p = { .settings = s, .consumer = consumer };
+	const struct obituary *o = flight_obituary(p->flight);
+
+	if (o == NULL)
+		return 0;
+	if (suspects_report(p->commands, o, e) != 0)
+		return patience_over() ? 0 : -1;
+	flight_forget(p->flight);
+	return 0;
+}
+
+int process_run(const struct settings *s, const char *consumer, struct flight *flight)
+{
+	struct process p = { .settings = s, .consumer = consumer, .flight = flight };
+	struct sandbox box = { (uint64_t)s->worker.memory_bytes, s->worker.sandbox, s->redis.url };
 	struct err e = ERR_INIT;
 	unsigned failures = 0;
 	int rc = 0;
 
-	if (process_open(&p, &e) != 0) {
+	recycling_init(&p.recycling, (uint64_t)s->worker.memory_bytes);
+	sandbox_apply(&box);
+	if (process_open(&p, &e) != 0 || report_death(&p, &e) != 0) {
 		log_error("worker_ends", LOG_STR("reason", e.text));
 		rc = -1;
 	}
-	while (rc == 0 && !patience_over())
+	while (rc == 0 && !patience_over() && !p.again)
 		rc = turn(&p, &failures);
+	if (p.splitter != NULL) {
+		give_back(&p, &p.split);
+		split_close(&p);
+	}
 	process_close(&p);
+	recycling_clear(&p.recycling);
+	if (p.again && rc == 0 && !patience_over()) {
+		log_info("process_renews", LOG_STR("consumer", consumer));
+		return EXIT_AGAIN;
+	}
 	return rc == 0 ? 0 : 1;
 }

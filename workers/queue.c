@@ -9,17 +9,29 @@
 
 #define SCAN_MS 1000	/* a job that was released is taken up so soon */
 
+#define BUSY_BLOCK_MS 20
+#define RELEASED_IDLE_MS 86400000	/* above the longest lease that limits.def allows */
+
+static const char *const names[STREAM_COUNT] = { "jobs", "chunks", "splits" };
+
+const char *stream_name(enum stream s)
+{
+	return names[s];
+}
+
 void queue_init(struct queue *q, struct redis *redis, const char *consumer, uint64_t lease_ms,
     unsigned block_ms)
 {
 	memset(q, 0, sizeof(*q));
 	q->redis = redis;
 	q->consumer = consumer;
-	q->stream = wire_key("jobs", NULL);
 	q->lease_ms = lease_ms;
 	q->block_ms = block_ms;
 	cmd_init(&q->cmd);
-	strcpy(q->scan_from, "0-0");
+	for (int i = 0; i < STREAM_COUNT; i++) {
+		q->keys[i] = wire_key(names[i], NULL);
+		strcpy(q->pending[i].scan_from, "0-0");
+	}
 	queue_look_back(q);
 }
 
@@ -30,22 +42,34 @@ void queue_clear(struct queue *q)
 
 void queue_look_back(struct queue *q)
 {
-	q->own_first = true;
-	strcpy(q->own_from, "0-0");
+	for (int i = 0; i < STREAM_COUNT; i++) {
+		q->pending[i].own = true;
+		strcpy(q->pending[i].own_from, "0-0");
+		q->fetched[i].id[0] = '\0';	/* it is pending, and will be met so */
+	}
 }
 
 /* A group that is lost (or was never made) begins at the stream's first entry. */
-static int make_group(struct queue *q, struct err *e)
+static int make_group(struct queue *q, enum stream s, struct err *e)
 {
 	struct err mine = ERR_INIT;
 	struct reply *reply;
 
-	cmd_line(&q->cmd, "XGROUP", "CREATE", q->stream.text, GROUP_WORKERS, "0", "MKSTREAM", NULL);
+	cmd_line(&q->cmd, "XGROUP", "CREATE", q->keys[s].text, GROUP_WORKERS, "0", "MKSTREAM", NULL);
 	if (redis_do(q->redis, &q->cmd, &reply, &mine) == 0)
-		log_info("group_created", LOG_STR("group", GROUP_WORKERS));
+		log_info("group_created", LOG_STR("group", GROUP_WORKERS), LOG_STR("stream", names[s]));
 	else if (strncmp(mine.text, "BUSYGROUP", 9) != 0)
 		return err_set(e, mine.cls, mine.code, "%s", mine.text);
 	reply_free(&reply);
+	return 0;
+}
+
+/* Which of them is missing is not said. */
+static int make_groups(struct queue *q, struct err *e)
+{
+	for (int i = 0; i < STREAM_COUNT; i++)
+		if (make_group(q, (enum stream)i, e) != 0)
+			return -1;
 	queue_look_back(q);
 	return 1;
 }
@@ -58,33 +82,59 @@ static int ask(struct queue *q, struct reply **reply, struct err *e)
 	if (redis_do(q->redis, &q->cmd, reply, &mine) == 0)
 		return 0;
 	if (strncmp(mine.text, "NOGROUP", 7) == 0)
-		return make_group(q, e);
+		return make_groups(q, e);
 	return err_set(e, mine.cls, mine.code, "%s", mine.text);
 }
 
 int queue_drop(struct queue *q, const struct message *m, struct err *e)
 {
+	const char *stream = q->keys[m->stream].text;
 	struct reply *reply;
 
 	/* In this order: an entry that was deleted and is still pending is dropped by whoever meets it. */
-	cmd_line(&q->cmd, "XDEL", q->stream.text, m->id, NULL);
+	cmd_line(&q->cmd, "XDEL", stream, m->id, NULL);
 	if (redis_do(q->redis, &q->cmd, &reply, e) != 0)
 		return -1;
 	reply_free(&reply);
-	cmd_line(&q->cmd, "XACK", q->stream.text, GROUP_WORKERS, m->id, NULL);
+	cmd_line(&q->cmd, "XACK", stream, GROUP_WORKERS, m->id, NULL);
 	if (redis_do(q->redis, &q->cmd, &reply, e) != 0)
 		return -1;
 	reply_free(&reply);
 	return 0;
 }
 
+static int claim_idle(struct queue *q, const struct message *m, long long idle_ms, struct err *e)
+{
+	struct reply *reply;
+	int rc;
+
+	cmd_line(&q->cmd, "XCLAIM", q->keys[m->stream].text, GROUP_WORKERS, q->consumer, "0", m->id, "IDLE", NULL);
+	cmd_int(&q->cmd, idle_ms);
+	cmd_str(&q->cmd, "JUSTID");
+	rc = redis_do(q->redis, &q->cmd, &reply, e);
+	reply_free(&reply);
+	return rc;
+}
+
+int queue_renew(struct queue *q, const struct message *m, struct err *e)
+{
+	return claim_idle(q, m, 0, e);
+}
+
+int queue_release(struct queue *q, const struct message *m, struct err *e)
+{
+	return claim_idle(q, m, RELEASED_IDLE_MS, e);
+}
+
 /* A stream entry [id, [field, value, …]]. 0: *m is filled. 1: it is not for us. -1: Redis failed. */
-static int take(struct queue *q, const struct reply *entry, struct message *m, struct err *e)
+static int take(struct queue *q, enum stream s, const struct reply *entry, struct message *m, struct err *e)
 {
 	const struct reply *fields = reply_at(entry, 1);
 	const char *job = reply_str(reply_field(fields, 0, "job"), NULL);
 	long long version = reply_int(reply_field(fields, 0, "v"));
 
+	m->stream = s;
+	m->n = (uint64_t)reply_int(reply_field(fields, 0, "n"));
 	snprintf(m->id, sizeof(m->id), "%s", reply_str(reply_at(entry, 0), NULL));
 	if (version > WIRE_VERSION) {
 		log_warn("message_of_newer_version", LOG_STR("message", m->id), LOG_INT("v", version));
@@ -99,92 +149,119 @@ static int take(struct queue *q, const struct reply *entry, struct message *m, s
 	return 0;
 }
 
-/* XREADGROUP from `from`; *entry is the first entry, NULL if there is none. */
-static int read_group(struct queue *q, const char *from, bool block, struct reply **reply,
-    const struct reply **entry, struct err *e)
+static int next_own(struct queue *q, enum stream s, struct message *m, struct err *e)
 {
-	int rc;
-
-	cmd_line(&q->cmd, "XREADGROUP", "GROUP", GROUP_WORKERS, q->consumer, "COUNT", "1", NULL);
-	if (block) {
-		cmd_str(&q->cmd, "BLOCK");
-		cmd_int(&q->cmd, q->block_ms);
-	}
-	cmd_str(&q->cmd, "STREAMS");
-	cmd_str(&q->cmd, q->stream.text);
-	cmd_str(&q->cmd, from);
-	if ((rc = ask(q, reply, e)) == 0)
-		*entry = reply_at(reply_at(reply_at(*reply, 0), 1), 0);
-	return rc;
-}
-
-static int next_own(struct queue *q, struct message *m, struct err *e)
-{
+	struct pending *p = &q->pending[s];
 	const struct reply *entry;
 	struct reply *reply;
 	int rc = 1;
 
-	while (rc == 1 && q->own_first) {
-		if ((rc = read_group(q, q->own_from, false, &reply, &entry, e)) != 0)
+	while (rc == 1 && p->own) {
+		cmd_line(&q->cmd, "XREADGROUP", "GROUP", GROUP_WORKERS, q->consumer, "COUNT", "1", "STREAMS",
+		    q->keys[s].text, p->own_from, NULL);
+		if ((rc = ask(q, &reply, e)) != 0)
 			return rc;
-		if (entry == NULL)
-			q->own_first = false;
-		rc = entry == NULL ? 1 : take(q, entry, m, e);
+		entry = reply_at(reply_at(reply_at(reply, 0), 1), 0);
+		p->own = entry != NULL;
+		rc = entry == NULL ? 1 : take(q, s, entry, m, e);
 		if (entry != NULL)
-			memcpy(q->own_from, m->id, sizeof(q->own_from));
+			memcpy(p->own_from, m->id, sizeof(p->own_from));
 		reply_free(&reply);
 	}
 	return rc;
 }
 
-static int next_abandoned(struct queue *q, struct message *m, struct err *e)
+static int next_abandoned(struct queue *q, enum stream s, struct message *m, struct err *e)
 {
+	struct pending *p = &q->pending[s];
 	struct reply *reply;
 	int rc = 1;
 
-	if (clock_mono_ms() < q->scan_at_ms)
+	if (clock_mono_ms() < p->scan_at_ms)
 		return 1;
 	while (rc == 1) {	/* through the pending entries once */
-		cmd_line(&q->cmd, "XAUTOCLAIM", q->stream.text, GROUP_WORKERS, q->consumer, NULL);
+		cmd_line(&q->cmd, "XAUTOCLAIM", q->keys[s].text, GROUP_WORKERS, q->consumer, NULL);
 		cmd_int(&q->cmd, (long long)q->lease_ms);
-		cmd_str(&q->cmd, q->scan_from);
+		cmd_str(&q->cmd, p->scan_from);
 		cmd_str(&q->cmd, "COUNT");
 		cmd_str(&q->cmd, "1");
 		if ((rc = ask(q, &reply, e)) != 0)
 			return rc;
-		snprintf(q->scan_from, sizeof(q->scan_from), "%s", reply_str(reply_at(reply, 0), NULL));
+		snprintf(p->scan_from, sizeof(p->scan_from), "%s", reply_str(reply_at(reply, 0), NULL));
 		rc = 1;
 		if (reply_count(reply_at(reply, 1)) > 0)
-			rc = take(q, reply_at(reply_at(reply, 1), 0), m, e);
+			rc = take(q, s, reply_at(reply_at(reply, 1), 0), m, e);
 		reply_free(&reply);
-		if (strcmp(q->scan_from, "0-0") == 0)
+		if (strcmp(p->scan_from, "0-0") == 0)
 			break;
 	}
-	if (strcmp(q->scan_from, "0-0") == 0)
-		q->scan_at_ms = clock_mono_ms() + (q->lease_ms / 3 < SCAN_MS ? q->lease_ms / 3 : SCAN_MS);
+	if (strcmp(p->scan_from, "0-0") == 0)
+		p->scan_at_ms = clock_mono_ms() + (q->lease_ms / 3 < SCAN_MS ? q->lease_ms / 3 : SCAN_MS);
 	return rc;
 }
 
-static int next_new(struct queue *q, struct message *m, struct err *e)
+/* The reply to XREADGROUP names the streams that had something. */
+static int fetched(struct queue *q, const struct reply *reply, struct err *e)
 {
-	const struct reply *entry;
+	for (size_t i = 0; i < reply_count(reply); i++) {
+		const char *key = reply_str(reply_at(reply_at(reply, i), 0), NULL);
+		const struct reply *entry = reply_at(reply_at(reply_at(reply, i), 1), 0);
+
+		for (int s = 0; s < STREAM_COUNT; s++)
+			if (entry != NULL && strcmp(key, q->keys[s].text) == 0) {
+				int rc = take(q, (enum stream)s, entry, &q->fetched[s], e);
+
+				if (rc != 0)
+					q->fetched[s].id[0] = '\0';
+				if (rc < 0)
+					return -1;
+			}
+	}
+	return 0;
+}
+
+/* One message of each stream at the most. */
+static int fetch(struct queue *q, bool busy, struct err *e)
+{
+	int streams = busy ? STREAM_SPLITS : STREAM_COUNT;
 	struct reply *reply;
 	int rc;
 
-	if ((rc = read_group(q, ">", true, &reply, &entry, e)) != 0)
-		return rc;
-	rc = entry == NULL ? 1 : take(q, entry, m, e);
+	cmd_line(&q->cmd, "XREADGROUP", "GROUP", GROUP_WORKERS, q->consumer, "COUNT", "1", "BLOCK", NULL);
+	cmd_int(&q->cmd, busy && q->block_ms > BUSY_BLOCK_MS ? BUSY_BLOCK_MS : q->block_ms);
+	cmd_str(&q->cmd, "STREAMS");
+	for (int i = 0; i < streams; i++)
+		cmd_str(&q->cmd, q->keys[i].text);
+	for (int i = 0; i < streams; i++)
+		cmd_str(&q->cmd, ">");
+	if ((rc = ask(q, &reply, e)) == 0)
+		rc = fetched(q, reply, e);
 	reply_free(&reply);
 	return rc;
 }
 
-int queue_next(struct queue *q, struct message *m, struct err *e)
+static int hand_out(struct queue *q, bool busy, struct message *m)
 {
-	int rc;
+	for (int i = 0; i < (busy ? STREAM_SPLITS : STREAM_COUNT); i++)
+		if (q->fetched[i].id[0] != '\0') {
+			*m = q->fetched[i];
+			q->fetched[i].id[0] = '\0';
+			return 0;
+		}
+	return 1;
+}
 
-	if ((rc = next_own(q, m, e)) != 1)
-		return rc;
-	if ((rc = next_abandoned(q, m, e)) != 1)
-		return rc;
-	return next_new(q, m, e);
+int queue_next(struct queue *q, bool busy, struct message *m, struct err *e)
+{
+	int rc, streams = busy ? STREAM_SPLITS : STREAM_COUNT;
+
+	if (hand_out(q, busy, m) == 0)
+		return 0;
+	for (int i = 0; i < streams; i++)
+		if ((rc = next_own(q, (enum stream)i, m, e)) != 1)
+			return rc;
+	for (int i = 0; i < streams; i++)
+		if ((rc = next_abandoned(q, (enum stream)i, m, e)) != 1)
+			return rc;
+	return (rc = fetch(q, busy, e)) == 0 ? hand_out(q, busy, m) : rc;
 }

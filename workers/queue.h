@@ -1,7 +1,11 @@
 /*
- * queue - the next job to do: this consumer's own unfinished ones, abandoned ones, new ones.
+ * queue - what is to be done next: this consumer's own unfinished work, abandoned work, new work.
  *
- * In:  the stream `jobs` and its group. Out: one message at a time. Depends on lib/redis.
+ * In:  the streams `jobs`, `chunks` and `splits`, and the group of each. Out: one message at a time. Depends on
+ * lib/redis.
+ *
+ * New work comes from each stream in turn, one message of each: so small jobs do not wait for large ones, nor chunks of
+ * one large job for all of another. A splitter comes last: it is long at it.
  *
  * A message stays pending until a script ends its work, or queue_drop.
  */
@@ -16,31 +20,49 @@
 
 #define STREAM_ID_MAX 48
 
+enum stream { STREAM_JOBS, STREAM_CHUNKS, STREAM_SPLITS, STREAM_COUNT };
+
 struct message {
+	enum stream stream;
 	char id[STREAM_ID_MAX];
 	char job[JOB_ID_LEN + 1];
+	uint64_t n;		/* of `chunks`: which one */
+};
+
+/* Where the look through one stream's pending entries is. */
+struct pending {
+	bool own;			/* there may be some of our own */
+	char own_from[STREAM_ID_MAX];	/* the last of them that was looked at */
+	char scan_from[STREAM_ID_MAX];	/* where the search for abandoned ones goes on */
+	uint64_t scan_at_ms;		/* when it is due */
 };
 
 struct queue {
 	struct redis *redis;
 	const char *consumer;
-	struct key stream;
+	struct key keys[STREAM_COUNT];
 	struct redis_cmd cmd;
 	uint64_t lease_ms;
 	unsigned block_ms;
-	bool own_first;			/* there may be pending entries of our own */
-	char own_from[STREAM_ID_MAX];	/* the last of them that was looked at */
-	char scan_from[STREAM_ID_MAX];	/* where the search for abandoned ones goes on */
-	uint64_t scan_at_ms;		/* when it is due */
+	struct pending pending[STREAM_COUNT];
+	struct message fetched[STREAM_COUNT];	/* delivered to us, not yet handed out; id "" where there is none */
 };
+
+const char *stream_name(enum stream s);
 
 /* redis and consumer are borrowed. block_ms: how long queue_next may wait. */
 void queue_init(struct queue *q, struct redis *redis, const char *consumer, uint64_t lease_ms,
     unsigned block_ms);
 void queue_clear(struct queue *q);
 
-/* 0: *m is to be worked on. 1: nothing now. -1: e says why; ERR_RETRY while Redis is away. */
-int queue_next(struct queue *q, struct message *m, struct err *e);
+/* 0: *m is to be worked on. 1: nothing now. -1: e says why; ERR_RETRY while Redis is away. busy: a collection is being
+ * split here; no other is handed out, and the wait is short. */
+int queue_next(struct queue *q, bool busy, struct message *m, struct err *e);
+
+/* m is still being worked on: its lease begins anew. Tries once. */
+int queue_renew(struct queue *q, const struct message *m, struct err *e);
+/* m is for any worker to take at once. Tries once. */
+int queue_release(struct queue *q, const struct message *m, struct err *e);
 
 /* After work was left undone: looks again at what is pending here before anything else. */
 void queue_look_back(struct queue *q);

@@ -62,10 +62,17 @@ void segment_reader_free(struct segment_reader **s)
 	*s = NULL;
 }
 
+void segment_reader_seek(struct segment_reader *s, uint64_t segment)
+{
+	if (s->next == segment)
+		return;
+	drain(s);
+	s->next = s->ask = segment;
+}
+
 void segment_reader_rewind(struct segment_reader *s)
 {
-	drain(s);
-	s->next = s->ask = 1;
+	segment_reader_seek(s, 1);
 }
 
 /* Keeps `prefetch` segments asked for beyond the next one. */

@@ -2,9 +2,11 @@
 #include "workers/supervisor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -20,6 +22,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
 #define LONG_LIFE_MS 5000	/* a child that lived so long is started again at once */
+#define LATE_MS 1000	/* waking up so late, this process was frozen, and so may its children have been */
 #define EXTRA_GRACE_S 1		/* children end themselves after grace_s; this is for those that cannot */
 
 struct child {
@@ -28,6 +31,7 @@ struct child {
 	uint64_t started_ms;
 	uint64_t start_at_ms;	/* when it is due */
 	unsigned backoff_ms;
+	bool overdue;		/* killed for a feature that took too long */
 };
 
 struct supervisor {
@@ -36,7 +40,25 @@ struct supervisor {
 	unsigned grace_s;
 	uint64_t kill_at_ms;	/* 0: not stopping */
 	unsigned killed;
+	uint64_t wake_ms;	/* when attend is to look again */
+	uint64_t frozen_ms;	/* when this process last woke up late */
+	uint64_t kernel_kills;	/* as last seen */
 };
+
+/* How often the kernel has killed for want of memory, on this machine. 0 where it does not say. */
+static uint64_t kernel_kills(void)
+{
+	FILE *f = fopen("/proc/vmstat", "re");
+	uint64_t n = 0;
+	char line[128];
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "oom_kill %" SCNu64, &n) == 1)
+			break;
+	if (f != NULL)
+		fclose(f);
+	return n;
+}
 
 /* SIGTERM, SIGINT and SIGCHLD wait until they are asked for. */
 static void signals(int how)
@@ -73,6 +95,7 @@ static void start(struct supervisor *s, unsigned slot)
 	if (pid == 0)
 		become(s, slot, parent);
 	c->started_ms = clock_mono_ms();
+	c->overdue = false;
 	if (pid < 0) {
 		log_error("fork_failed", LOG_STR("reason", strerror(errno)));
 		c->start_at_ms = c->started_ms + BACKOFF_LAST_MS;
@@ -94,11 +117,12 @@ static void log_exit(const struct child *c, unsigned slot, int status)
 	    LOG_INT("restart_in_ms", c->backoff_ms));
 }
 
-static void plan_restart(struct child *c)
+/* at_once: it is known what it died of, or it asked for a successor. */
+static void plan_restart(struct child *c, bool at_once)
 {
 	uint64_t now = clock_mono_ms();
 
-	if (now - c->started_ms >= LONG_LIFE_MS)
+	if (at_once || now - c->started_ms >= LONG_LIFE_MS)
 		c->backoff_ms = 0;
 	else if (c->backoff_ms == 0)
 		c->backoff_ms = BACKOFF_FIRST_MS;
@@ -107,15 +131,36 @@ static void plan_restart(struct child *c)
 	c->start_at_ms = now + c->backoff_ms;
 }
 
+/* Did a feature end it? Then the recorder holds which. */
+static bool was_feature(struct supervisor *s, const struct child *c, int status, const struct rusage *used)
+{
+	uint64_t kills = kernel_kills();
+	struct death d = {
+		.status = status, .pid = c->pid, .overdue = c->overdue, .memory_short = kills > s->kernel_kills,
+		.peak_bytes = (uint64_t)used->ru_maxrss * 1024,
+	};
+	const struct obituary *o;
+
+	s->kernel_kills = kills;
+	if (c->role->flight == NULL || s->kill_at_ms != 0 || !flight_conclude(c->role->flight, &d))
+		return false;
+	o = flight_obituary(c->role->flight);
+	log_warn("feature_suspected", LOG_STR("job", o->job), LOG_INT("feature", o->feature),
+	    LOG_STR("code", reject_name(o->code)), LOG_STR("reason", o->reason));
+	return true;
+}
+
 static void reap(struct supervisor *s)
 {
+	struct rusage used;
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		for (unsigned i = 0; i < s->n; i++)
 			if (s->children[i].pid == pid) {
-				plan_restart(&s->children[i]);
+				plan_restart(&s->children[i], was_feature(s, &s->children[i], status, &used) ||
+				    (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_AGAIN));
 				log_exit(&s->children[i], i, status);
 				s->children[i].pid = 0;
 			}
@@ -139,11 +184,33 @@ static bool running(const struct supervisor *s)
 	return false;
 }
 
+/* Ends a child whose feature takes too long; *next: when that may be. */
+static void watch(struct supervisor *s, struct child *c, uint64_t now, uint64_t *next)
+{
+	struct flight *f = c->role->flight;
+
+	if (f == NULL || c->pid == 0 || c->overdue)
+		return;
+	if (now < s->frozen_ms + f->limit_ms) {
+		if (s->frozen_ms + f->limit_ms < *next)
+			*next = s->frozen_ms + f->limit_ms;
+		return;
+	}
+	if (!flight_overdue(f, now, next))
+		return;
+	c->overdue = true;
+	log_warn("feature_overdue", LOG_STR("job", f->job), LOG_INT("feature", f->place.feature),
+	    LOG_INT("pid", c->pid));
+	kill(c->pid, SIGKILL);
+}
+
 /* Starts or kills what is due. Returns when to look again. */
 static uint64_t attend(struct supervisor *s)
 {
 	uint64_t now = clock_mono_ms(), next = now + BACKOFF_LAST_MS;
 
+	if (s->wake_ms != 0 && now > s->wake_ms + LATE_MS)
+		s->frozen_ms = now;
 	if (s->kill_at_ms != 0) {
 		if (now < s->kill_at_ms)
 			return s->kill_at_ms;
@@ -157,7 +224,9 @@ static uint64_t attend(struct supervisor *s)
 			start(s, i);
 		if (c->pid == 0 && c->start_at_ms < next)
 			next = c->start_at_ms;
+		watch(s, c, now, &next);
 	}
+	s->wake_ms = next;
 	return next;
 }
 
@@ -186,7 +255,7 @@ static int wait_signal(uint64_t at_ms)
 
 int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s)
 {
-	struct supervisor s = { .n = n, .grace_s = grace_s };
+	struct supervisor s = { .n = n, .grace_s = grace_s, .kernel_kills = kernel_kills() };
 	int signum;
 
 	if ((s.children = calloc(n, sizeof(*s.children))) == NULL)

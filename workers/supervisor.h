@@ -6,14 +6,22 @@
  *
  *   started ──exits──▶ waiting ──backoff──▶ started        (100 ms to 10 s; at once after a long life)
  *   SIGTERM ──▶ all told ──grace_s──▶ all killed
+ *
+ * A child with a flight recorder is killed when a feature takes it too long. If a feature ended it, or it
+ * ended with EXIT_AGAIN, it is started again at once.
  */
 #ifndef GS_WORKERS_SUPERVISOR_H
 #define GS_WORKERS_SUPERVISOR_H
+
+#include "workers/flight_recorder.h"
+
+#define EXIT_AGAIN 75	/* of a child that wants a fresh one in its place */
 
 struct child_role {
 	const char *name;	/* for the log */
 	int (*run)(void *ctx, unsigned slot);	/* in the child; returns its exit status */
 	void *ctx;
+	struct flight *flight;	/* NULL: none */
 };
 
 /* One child per role, slot being its place in the table. Returns when it was stopped and all have ended:

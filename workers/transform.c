@@ -1,5 +1,5 @@
 /* transform - see transform.h. */
-#include "workers/transform.h"
+#include "workers/transform_parts.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -8,27 +8,14 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "workers/body_reader.h"
-#include "workers/chunk_writer.h"
 #include "workers/finish.h"
 #include "workers/patience.h"
 #include "workers/pipeline/pipeline.h"
 
-struct transform {
-	const struct settings *settings;
-	struct redis *commands, *body;
-	struct chunk_writer *writer;
-
-	/* of the job at hand */
-	struct job *job;
-	struct pipeline *pipeline;
-	struct body_reader *reader;
-	uint64_t renew_at_ms;	/* when a sign of life is due */
-	bool stale;
-};
+#define MEMORY_CHECK_MS 1000
 
 struct transform *transform_new(const struct settings *s, struct redis *commands, struct redis *body,
-    struct err *e)
+    struct flight *flight, const struct recycling *recycling, alive_fn alive, void *alive_ctx, struct err *e)
 {
 	struct transform *t = calloc(1, sizeof(*t));
 	struct chunk_limits limits = {
@@ -44,6 +31,11 @@ struct transform *transform_new(const struct settings *s, struct redis *commands
 	t->settings = s;
 	t->commands = commands;
 	t->body = body;
+	t->flight = flight;
+	t->recycling = recycling;
+	t->alive = alive;
+	t->alive_ctx = alive_ctx;
+	buf_init(&t->head, (size_t)1 << 20);
 	if ((t->writer = chunk_writer_new(sink_find("redis"), commands, &limits, e)) == NULL)
 		transform_free(&t);
 	return t;
@@ -54,6 +46,7 @@ void transform_free(struct transform **t)
 	if (*t == NULL)
 		return;
 	chunk_writer_free(&(*t)->writer);
+	buf_clear(&(*t)->head);
 	free(*t);
 	*t = NULL;
 }
@@ -73,7 +66,12 @@ static int heartbeat(struct transform *t, struct err *e)
 
 	if (now < t->renew_at_ms)
 		return 0;
-	rc = job_renew(t->job, t->commands, progress(t), &mine);
+	t->alive(t->alive_ctx);
+	if (t->part != NULL) {
+		t->renew_at_ms = now + third;
+		return 0;
+	}
+	rc = job_renew(t->job, t->commands, t->trial ? 0 : progress(t), &mine);
 	if (rc < 0 && mine.cls != ERR_RETRY)
 		return err_set(e, mine.cls, mine.code, "%s", mine.text);
 	t->renew_at_ms = now + (rc == 0 ? third : third / 4);
@@ -89,32 +87,56 @@ static int written(struct transform *t, int rc, struct err *e)
 	return err_set(e, ERR_RETRY, 0, "the job is another worker's");
 }
 
-/* Between two features or segments: is the job still ours, and are we to do more of it? */
-static int go_on(struct transform *t, struct err *e)
+int transform_go_on(struct transform *t, struct err *e)
 {
+	uint64_t now = clock_mono_ms();
 	int rc;
 
-	if (!patience_over())
+	if (now >= t->memory_at_ms) {
+		t->memory_at_ms = now + MEMORY_CHECK_MS;
+		t->again = recycling_full(t->recycling);
+	}
+	if (!patience_over() && !t->again)
 		return heartbeat(t, e);
+	if (t->part != NULL || t->trial)
+		return err_set(e, ERR_RETRY, 0, "the process is to stop");
 	rc = chunk_writer_flush(t->writer, progress(t), e);
-	return written(t, rc, e) != 0 ? -1 : err_set(e, ERR_RETRY, 0, "the worker is to stop");
+	return written(t, rc, e) != 0 ? -1 : err_set(e, ERR_RETRY, 0, "the process is to stop");
 }
 
-static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
+/* Is f to be worked on? As gate_fn. */
+static int gate(void *ctx, struct feature *f, struct err *e)
+{
+	struct transform *t = ctx;
+	struct suspect s;
+
+	if (t->part != NULL && t->part->chunk.tail)
+		return transform_go_on(t, e) == 0 ? 1 : -1;	/* it has none, or the document fails */
+	if (t->trial ? f->index != t->suspect.feature : f->index < chunk_writer_next(t->writer))
+		return transform_go_on(t, e) == 0 ? 1 : -1;
+	if (!t->trial && suspects_find(t->job->suspects, f->index, &s) && s.deaths > 1)
+		feature_note_at(f, s.code, NULL, NULL, s.reason);
+	t->worked = true;
+	return 0;
+}
+
+int transform_verdict(void *ctx, const struct verdict *v, struct err *e)
 {
 	struct transform *t = ctx;
 
-	if (v->feature->index >= chunk_writer_next(t->writer)) {
+	if (t->trial) {
+		t->trial_over = true;
+		return err_set(e, ERR_RETRY, 0, "the trial is over");
+	} else {
 		int rc = chunk_writer_add(t->writer, v, v->crs, progress(t), e);
 
 		if (written(t, rc, e) != 0)
 			return -1;
 	}
-	return go_on(t, e);
+	return transform_go_on(t, e);
 }
 
-/* The next segment; waits while Redis is away. 0, 1 (end) or -1. */
-static int next_segment(struct transform *t, const char **bytes, size_t *n, struct err *e)
+int transform_next_bytes(struct transform *t, const char **bytes, size_t *n, struct err *e)
 {
 	for (unsigned tries = 0;; tries++) {
 		struct err mine = ERR_INIT;
@@ -137,9 +159,9 @@ static int pass(struct transform *t, struct err *e)
 	size_t n;
 	int rc;
 
-	chunk_writer_begin(t->writer, t->job);
-	while ((rc = next_segment(t, &bytes, &n, e)) == 0)
-		if (pipeline_feed(t->pipeline, bytes, n, e) != 0 || go_on(t, e) != 0)
+	chunk_writer_begin(t->writer, t->job, t->job->next, false);
+	while ((rc = transform_next_bytes(t, &bytes, &n, e)) == 0)
+		if (pipeline_feed(t->pipeline, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
 			return -1;
 	if (rc < 0 || (rc = pipeline_finish(t->pipeline, e)) != 0)
 		return rc;
@@ -161,9 +183,11 @@ static int second_pass(struct transform *t, struct err *e)
 	return rc;
 }
 
-static void options_of(struct pipeline_options *o, const struct settings *s, const struct source *src,
-    const struct job *j)
+void transform_options(struct pipeline_options *o, const struct transform *t, const struct source *src)
 {
+	const struct job *j = t->job;
+	const struct settings *s = t->settings;
+
 	pipeline_options_init(o);
 	o->source_crs = j->crs ? j->crs : j->pass_crs;
 	o->sequence = j->sequence;
@@ -176,6 +200,8 @@ static void options_of(struct pipeline_options *o, const struct settings *s, con
 	o->feature_timeout_ms = (unsigned)s->worker.feature_timeout_ms;
 	o->precision = (int)src->precision;
 	o->max_area_loss = s->worker.max_area_loss;
+	o->gate = gate;
+	o->place = &t->flight->place;
 }
 
 static void log_end(const struct job *j, const char *event, const char *code, const struct pipeline_totals *t,
@@ -210,43 +236,124 @@ static int end_badly(struct transform *t, struct job *j, const struct err *why, 
 	return err_set(e, why->cls, why->code, "%s", why->text);
 }
 
+static int job_open(struct transform *t, const struct pipeline_options *o, struct err *e)
+{
+	t->reader = body_reader_new(t->body, t->job, t->settings, e);
+	if (t->reader != NULL)
+		t->pipeline = pipeline_new(o, transform_verdict, t, e);
+	return t->pipeline == NULL ? -1 : 0;
+}
+
+static void close_both(struct transform *t)
+{
+	pipeline_free(&t->pipeline);
+	body_reader_free(&t->reader);
+}
+
+/* What a process died of, alone. 0: it was survived (or never met). -1: e. */
+static int try_alone(struct transform *t, const struct pipeline_options *o, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int rc;
+
+	log_info("feature_trial", LOG_STR("job", t->job->id), LOG_INT("feature", t->suspect.feature));
+	t->trial = true;
+	t->trial_over = false;
+	if ((rc = t->open(t, o, &why)) == 0)
+		rc = t->pass(t, &why);
+	close_both(t);
+	t->trial = false;
+	if (rc < 0 && !t->trial_over && why.cls == ERR_RETRY)
+		return err_set(e, why.cls, why.code, "%s", why.text);
+	return suspects_tried(t->commands, t->job->id, t->suspect.feature, e);
+}
+
+/* Features that a process died of once. 0: go on. 1: a fresh process has to. -1: e. */
+static int trials(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
+    struct err *e)
+{
+	if (!suspects_untried(t->job->suspects, first, behind, &t->suspect))
+		return 0;
+	if (t->worked)
+		return 1;
+	if (try_alone(t, o, e) != 0)
+		return -1;
+	return suspects_untried(t->job->suspects, t->suspect.feature + 1, behind, &t->suspect) ? 1 : 0;
+}
+
+int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
+    struct err *why)
+{
+	struct suspect s;
+	int rc;
+
+	if (suspects_unreadable(t->job->suspects, first, behind, &s))
+		return err_set(why, ERR_LIMIT, (int)s.code, "feature %llu: %s",
+		    (unsigned long long)s.feature, s.reason);
+	if ((rc = trials(t, o, first, behind, why)) == 1)
+		return TRANSFORM_WORK_AGAIN;
+	if (rc == 0 && (rc = t->open(t, o, why)) == 0)
+		rc = t->pass(t, why);
+	return rc < 0 && t->again && why->cls == ERR_RETRY && !t->stale ? TRANSFORM_WORK_AGAIN : rc;
+}
+
+void transform_begin(struct transform *t, struct job *j, struct part *p,
+    int (*open)(struct transform *, const struct pipeline_options *, struct err *),
+    int (*pass_fn)(struct transform *, struct err *))
+{
+	t->job = j;
+	t->part = p;
+	t->open = open;
+	t->pass = pass_fn;
+	t->stale = t->again = false;
+	t->renew_at_ms = clock_mono_ms() + (uint64_t)t->settings->worker.lease_ms / 3;
+	flight_begin(t->flight, j->id);
+}
+
+void transform_end(struct transform *t)
+{
+	if (!t->flight->no_memory)	/* else it ends, and its place tells of what */
+		flight_end(t->flight);
+	close_both(t);
+}
+
+/* Once or, where the document says at its end how it was to be read, twice. */
+static int all_passes(struct transform *t, struct err *e)
+{
+	int rc = pass(t, e);
+
+	return rc == 1 && !t->trial ? second_pass(t, e) : rc;
+}
+
 int transform_run(struct transform *t, struct job *j, struct err *e)
 {
-	const struct settings *s = t->settings;
-	const struct source *src = settings_source(s, j->source);
-	uint64_t began_ms = clock_mono_ms();
+	const struct source *src = settings_source(t->settings, j->source);
 	struct pipeline_options o;
 	struct pipeline_totals totals;
 	struct err why = ERR_INIT;
-	int rc = -1;
+	uint64_t began_ms = clock_mono_ms();
+	int rc;
 
 	if (src == NULL) {
 		log_error("source_unknown", LOG_STR("job", j->id), LOG_STR("source", j->source));
 		return TRANSFORM_LEFT;
 	}
-	t->job = j;
-	t->stale = false;
-	t->renew_at_ms = began_ms + (uint64_t)s->worker.lease_ms / 3;
-	options_of(&o, s, src, j);
-	t->reader = body_reader_new(t->body, j, s, &why);
-	if (t->reader != NULL)
-		t->pipeline = pipeline_new(&o, on_verdict, t, &why);
-	if (t->pipeline != NULL) {
-		rc = pass(t, &why);
-		if (rc == 1)
-			rc = second_pass(t, &why);
-	}
-	if (rc != 0) {
+	transform_begin(t, j, NULL, job_open, all_passes);
+	transform_options(&o, t, src);
+	rc = transform_work(t, &o, j->next, UINT64_MAX, &why);
+	if (rc == TRANSFORM_WORK_AGAIN) {
+		rc = TRANSFORM_AGAIN;
+	} else if (rc != 0) {
+		t->flight->no_memory = why.cls == ERR_SYSTEM && why.code == R_FEATURE_MEMORY;
 		rc = end_badly(t, j, &why, e);
 	} else {
 		totals = pipeline_totals(t->pipeline);
-		rc = finish_successful(j, t->commands, s, &totals, e);
+		rc = finish_successful(j, t->commands, t->settings, &totals, e);
 		if (rc == 0)
 			log_end(j, "job_done", "", &totals, began_ms);
 		rc = rc < 0 ? -1 : rc == 1 ? TRANSFORM_STALE : TRANSFORM_ENDED;
 	}
-	pipeline_free(&t->pipeline);
-	body_reader_free(&t->reader);
+	transform_end(t);
 	return rc;
 }
 

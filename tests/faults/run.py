@@ -30,7 +30,7 @@ from sender import Sender                           # noqa: E402
 SENDERS, ORACLES = 6, 8
 RETENTION_S = int(os.environ.get("FAULT_RETENTION", "60"))     # longer than the oracle is ever behind
 CALM_S = 120                # how long all may take to end once nothing goes wrong any more
-KEYS_THAT_STAY = {"jobs", "outbox", "dead", "stats", "janitor", "room"}
+KEYS_THAT_STAY = {"jobs", "chunks", "splits", "outbox", "dead", "stats", "janitor", "room"}
 
 
 class Hearing(Receiver):
@@ -131,7 +131,7 @@ class Run:
         self.watch(limit, lambda: not self.keys() and self.cluster.ask(
             self.cluster.primary, "XLEN", "gs:{p0}:dead") == 0)
         left = self.keys()
-        for stream in ("jobs", "outbox", "dead"):
+        for stream in ("jobs", "chunks", "splits", "outbox", "dead"):
             n = self.cluster.ask(self.cluster.primary, "XLEN", "gs:{p0}:" + stream)
             if n:
                 left.append("%s holds %d entries" % (stream, n))

@@ -203,11 +203,13 @@ class Stack:
 
     PROGRAMS = ("server", "worker", "courier")
 
-    def __init__(self, extra="", start=PROGRAMS, environ=None, ready=True):
+    def __init__(self, extra="", start=PROGRAMS, environ=None, ready=True, programs=None):
+        """programs: name → path of one that is run in the place of what is shipped."""
         self.dir = tempfile.mkdtemp(prefix="geosluice-test-")
         self.receiver = Receiver()
         self.running = {}
         self.environ = environ or {}
+        self.programs = programs or {}
         self.address = None
         self.redis = None
         self.config = os.path.join(self.dir, "geosluice.ini")
@@ -244,7 +246,8 @@ class Stack:
         """Starts a program; for the server, waits until it is ready to take documents."""
         log = self.log_path(name)
         begin = os.path.getsize(log) if os.path.exists(log) else 0
-        self._spawn(name, [os.path.join(BUILD, "geosluice-" + name), "--config", self.config])
+        program = self.programs.get(name) or os.path.join(BUILD, "geosluice-" + name)
+        self._spawn(name, [program, "--config", self.config])
         if name == "server":
             found = until(lambda: re.search(r"event=listening .*?addr=\"?127\.0\.0\.1:(\d+)",
                                             self.log(name)[begin:]) or self._died(name),

@@ -1,5 +1,6 @@
 """Kill -9 of each program at the worst moment: each job still ends, once, and its counts add up."""
 import os
+import re
 import signal
 import threading
 import time
@@ -84,7 +85,7 @@ class Kills(unittest.TestCase):
             self.stack.wait_for(job, 2 * PATIENCE_S)
             for pid in frozen:
                 os.kill(pid, signal.SIGCONT)    # it wakes up in the middle of what is done already
-            until(lambda: "event=job_let_go" in self.stack.log("worker"),
+            until(lambda: re.search("event=(job|chunk|split)_let_go", self.stack.log("worker")),
                   "who was frozen finds that the job is another's")
             self.ends_once(job, rejected)
         finally:

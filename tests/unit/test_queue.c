@@ -47,7 +47,7 @@ static const char *next(struct queue *q)
 	static struct message m;
 
 	for (int i = 0; i < 3; i++) {
-		int rc = queue_next(q, &m, &e);
+		int rc = queue_next(q, false, &m, &e);
 
 		assert_true(rc >= 0);
 		if (rc == 0)
@@ -112,11 +112,11 @@ static void an_abandoned_message_is_taken_after_its_lease(void **state)
 	assert_string_equal(next(&q0), a);
 	queue_init(&q1, redis, "w-1", 60000, 5);
 	assert_string_equal(next(&q1), "");
-	assert_true(q1.scan_at_ms > 0);
+	assert_true(q1.pending[STREAM_JOBS].scan_at_ms > 0);
 	q1.lease_ms = 0;	/* all leases are over */
 	assert_string_equal(next(&q1), "");	/* but it is not time to look */
-	q1.scan_at_ms = 0;
-	assert_int_equal(queue_next(&q1, &m, &e), 0);
+	q1.pending[STREAM_JOBS].scan_at_ms = 0;
+	assert_int_equal(queue_next(&q1, false, &m, &e), 0);
 	assert_string_equal(m.job, a);
 	assert_int_equal(pending("w-0"), 0);
 	assert_int_equal(pending("w-1"), 1);
@@ -176,7 +176,7 @@ static void a_message_that_was_deleted_while_pending_is_dropped(void **state)
 	(void)state;
 	seed_job(redis, "acme", NULL, "x", 1, 9, a);
 	queue_init(&q, redis, "w-0", 60000, 5);
-	while (queue_next(&q, &m, &e) == 1)
+	while (queue_next(&q, false, &m, &e) == 1)
 		;
 	seed_drop(redis, "XDEL", jobs.text, m.id, NULL);
 	queue_look_back(&q);
@@ -194,7 +194,7 @@ static void drop_ends_a_message(void **state)
 	(void)state;
 	seed_job(redis, "acme", NULL, "x", 1, 9, a);
 	queue_init(&q, redis, "w-0", 60000, 5);
-	while (queue_next(&q, &m, &e) == 1)
+	while (queue_next(&q, false, &m, &e) == 1)
 		;
 	assert_int_equal(queue_drop(&q, &m, &e), 0);
 	assert_int_equal(pending("w-0"), 0);

@@ -58,7 +58,7 @@ static void claimed(struct job *j, const char *consumer)
 
 	seed_job(redis, "acme", "EPSG:4326", "0123456789", 10, 4, id);
 	queue_init(&q, redis, consumer, 1000, 10);
-	while (queue_next(&q, &m, &e) == 1)
+	while (queue_next(&q, false, &m, &e) == 1)
 		;
 	queue_clear(&q);
 	assert_string_equal(m.job, id);
@@ -193,7 +193,7 @@ static void progress_forgives_tries_and_release_is_none(void **state)
 		j = next;
 	}
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(job_release(&j, redis, &e), 0);
+		assert_int_equal(job_release(&j, redis, false, &e), 0);
 		assert_int_equal(job_claim(&next, redis, &j.message, "w0", 3, &e), CLAIM_RUN);
 		job_clear(&j);
 		j = next;
@@ -211,10 +211,10 @@ static void a_released_job_is_taken_over_at_once(void **state)
 	(void)state;
 	claimed(&j, "w0");
 	queue_init(&q, redis, "w1", 60000, 10);
-	assert_int_equal(queue_next(&q, &m, &e), 1);
-	assert_int_equal(job_release(&j, redis, &e), 0);
-	q.scan_at_ms = 0;
-	assert_int_equal(queue_next(&q, &m, &e), 0);
+	assert_int_equal(queue_next(&q, false, &m, &e), 1);
+	assert_int_equal(job_release(&j, redis, false, &e), 0);
+	q.pending[STREAM_JOBS].scan_at_ms = 0;
+	assert_int_equal(queue_next(&q, false, &m, &e), 0);
 	assert_string_equal(m.job, j.id);
 	queue_clear(&q);
 	job_clear(&j);
@@ -254,7 +254,7 @@ static void an_old_epoch_changes_nothing(void **state)
 	assert_int_equal(job_claim(&now, redis, &old.message, "w1", 3, &e), CLAIM_RUN);
 	assert_int_equal(chunk(&old, 1, 2, false), 1);
 	assert_int_equal(job_renew(&old, redis, 9, &e), 1);
-	assert_int_equal(job_release(&old, redis, &e), 1);
+	assert_int_equal(job_release(&old, redis, false, &e), 1);
 	assert_int_equal(job_restart(&old, redis, "EPSG:3857", &e), 1);
 	assert_int_equal(end_well(&old, 1), 1);
 	assert_int_equal(finish_failed(&old, redis, settings, R_JSON_SYNTAX, "no", 1, &e), 1);

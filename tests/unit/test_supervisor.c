@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "workers/patience.h"
 #include "workers/supervisor.h"
@@ -106,7 +107,7 @@ static int end(pid_t pid)
 
 static void children_that_die_come_back(void **state)
 {
-	const struct child_role roles[] = { { "x", dies_by_itself, NULL }, { "c", crashes, NULL } };
+	const struct child_role roles[] = { { "x", dies_by_itself, NULL, NULL }, { "c", crashes, NULL, NULL } };
 	pid_t pid = supervise(roles, 2, 5);
 	int x = 0, c = 0;
 
@@ -123,7 +124,7 @@ static void children_that_die_come_back(void **state)
 
 static void children_end_in_order(void **state)
 {
-	const struct child_role roles[] = { { "s", stays, NULL }, { "s", stays, NULL } };
+	const struct child_role roles[] = { { "s", stays, NULL, NULL }, { "s", stays, NULL, NULL } };
 	pid_t pid = supervise(roles, 2, 5);
 	int status, ended = 0;
 
@@ -141,7 +142,7 @@ static void children_end_in_order(void **state)
 
 static void a_deaf_child_is_killed_after_the_grace_time(void **state)
 {
-	const struct child_role roles[] = { { "d", is_deaf, NULL } };
+	const struct child_role roles[] = { { "d", is_deaf, NULL, NULL } };
 	pid_t pid = supervise(roles, 1, 0);
 
 	(void)state;
@@ -151,7 +152,7 @@ static void a_deaf_child_is_killed_after_the_grace_time(void **state)
 
 static void children_do_not_outlive_a_killed_supervisor(void **state)
 {
-	const struct child_role roles[] = { { "s", stays, NULL } };
+	const struct child_role roles[] = { { "s", stays, NULL, NULL } };
 	pid_t pid = supervise(roles, 1, 5);
 	int status;
 
@@ -162,6 +163,60 @@ static void children_do_not_outlive_a_killed_supervisor(void **state)
 	assert_int_equal(event(), 'e');
 	assert_int_equal(event(), 0);	/* its end of the pipe is closed: it is gone */
 	close(events[0]);
+}
+
+static struct flight *flights;
+
+/* What a process does whose features are 7 (it never comes back), then 8 (it crashes), then 9 (it asks for another). */
+static int flies(void *ctx, unsigned slot)
+{
+	const struct obituary *o = flight_obituary(&flights[slot]);
+
+	(void)ctx;
+	flight_begin(&flights[slot], "0-01arz3ndektsv4rrffq69g5fav");
+	flights[slot].place.stage = AT_TOPOLOGY;
+	if (o == NULL) {
+		flights[slot].place.feature = 7;
+		flights[slot].place.since_ms = clock_mono_ms();
+		tell('h');
+		for (;;)
+			pause();
+	}
+	if (o->feature == 7) {
+		tell(o->code == R_FEATURE_TIMEOUT && !o->undecoded ? 't' : '?');
+		flight_forget(&flights[slot]);
+		flights[slot].place.feature = 8;
+		flights[slot].place.since_ms = clock_mono_ms();
+		signal(SIGSEGV, SIG_DFL);	/* not the test runner's */
+		raise(SIGSEGV);
+	}
+	tell(o->feature == 8 && o->code == R_FEATURE_CRASH && strstr(o->reason, "in stage topology") ? 'c' : '?');
+	if (flights[slot].place.feature == 8)
+		flights[slot].place.feature = 9;
+	if (++flights[slot].place.feature > 9 + 20)
+		return stays(ctx, slot);
+	flights[slot].place.since_ms = clock_mono_ms();
+	return EXIT_AGAIN;
+}
+
+static void a_feature_that_ends_a_process_is_known_to_the_next(void **state)
+{
+	struct err e = ERR_INIT;
+	uint64_t began = clock_mono_ms();
+	struct child_role role = { "f", flies, NULL, NULL };
+	pid_t pid;
+
+	(void)state;
+	role.flight = flights = flights_new(1, 100, 0, &e);
+	assert_non_null(flights);
+	pid = supervise(&role, 1, 5);
+	assert_int_equal(event(), 'h');
+	assert_int_equal(event(), 't');
+	assert_true(clock_mono_ms() - began >= 100);
+	for (int i = 0; i < 21; i++)	/* an end that was asked for is no obituary; with a backoff this took minutes */
+		assert_int_equal(event(), 'c');
+	assert_int_equal(event(), 's');
+	assert_int_equal(end(pid), 0);
 }
 
 static void backoff_grows_and_is_bounded(void **state)
@@ -181,6 +236,7 @@ int main(void)
 		cmocka_unit_test(children_end_in_order),
 		cmocka_unit_test(a_deaf_child_is_killed_after_the_grace_time),
 		cmocka_unit_test(children_do_not_outlive_a_killed_supervisor),
+		cmocka_unit_test(a_feature_that_ends_a_process_is_known_to_the_next),
 		cmocka_unit_test(backoff_grows_and_is_bounded),
 	};
 

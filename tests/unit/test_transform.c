@@ -57,6 +57,15 @@ static int setup(void **state)
 	return redis && body ? 0 : -1;
 }
 
+/* What a worker's supervisor would give it. */
+static struct flight flight;
+static struct recycling recycling;
+
+static void alive(void *ctx)
+{
+	(void)ctx;
+}
+
 static int teardown(void **state)
 {
 	(void)state;
@@ -80,7 +89,7 @@ static void seeded(struct message *m, const char *source, const char *crs, const
 	m->job[0] = '\0';
 	queue_init(&q, redis, "w-0", 60000, 10);
 	do {	/* others may be pending still */
-		assert_true(queue_next(&q, m, &e) >= 0);
+		assert_true(queue_next(&q, false, m, &e) >= 0);
 	} while (strcmp(m->job, id) != 0);
 	queue_clear(&q);
 }
@@ -88,7 +97,7 @@ static void seeded(struct message *m, const char *source, const char *crs, const
 /* Claims and runs once. */
 static int run(const struct message *m)
 {
-	struct transform *t = transform_new(settings, redis, body, &e);
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
 	struct job j;
 	int rc;
 
@@ -342,7 +351,7 @@ static void a_body_that_is_not_whole_fails_the_job(void **state)
 
 static void a_job_that_is_no_longer_ours_is_let_go(void **state)
 {
-	struct transform *t = transform_new(settings, redis, body, &e);
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
 	struct key hash, outbox = wire_key("outbox", NULL);
 	struct job mine, theirs;
 	struct message m;
@@ -368,7 +377,7 @@ static void a_job_that_is_no_longer_ours_is_let_go(void **state)
 
 static void a_source_that_nobody_knows_is_left_and_buried_in_the_end(void **state)
 {
-	struct transform *t = transform_new(settings, redis, body, &e);
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
 	struct message m;
 	struct job j;
 
@@ -398,7 +407,7 @@ static void *bring_back(void *arg)
 
 static void a_redis_that_restarts_in_mid_job_is_waited_for(void **state)
 {
-	struct transform *t = transform_new(settings, redis, body, &e);
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
 	struct message m;
 	pthread_t thread;
 	struct job j;

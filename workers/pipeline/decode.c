@@ -209,7 +209,7 @@ uint64_t decode_here(const struct decode *d)
 int decode_oom(struct decode *d)
 {
 	d->failed = true;
-	err_set(d->e, ERR_SYSTEM, 0, "decoder: no memory");
+	err_set(d->e, ERR_SYSTEM, R_FEATURE_MEMORY, "decoder: no memory");
 	return 0;
 }
 
@@ -572,6 +572,48 @@ int decode_feed(struct decode *d, const char *p, size_t n, struct err *e)
 		}
 		used = pass(d, p, take, event);
 	}
+	return d->failed ? -1 : 0;
+}
+
+void decode_stop_at_features(struct decode *d, uint64_t *at)
+{
+	d->features_at = at;
+	*at = 0;
+}
+
+int decode_jump(struct decode *d, uint64_t at, uint64_t elements, const uint64_t *twice, size_t n, struct err *e)
+{
+	d->e = e;
+	if (d->failed || !d->collection || d->depth != 2)
+		return err_set(e, ERR_SYSTEM, 0, "decoder: no place to jump from");
+	d->mute = true;
+	if (elements > 0 && parse(d, "{}", 2) != yajl_status_ok)
+		return d->failed ? -1 : err_set(e, ERR_SYSTEM, 0, "decoder: it does not jump");
+	d->mute = false;
+	bytes_init(&d->bytes, at, d->o.max_token_bytes);
+	d->objects[0].elements = (uint32_t)elements;
+	d->objects[0].last_end = d->value_end = d->parsed = d->piece_at = at;
+	d->count = d->twice_from = elements;
+	d->number = (struct number_tail){ 0, 0 };
+	d->tail_in_string = false;
+	if (elements > 0) {
+		d->last = '}';
+		d->noted_bom = d->noted_crs = false;
+	}
+	d->jumped = true;
+	d->twice = twice;
+	d->twice_count = n;
+	d->twice_next = 0;
+	buf_reset(&d->held);
+	decode_hold(d, at);
+	return 0;
+}
+
+int decode_settle(struct decode *d, struct err *e)
+{
+	d->e = e;
+	if (d->state == DOUBT && !d->failed)
+		fault_settle(d);
 	return d->failed ? -1 : 0;
 }
 

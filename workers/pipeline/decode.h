@@ -47,6 +47,19 @@ int decode_finish(struct decode *d, struct err *e);
 uint64_t decode_offset(const struct decode *d);	/* of the fault; else behind what was fed */
 uint64_t decode_parsed(const struct decode *d);	/* behind the last feature */
 
+/* Before the first byte: the decoder stops behind the bracket that opens a collection's features, and *at, 0 until
+ * then, gets that offset. decode_feed is -1 then. */
+void decode_stop_at_features(struct decode *d, uint64_t *at);
+
+/*
+ * Behind exactly that bracket: goes on at offset `at`, which lies behind so many elements, as if it had read them.
+ * twice: the features from there on, counted from the first of them, in order, whose id an earlier one has; borrowed.
+ */
+int decode_jump(struct decode *d, uint64_t at, uint64_t elements, const uint64_t *twice, size_t n, struct err *e);
+
+/* No more bytes are fed, though they are not the last: a fault that waited for more is named now. As decode_feed. */
+int decode_settle(struct decode *d, struct err *e);
+
 /* The CRS that the document names for the feature at hand, or NULL. */
 const char *decode_crs(const struct decode *d);
 uint64_t decode_crs_offset(const struct decode *d);	/* of the member that does */

@@ -413,6 +413,18 @@ bool feature_give(struct decode *d, uint64_t end)
 	return rc == 0;
 }
 
+/* Has an earlier feature of the document the id of the one at hand? */
+static bool id_is_twice(struct decode *d, uint64_t hash)
+{
+	uint64_t at = d->count - d->twice_from;
+
+	if (!d->jumped)
+		return ids_add(&d->ids, hash);
+	while (d->twice_next < d->twice_count && d->twice[d->twice_next] < at)
+		d->twice_next++;
+	return d->twice_next < d->twice_count && d->twice[d->twice_next] == at;
+}
+
 static void feature_judge(struct decode *d, struct object *o)
 {
 	static const enum member_name never[] = { M_COORDINATES, M_GEOMETRIES, M_FEATURES };
@@ -429,7 +441,7 @@ static void feature_judge(struct decode *d, struct object *o)
 		object_note(d, o, R_PROPERTIES_TYPE, M_PROPERTIES);
 	if (id != V_ABSENT && id != V_STRING && id != V_NUMBER)
 		object_note(d, o, R_ID_TYPE, M_ID);
-	else if (id != V_ABSENT && ids_add(&d->ids, o->id_hash))
+	else if (id != V_ABSENT && id_is_twice(d, o->id_hash))
 		object_note(d, o, R_ID_DUPLICATE, M_ID);
 }
 

@@ -116,6 +116,14 @@ struct decode {
 	uint64_t held_at, hold;
 	bool holding;
 
+	/* chunks: see decode_jump */
+	uint64_t *features_at;	/* where to say that they begin, and stop; NULL */
+	bool mute;		/* what yajl is told is to bring it to where it would be */
+	bool jumped;		/* then `twice` says which ids are, in the place of `ids` */
+	const uint64_t *twice;
+	size_t twice_count, twice_next;
+	uint64_t twice_from;
+
 	/* following */
 	struct frame *frames;	/* max_depth of them */
 	size_t depth;		/* frames in use */

@@ -95,6 +95,11 @@ int collection_begin(struct decode *d, struct object *o)
 	nested_settle(d, false);
 	if (!findings_of_document(d))
 		return 0;
+	if (d->features_at != NULL) {
+		*d->features_at = here;
+		d->failed = true;
+		return err_set(d->e, ERR_RETRY, 0, "the features begin"), 0;
+	}
 	d->in_feature = false;
 	d->collection = true;
 	for (size_t i = 0; i < d->foreign_len; i++) {

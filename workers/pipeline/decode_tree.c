@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "workers/pipeline/decode_parts.h"
+#include "workers/pipeline/decode_id.h"
 #include "workers/pipeline/number.h"
 
 static struct frame *top_frame(struct decode *d)
@@ -233,18 +234,6 @@ int tree_boolean(void *ctx, int value)
 	return scalar(ctx, V_BOOL);
 }
 
-/* Ids 1, 1.0 and 1e0 are the same; "1" is another. Beyond 2^53 the text has to be. */
-static uint64_t number_hash(const char *text, size_t len)
-{
-	double v;
-
-	if (number_parse(text, len, &v) && v > -0x1p53 && v < 0x1p53) {
-		v += 0.0;	/* -0 is 0 */
-		return name_hash((const char *)&v, sizeof(v), V_NUMBER);
-	}
-	return name_hash(text, len, V_NUMBER);
-}
-
 int tree_number(void *ctx, const char *text, size_t len)
 {
 	struct decode *d = ctx;
@@ -266,7 +255,7 @@ int tree_number(void *ctx, const char *text, size_t len)
 	if (in_frame(d, F_CRS))
 		crs_scalar(d, text, len, true);
 	if (in_frame(d, F_OBJECT) && top_object(d)->key == M_ID)
-		top_object(d)->id_hash = number_hash(text, len);
+		top_object(d)->id_hash = id_hash_number(text, len);
 	return scalar(d, V_NUMBER);
 }
 
@@ -294,7 +283,7 @@ int tree_string(void *ctx, const unsigned char *text, size_t len)
 		if (o->key == M_TYPE)
 			o->type = type_find(s, len);
 		else if (o->key == M_ID)
-			o->id_hash = name_hash(s, len, V_STRING);
+			o->id_hash = id_hash_string(s, len);
 	} else if (in_frame(d, F_CRS)) {
 		crs_scalar(d, s, len, false);
 	}
@@ -320,6 +309,8 @@ int tree_start_map(void *ctx)
 	struct decode *d = ctx;
 	struct frame *f = top_frame(d);
 
+	if (d->mute)
+		return 1;
 	d->reading = NULL;
 	if (!nest(d))
 		return 0;
@@ -436,7 +427,11 @@ static int object_end(struct decode *d)
 int tree_end_map(void *ctx)
 {
 	struct decode *d = ctx;
-	struct frame f = d->frames[--d->depth];
+	struct frame f;
+
+	if (d->mute)
+		return 1;
+	f = d->frames[--d->depth];
 
 	d->nesting--;
 	if (names_close(&d->names, f.names) && !tree_fault(d, R_JSON_DUP_MEMBER, decode_here(d)))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/clock.h"
 #include "workers/pipeline/decode.h"
 #include "workers/pipeline/encode.h"
 #include "workers/pipeline/number.h"
@@ -27,7 +28,22 @@ struct pipeline {
 	uint64_t fallbacks;	/* of stages that are gone */
 	uint64_t fault_at;	/* of a CRS that is not known; 0: none */
 	char path[PATH_BYTES];
+	struct pipeline_place nowhere;	/* o.place where nobody watches */
 };
+
+/* On to the next feature, whose bytes may be still to come. */
+static void place_next(struct pipeline *p)
+{
+	p->o.place->feature = p->totals.features;
+	p->o.place->stage = AT_DECODE;
+	p->o.place->since_ms = clock_mono_ms();
+}
+
+static void place_none(struct pipeline *p)
+{
+	p->o.place->since_ms = 0;
+	p->o.place->stage = AT_NOTHING;
+}
 
 /* A worker's default, from the one table of settings. */
 static double limit_default(const char *wanted)
@@ -125,6 +141,7 @@ static void verdict_place(struct pipeline *p, struct verdict *v)
 static int give(struct pipeline *p, const struct feature *f, struct err *e)
 {
 	struct verdict v = { .feature = f };
+	int rc;
 
 	v.crs = source_crs(p, f);
 	v.outcome = f->fatal != R_NONE ? OUTCOME_REJECTED : f->repaired ? OUTCOME_REPAIRED : OUTCOME_ACCEPTED;
@@ -132,9 +149,10 @@ static int give(struct pipeline *p, const struct feature *f, struct err *e)
 	v.finding = v.code == R_NONE ? NULL : feature_finding(f, v.code);
 	verdict_place(p, &v);
 	if (v.outcome != OUTCOME_REJECTED && !p->o.verdict_only && !p->o.decode_only) {
+		p->o.place->stage = AT_ENCODE;
 		buf_trim(&p->text, TEXT_KEEP_BYTES);
 		if (encode_feature(&p->text, f) != 0)
-			return err_set(e, ERR_SYSTEM, 0, "feature %llu: no memory for its text",
+			return err_set(e, ERR_SYSTEM, R_FEATURE_MEMORY, "feature %llu: no memory for its text",
 			    (unsigned long long)f->index);
 		v.text = p->text.data;
 		v.text_len = p->text.len;
@@ -143,7 +161,10 @@ static int give(struct pipeline *p, const struct feature *f, struct err *e)
 	p->totals.accepted += v.outcome == OUTCOME_ACCEPTED;
 	p->totals.repaired += v.outcome == OUTCOME_REPAIRED;
 	p->totals.rejected += v.outcome == OUTCOME_REJECTED;
-	return p->fn(p->ctx, &v, e);
+	place_none(p);
+	rc = p->fn(p->ctx, &v, e);
+	place_next(p);
+	return rc;
 }
 
 /* A geometry that a stage put in the place of another keeps what stood beside the coordinates. */
@@ -191,10 +212,20 @@ static int on_feature(void *ctx, struct feature *f, struct err *e)
 {
 	struct pipeline *p = ctx;
 	const struct geometry *before = f->geometry;
+	int rc = 0;
 
+	if (p->o.gate != NULL) {
+		place_none(p);
+		rc = p->o.gate(p->ctx, f, e);
+		p->totals.features += rc == 1;
+		place_next(p);
+	}
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
 	if (!p->o.decode_only && f->fatal == R_NONE) {
 		if (feature_stages_ready(p, f, e) != 0)
 			return -1;
+		p->o.place->stage = AT_VALIDATE;
 		if (f->fatal == R_NONE)
 			stages_run(p->stages, f);
 		if (before != NULL)
@@ -215,6 +246,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, verdict_fn fn, v
 	p->o = *o;
 	p->fn = fn;
 	p->ctx = ctx;
+	if (p->o.place == NULL)
+		p->o.place = &p->nowhere;
 	buf_init(&p->text, o->max_feature_bytes * 8 + TEXT_KEEP_BYTES);
 	limits = (struct decode_options){ p->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes,
 		o->sequence };
@@ -240,16 +273,36 @@ void pipeline_free(struct pipeline **pp)
 
 int pipeline_feed(struct pipeline *p, const char *bytes, size_t n, struct err *e)
 {
-	int rc = decode_feed(p->decode, bytes, n, e);
+	int rc;
 
+	place_next(p);
+	rc = decode_feed(p->decode, bytes, n, e);
+	if (rc == 0 || e->cls != ERR_SYSTEM)
+		place_none(p);
 	p->totals.bytes = rc == 0 ? p->totals.bytes + n : decode_offset(p->decode);
 	return rc;
 }
 
+int pipeline_jump(struct pipeline *p, uint64_t at, uint64_t elements, const uint64_t *twice, size_t n, struct err *e)
+{
+	p->totals.features = elements;
+	p->totals.bytes = at;
+	return decode_jump(p->decode, at, elements, twice, n, e);
+}
+
+int pipeline_settle(struct pipeline *p, struct err *e)
+{
+	return decode_settle(p->decode, e);
+}
+
 int pipeline_finish(struct pipeline *p, struct err *e)
 {
-	int rc = decode_finish(p->decode, e);
+	int rc;
 
+	place_next(p);
+	rc = decode_finish(p->decode, e);
+	if (rc >= 0 || e->cls != ERR_SYSTEM)
+		place_none(p);
 	if (rc == 1) {
 		memset(&p->totals, 0, sizeof(p->totals));
 		p->fallbacks = 0;

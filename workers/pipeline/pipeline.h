@@ -21,6 +21,24 @@
 #include "schema/reject.h"
 #include "workers/pipeline/feature.h"
 
+/*
+ * Where a pipeline is, for whoever watches it from another process: plain stores, no system call. Since
+ * when: the monotonic clock; 0 while it is at no feature (it waits for bytes, or for who takes verdicts).
+ */
+enum pipeline_stage { AT_NOTHING, AT_DECODE, AT_VALIDATE, AT_TOPOLOGY, AT_REPROJECT, AT_ROUND, AT_ENCODE };
+
+struct pipeline_place {
+	volatile uint64_t feature;	/* index */
+	volatile uint64_t since_ms;
+	volatile uint32_t stage;
+};
+
+/*
+ * Asked before a feature's stages run. 0: they do, unless f is rejected now. 1: it is counted, but
+ * no stage runs and no verdict is given. -1 (e filled): the pipeline stops.
+ */
+typedef int (*gate_fn)(void *ctx, struct feature *f, struct err *e);
+
 struct pipeline_options {
 	const char *source_crs;		/* goes before what the document says; NULL: the document's */
 	const char *default_crs;	/* where neither says; NULL: OGC:CRS84 */
@@ -35,6 +53,8 @@ struct pipeline_options {
 	bool sequence;			/* the sender says so: by its media type or the file's name */
 	bool verdict_only;		/* make no text: verdict.text is NULL */
 	bool decode_only;		/* for benchmarks: stop behind decode */
+	gate_fn gate;			/* with the ctx of pipeline_new; NULL: every feature passes */
+	struct pipeline_place *place;	/* kept up to date; NULL: nobody watches */
 };
 
 /* The defaults: severities of reject.def, limits of limits.def. */
@@ -75,6 +95,15 @@ void pipeline_free(struct pipeline **p);
  * code in e->code; pipeline_offset says where), or the sink or the machine failed (other classes).
  */
 int pipeline_feed(struct pipeline *p, const char *bytes, size_t n, struct err *e);
+
+/*
+ * After pipeline_feed got a collection's bytes up to behind the bracket that opens its features, and no more: goes on
+ * with the bytes from offset `at`, which lies behind so many elements, as if it had read all before. twice: features
+ * from there on, counted from the first of them, in order, whose id an earlier one of the document has; borrowed.
+ */
+int pipeline_jump(struct pipeline *p, uint64_t at, uint64_t elements, const uint64_t *twice, size_t n, struct err *e);
+/* The bytes that were wanted have been fed: a fault that waited for more is named now. As pipeline_feed. */
+int pipeline_settle(struct pipeline *p, struct err *e);
 
 /*
  * Ends the document. 0: read whole. -1: as pipeline_feed. 1: a member behind the features says how

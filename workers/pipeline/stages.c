@@ -20,6 +20,7 @@ struct stages {
 	bool moves;		/* source and target differ */
 	bool to_lonlat;		/* the target is longitude and latitude */
 	int precision;		/* decimals, or -1 */
+	struct pipeline_place *place, nowhere;
 };
 
 struct stages *stages_new(const struct pipeline_options *o, const char *source_crs, struct err *e)
@@ -33,6 +34,7 @@ struct stages *stages_new(const struct pipeline_options *o, const char *source_c
 		return NULL;
 	}
 	s->precision = o->precision;
+	s->place = o->place != NULL ? o->place : &s->nowhere;
 	s->reproject = reproject_new(source != NULL ? source : DEFAULT_CRS,
 	    o->target_crs != NULL ? o->target_crs : DEFAULT_CRS, e);
 	if (s->reproject != NULL) {
@@ -71,12 +73,14 @@ static int judge(struct stages *s, struct feature *f)
 {
 	bool turn;
 
+	s->place->stage = AT_VALIDATE;
 	validate_feature(f, &s->rules);
 	if (f->fatal != R_NONE || f->geometry == NULL)
 		return -1;
 	if (s->rules.lonlat && antimeridian_cut(f) == -1)
 		return -1;
 	turn = winding_check(f);
+	s->place->stage = AT_TOPOLOGY;
 	if (f->fatal != R_NONE || topology_check(s->topology, f) == -1)
 		return -1;
 	if (s->rules.lonlat && f->repaired && antimeridian_settle(f) == -1)
@@ -92,10 +96,12 @@ static int judge(struct stages *s, struct feature *f)
 
 static int move(struct stages *s, struct feature *f)
 {
+	s->place->stage = AT_REPROJECT;
 	if (reproject_feature(s->reproject, f) == -1)
 		return -1;
 	if (s->to_lonlat && antimeridian_cut(f) == -1)
 		return -1;
+	s->place->stage = AT_TOPOLOGY;
 	if (topology_check_output(s->topology, f) == -1)
 		return -1;
 	if (f->severity[R_WINDING] == SEV_FIX)
@@ -106,8 +112,10 @@ static int move(struct stages *s, struct feature *f)
 void stages_run(struct stages *s, struct feature *f)
 {
 	topology_start(s->topology);
-	if (judge(s, f) == 0 && (!s->moves || move(s, f) == 0) && s->precision >= 0)
+	if (judge(s, f) == 0 && (!s->moves || move(s, f) == 0) && s->precision >= 0) {
+		s->place->stage = AT_ROUND;
 		topology_round(s->topology, f, s->precision);
+	}
 	if (f->fatal == R_NONE)
 		bbox_renew(f, s->to_lonlat);
 }

@@ -1,0 +1,69 @@
+-- done: what came of a chunk, once.
+--
+-- KEYS job, parts, out, report, dead, deadof, chunks
+-- ARGV 1 group, 2 message id, 3 number of the chunk, 4 'features', 'tail' or 'failed', 5 now ms, 6 accepted,
+--      7 repaired, 8 rejected, 9 bytes of the document, 10 microseconds and 11 units of work that it took, 12 results
+--      (of a tail: the collection's foreign members; '' if none), 13 report, 14 number of field, value arguments for
+--      the job, those, then for each dead letter the number of its field and value arguments and those arguments
+-- Of failures the one of the lowest chunk counts; what comes behind it is not wanted any more. Returns 'ok'; 'last' if
+-- the job can be ended now (watch.lua says how); 'stale' if the chunk was done before, or nobody wants it.
+local job, parts, out, report, dead, deadof, chunks = unpack(KEYS)
+local n, kind = ARGV[3], ARGV[4]
+redis.call('XACK', chunks, ARGV[1], ARGV[2])
+redis.call('XDEL', chunks, ARGV[2])
+if redis.call('HGET', job, 'state') ~= 'running' or redis.call('HEXISTS', parts, n) == 0 then
+	return 'stale'
+end
+
+local function drop(number)
+	redis.call('HDEL', parts, number, 'c' .. number, 'e' .. number)
+	redis.call('HINCRBY', job, 'left', -1)
+end
+
+if ARGV[12] ~= '' then
+	redis.call('HSET', out, kind == 'tail' and 'head' or n, ARGV[12])
+end
+if ARGV[13] ~= '' then
+	redis.call('HSET', report, n, ARGV[13])
+end
+local fields = tonumber(ARGV[14])
+if fields > 0 then
+	redis.call('HSET', job, unpack(ARGV, 15, 14 + fields))
+end
+local at, letters = 15 + fields, 0
+while at <= #ARGV do
+	local count = tonumber(ARGV[at])
+	local id = redis.call('XADD', dead, '*', unpack(ARGV, at + 1, at + count))
+	redis.call('RPUSH', deadof, id)
+	for i = at + 1, at + count do
+		letters = letters + #ARGV[i]
+	end
+	at = at + 1 + count
+end
+for i, name in ipairs({'accepted', 'repaired', 'rejected', 'parsed', 'cost_us', 'cost_units'}) do
+	redis.call('HINCRBY', job, name, ARGV[i + 5])
+end
+-- What the source holds, and what of it this job does.
+local room, source = job:match('^(gs:{[^}]*}:)') .. 'room', redis.call('HGET', job, 'source') or ''
+for name, bytes in pairs({results = #ARGV[12] + #ARGV[13], dead = letters}) do
+	if bytes > 0 then
+		redis.call('HINCRBY', job, name, bytes)
+		redis.call('HINCRBY', room, name .. ':' .. source, bytes)
+	end
+end
+redis.call('HSET', job, 'updated', ARGV[5])
+drop(n)
+local first = math.huge	-- the lowest that is left
+for _, field in ipairs(redis.call('HKEYS', parts)) do
+	local number = tonumber(field)
+	if number and kind == 'failed' and number > tonumber(n) then
+		drop(field)
+	elseif number and number < first then
+		first = number
+	end
+end
+local have = redis.call('HMGET', job, 'split', 'left', 'fail')
+if have[3] and first > tonumber(have[3]) or not have[3] and have[1] == 'done' and tonumber(have[2]) == 0 then
+	return 'last'
+end
+return 'ok'

@@ -1,0 +1,172 @@
+"""Large collections in chunks: what comes out is what `geosluice convert` makes of the same document, whatever dies."""
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+import unittest
+
+from harness import (BOW_TIE, BUILD, FAR_AWAY, PATIENCE_S, SOUND, Stack, StackTest, children, collection, feature,
+                     polygon, until)
+
+SETTINGS = {
+    "GEOSLUICE_WORKER_SPLIT_BYTES": "1",
+    "GEOSLUICE_WORKER_CHUNK_FEATURES": "50",
+    "GEOSLUICE_WORKER_CHUNKS_OUTSTANDING": "8",
+    "GEOSLUICE_SERVER_SEGMENT_BYTES": "8192",
+    "GEOSLUICE_WORKER_MAX_DELIVERIES": "50",    # the killings are no fault of the document's
+}
+CRS = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
+
+
+def mixture(n):
+    """n features of all outcomes, every seventh id used before."""
+    made = []
+    for i in range(n):
+        f = dict({3: BOW_TIE, 7: FAR_AWAY}.get(i % 10) or SOUND, id=i if i % 7 else i // 2)
+        made.append(dict(f, properties={"i": i, "text": "]}\\\"{[" * (i % 5)}))
+    return made
+
+
+def run_cli(stack, verb, body, *more):
+    path = os.path.join(stack.dir, "document.geojson")
+    with open(path, "wb") as f:
+        f.write(body)
+    done = subprocess.run([os.path.join(BUILD, "geosluice"), verb, *more, path], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+    return done.stdout
+
+
+class Chunks(StackTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ=SETTINGS)
+
+    def same_as_convert(self, job, body):
+        """Results byte for byte, and the report line for line."""
+        answer = self.stack.get("/v1/jobs/%s/results" % job, "application/geo+json-seq")
+        self.assertEqual(answer.body.replace(b"\x1e", b""), run_cli(self.stack, "convert", body).replace(b"\x1e", b""))
+        report = self.stack.get("/v1/jobs/%s/report" % job).lines()
+        want = []
+        for line in run_cli(self.stack, "check", body).splitlines():
+            verdict = json.loads(line)
+            del verdict["file"]
+            if verdict["outcome"] != "accepted" or verdict["warnings"]:
+                want.append(verdict)
+        self.assertEqual(report, want)
+
+    def leaves_nothing(self, job):
+        self.assertEqual([k for k in self.stack.redis.keys() if ":parts:" in k or ":ids:" in k], [])
+        for stream in ("jobs", "chunks", "splits"):
+            self.assertEqual(self.stack.redis("XLEN", "gs:{p0}:" + stream), 0, stream)
+
+    def was_split(self, job):
+        return "event=split_done job=" + job in self.stack.log("worker")
+
+    def comes_out_right(self, body, n):
+        job, info = self.stack.run("acme", body)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, n)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+        return job, info
+
+    def test_a_collection_of_all_outcomes(self):
+        job, info = self.comes_out_right(collection(*mixture(3000), name="x"), 3000)
+        self.assertTrue(self.was_split(job))
+        self.assertGreater(info["counts"]["rejected"], 0)
+        self.assertEqual(self.stack.get("/v1/jobs/%s/results" % job).json()["name"], "x")
+
+    def test_small_and_odd_collections(self):
+        for features in ([], [SOUND], [SOUND, None, 5, "]", [[{}]], SOUND, []], [None]):
+            body = json.dumps({"type": "FeatureCollection", "features": features}).encode()
+            self.comes_out_right(body, len(features))
+
+    def test_what_is_no_collection_is_not_split(self):
+        job, info = self.stack.run("acme", json.dumps(SOUND).encode())
+        self.check_counts(info, 1, 0)
+        self.assertFalse(self.was_split(job))
+
+    def test_a_crs_behind_the_features(self):
+        features = [feature(polygon([[[0, 0], [1000 + i, 0], [1000, 1000], [0, 0]]]), i) for i in range(400)]
+        self.comes_out_right(collection(*features, crs=CRS), 400)
+        self.assertIn("event=read_whole", self.stack.log("worker"))
+
+    def test_documents_that_fail(self):
+        """The first fault counts, and nothing is delivered."""
+        body = collection(*mixture(2000))
+        for at in (len(body) // 3, len(body) // 2, len(body) - 3, len(body) - 1):
+            broken = body[:at] + b"!" + body[at + 1:]
+            want = json.loads(run_cli(self.stack, "check", broken).splitlines()[-1])
+            if want["outcome"] != "failed":
+                continue    # it hit the inside of a string
+            job, info = self.stack.run("acme", broken)
+            self.assertEqual((info["status"], info["code"], info["offset"]), ("failed", want["code"], want["offset"]))
+            self.assertEqual(self.stack.redis("EXISTS", "gs:{p0}:out:" + job), 0)
+            letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+            self.assertEqual([x["kind"] for x in letters], ["document"])
+            self.leaves_nothing(job)
+        cut = body[:len(body) // 2]
+        job, info = self.stack.run("acme", cut)
+        self.assertEqual((info["status"], info["code"]), ("failed", "JSON_TRUNCATED"))
+
+    def test_one_that_is_dismissed_leaves_nothing(self):
+        job = self.stack.post("acme", collection(*mixture(5000))).json()["jobID"]
+        until(lambda: self.stack.redis("HGET", "gs:{p0}:job:" + job, "split"), "it is being split")
+        self.stack.request("DELETE", "/v1/jobs/" + job)
+        until(lambda: not self.stack.redis("XLEN", "gs:{p0}:chunks") and not self.stack.redis("XLEN", "gs:{p0}:splits"),
+              "its messages are gone")
+        self.leaves_nothing(job)
+
+    def test_a_chunk_whose_message_is_lost(self):
+        body = collection(*mixture(3000))
+        job = self.stack.post("acme", body).json()["jobID"]
+        until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks"), "it has chunks")
+        self.stack.redis("DEL", "gs:{p0}:chunks")
+        info = self.stack.wait_for(job)
+        self.check_counts(info, 3000)
+        self.same_as_convert(job, body)
+
+    def test_workers_killed_at_random(self):
+        dice = random.Random(5)
+        body = collection(*mixture(6000))
+        job = self.stack.post("acme", body).json()["jobID"]
+        hash_key = "gs:{p0}:job:" + job
+        until(lambda: self.stack.redis("HGET", hash_key, "split"), "it is being split")
+        for _ in range(8):
+            time.sleep(dice.random() * 0.1)     # anywhere in what they do
+            for pid in children(self.stack.pid("worker")):
+                if dice.random() < 0.6:
+                    os.kill(pid, signal.SIGKILL)
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 6000)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+
+    def test_a_splitter_goes_on_from_its_checkpoint(self):
+        body = collection(*mixture(20000))
+        job = self.stack.post("acme", body).json()["jobID"]
+        hash_key = "gs:{p0}:job:" + job
+        until(lambda: int(self.stack.redis("HGET", hash_key, "split_chunk") or 0) >= 3, "some chunks are given out")
+        for pid in children(self.stack.pid("worker")):
+            os.kill(pid, signal.SIGKILL)
+        at = int(self.stack.redis("HGET", hash_key, "split_chunk"))
+        self.assertEqual(self.stack.redis("HGET", hash_key, "split"), b"open")
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertGreater(at, 0)
+        self.check_counts(info, 20000)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+
+    def test_a_small_job_does_not_wait_for_a_large_one(self):
+        large = self.stack.post("acme", collection(*mixture(20000))).json()["jobID"]
+        until(lambda: self.stack.redis("HGET", "gs:{p0}:job:" + large, "split"), "the large one has begun")
+        self.stack.run("acme", json.dumps(SOUND).encode())
+        self.assertEqual(self.stack.job(large)["status"], "running")
+        self.stack.wait_for(large, 2 * PATIENCE_S)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,340 @@
+/* Chunks between splitter and worker: the message, and the scripts against a real Redis. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/chunk_message.h"
+#include "tests/fakes/seed.h"
+#include "tests/fakes/stage.h"
+#include "workers/part.h"
+#include "workers/queue.h"
+#include "workers/splitter.h"
+#include "workers/suspects.h"
+
+static struct stage stage;
+static struct redis *redis, *body;
+static struct settings *settings;
+static struct err e;
+
+static int setup(void **state)
+{
+	static const char conf[] = "[worker]\nchunk_features = 2\nchunks_outstanding = 3\nsplit_bytes = 1\n"
+	    "[source acme]\nsecret = x\n";
+
+	(void)state;
+	if (stage_begin(&stage, conf, "no") != 0)
+		return -1;
+	redis = stage.redis;
+	settings = stage.settings;
+	return (body = redis_open(stage.server.url, 5000, &e)) == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	redis_close(&body);
+	return stage_end(&stage);
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	err_clear(&e);
+	return stage_fresh(&stage);
+}
+
+/* ---- the message ---- */
+
+static void a_message_comes_back_as_it_went(void **state)
+{
+	uint64_t twice[] = { 0, 3, 77 };
+	struct chunk_message in = { 5, 80, 1000, 9000, 3, 17, 40, twice, 3, 1234, true }, out;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 10000);
+	assert_int_equal(chunk_message_write(&in, &b, &e), 0);
+	buf_append(&b, "\x98\x06\x2a", 3);	/* field 99 of a later version: 42 */
+	assert_int_equal(chunk_message_read(&out, b.data, b.len, &e), 0);
+	assert_memory_equal(out.twice, twice, sizeof(twice));
+	assert_int_equal(out.first, 5);
+	assert_int_equal(out.to, 9000);
+	assert_int_equal(out.skip, 17);
+	assert_true(out.tail);
+	chunk_message_clear(&out);
+	assert_int_equal(chunk_message_read(&out, "\xff\xff", 2, &e), -1);
+	assert_int_equal(e.cls, ERR_INPUT);
+	buf_clear(&b);
+}
+
+/* ---- a job in chunks ---- */
+
+#define F "{\"type\":\"Feature\",\"id\":1,\"properties\":null,\"geometry\":null}"
+#define DOC "{\"type\":\"FeatureCollection\",\"features\":[" F "," F "," F "," F "," F "," F "," F "]}"
+
+/* The next message of a stream, which must come. */
+static void next(const char *consumer, enum stream stream, struct message *m)
+{
+	struct queue q;
+
+	queue_init(&q, redis, consumer, 60000, 10);
+	do {
+		assert_true(queue_next(&q, stream != STREAM_SPLITS, m, &e) >= 0);
+	} while (m->stream != stream || m->id[0] == '\0');
+	queue_clear(&q);
+}
+
+/* A job that was divided, and claimed by a splitter. */
+static void divided(struct job *j, const char *doc)
+{
+	struct job_split at = { 0 };
+	char id[JOB_ID_LEN + 1];
+	struct message m = { 0 };
+
+	seed_job(redis, "acme", NULL, doc, strlen(doc), 50, id);
+	next("w-0", STREAM_JOBS, &m);
+	assert_int_equal(job_claim(j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	assert_int_equal(splitter_probe(body, j, settings, &at, &e), 0);
+	assert_int_equal(at.head_end, strchr(doc, '[') + 1 - doc);
+	assert_int_equal(job_divide(j, redis, &at, &e), 0);
+	assert_int_equal(job_divide(j, redis, &at, &e), 0);	/* the reply was lost */
+	job_clear(j);
+	memset(&m, 0, sizeof(m));
+	next("w-0", STREAM_SPLITS, &m);
+	assert_int_equal(job_claim(j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	assert_int_equal(j->split.state, 'o');
+}
+
+static long long length(const char *stream)
+{
+	struct key key = wire_key(stream, NULL);
+
+	return seed_int(redis, "XLEN", key.text, NULL);
+}
+
+static void no_more_are_out_than_may_be_and_another_goes_on(void **state)
+{
+	struct splitter *s;
+	struct job j, again;
+
+	(void)state;
+	divided(&j, DOC);
+	assert_int_equal(length("jobs"), 0);
+	assert_int_equal(length("splits"), 1);
+	s = splitter_new(settings, redis, body, &j, &e);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);
+	assert_int_equal(length("chunks"), 3);
+	splitter_free(&s);
+	assert_string_equal(seed_field(redis, j.id, "split_next"), "6");
+	/* Another takes over; the first is fenced off. */
+	assert_int_equal(job_claim(&again, redis, &j.message, "w-1", 5, &e), CLAIM_RUN);
+	s = splitter_new(settings, redis, body, &j, &e);
+	assert_int_equal(splitter_step(s, &e), SPLIT_STALE);
+	splitter_free(&s);
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "left", "0", NULL);
+	s = splitter_new(settings, redis, body, &again, &e);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);	/* the seventh feature */
+	assert_int_equal(splitter_step(s, &e), SPLIT_DONE);	/* the tail */
+	splitter_free(&s);
+	assert_string_equal(seed_field(redis, j.id, "split"), "done");
+	assert_string_equal(seed_field(redis, j.id, "split_next"), "7");
+	assert_int_equal(length("chunks"), 5);
+	job_clear(&j);
+	job_clear(&again);
+}
+
+static int end_of(const struct part *p, const char *kind, uint64_t features)
+{
+	struct buf results = { .data = (char *)(uintptr_t)"lines", .len = 5 }, none = { .data = NULL };
+	struct args letters, fields;
+	struct chunk c = { .accepted = features, .results = &results, .report = &none, .letters = &letters };
+	struct part_end end = { .kind = kind, .bytes = 10, .us = 5, .units = 7, .fields = &fields };
+	int rc;
+
+	args_init(&letters, 10);
+	args_init(&fields, 1000);
+	if (strcmp(kind, "features") == 0)
+		end.chunk = &c;
+	if (strcmp(kind, "failed") == 0) {
+		args_str(&fields, "fail");
+		args_uint(&fields, p->job.message.n);
+		args_str(&fields, "fail_code");
+		args_str(&fields, "JSON_SYNTAX");
+		args_str(&fields, "fail_offset");
+		args_uint(&fields, p->chunk.from);
+	}
+	if (strcmp(kind, "tail") == 0) {
+		args_str(&fields, "next");
+		args_uint(&fields, p->chunk.first);
+		args_str(&fields, "chunk");
+		args_uint(&fields, p->job.message.n);
+	}
+	rc = part_end(p, redis, &end, &e);
+	args_clear(&letters);
+	args_clear(&fields);
+	return rc;
+}
+
+#define PARTS 5
+
+/* All of a document's chunks, cut and taken. */
+static void all_taken(struct job *j, struct part parts[PARTS])
+{
+	struct splitter *s;
+	int rc = SPLIT_MORE;
+
+	divided(j, DOC);
+	settings->worker.chunks_outstanding = 10;
+	s = splitter_new(settings, redis, body, j, &e);
+	while (rc == SPLIT_MORE)
+		rc = splitter_step(s, &e);
+	assert_int_equal(rc, SPLIT_DONE);
+	splitter_free(&s);
+	settings->worker.chunks_outstanding = 3;
+	for (int i = 0; i < PARTS; i++) {
+		struct message m = { 0 };
+
+		next("w-2", STREAM_CHUNKS, &m);
+		for (int k = 0; k < i; k++)	/* a queue of its own each time: those that are pending come again */
+			assert_int_equal(seed_int(redis, "XACK", wire_key("chunks", NULL).text, "workers",
+			    parts[k].job.message.id, NULL) >= 0, 1);
+		while ((int)m.n != i)
+			next("w-3", STREAM_CHUNKS, &m);
+		assert_int_equal(part_take(&parts[i], redis, &m, "w-2", 5, &e), CLAIM_RUN);
+	}
+}
+
+static void a_chunk_done_twice_counts_once_and_the_last_ends_the_job(void **state)
+{
+	struct part parts[PARTS], twin;
+	struct job j;
+
+	(void)state;
+	all_taken(&j, parts);
+	assert_int_equal(parts[0].chunk.features, 2);
+	assert_int_equal(parts[0].chunk.twice_count, 1);	/* all have id 1 */
+	assert_int_equal(parts[3].chunk.features, 1);
+	assert_true(parts[4].chunk.tail);
+	assert_int_equal(part_take(&twin, redis, &parts[1].job.message, "w-9", 5, &e), CLAIM_RUN);
+	assert_int_equal(end_of(&parts[4], "tail", 0), PART_DONE);
+	assert_int_equal(end_of(&parts[1], "features", 2), PART_DONE);
+	assert_int_equal(end_of(&twin, "features", 2), PART_STALE);
+	part_clear(&twin);
+	assert_int_equal(part_take(&twin, redis, &parts[1].job.message, "w-9", 5, &e), CLAIM_OVER);
+	assert_int_equal(end_of(&parts[0], "features", 2), PART_DONE);
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);	/* not yet */
+	assert_string_equal(seed_field(redis, j.id, "state"), "running");
+	assert_int_equal(end_of(&parts[2], "features", 2), PART_DONE);
+	assert_int_equal(end_of(&parts[3], "features", 1), PART_LAST);
+	assert_string_equal(seed_field(redis, j.id, "accepted"), "7");
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "state"), "successful");
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
+	assert_int_equal(length("splits"), 0);
+	assert_int_equal(length("outbox"), 1);
+	assert_int_equal(seed_int(redis, "EXISTS", wire_key("parts", j.id).text, wire_key("ids", j.id).text, NULL), 0);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
+static void of_failures_the_first_in_the_document_counts(void **state)
+{
+	struct part parts[PARTS], late;
+	struct job j;
+
+	(void)state;
+	all_taken(&j, parts);
+	assert_int_equal(end_of(&parts[3], "failed", 0), PART_DONE);
+	assert_int_equal(part_take(&late, redis, &parts[4].job.message, "w-9", 5, &e), CLAIM_OVER);
+	assert_int_equal(end_of(&parts[0], "features", 2), PART_DONE);
+	assert_int_equal(end_of(&parts[1], "failed", 0), PART_LAST);
+	assert_int_equal(end_of(&parts[2], "features", 2), PART_STALE);
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "state"), "failed");
+	assert_string_equal(seed_field(redis, j.id, "code"), "JSON_SYNTAX");
+	assert_int_equal(strtoull(seed_field(redis, j.id, "offset"), NULL, 10), parts[1].chunk.from);
+	assert_int_equal(seed_int(redis, "EXISTS", wire_key("out", j.id).text, NULL), 0);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
+static void a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame(void **state)
+{
+	struct part parts[PARTS], p;
+	struct obituary o = { .known = true, .token = "a", .code = R_FEATURE_CRASH };
+	struct job j;
+
+	(void)state;
+	all_taken(&j, parts);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w", 3, &e), CLAIM_RUN);
+		part_clear(&p);
+	}
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w", 3, &e), CLAIM_WORN);
+	part_clear(&p);
+	memcpy(o.job, j.id, sizeof(o.job));
+	assert_int_equal(suspects_report(redis, &o, &e), 0);
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w", 3, &e), CLAIM_RUN);
+	assert_non_null(p.job.suspects);
+	part_clear(&p);
+	/* The tail may be done before: its checkpoint is no reason to forget who was suspected. */
+	assert_int_equal(end_of(&parts[4], "tail", 0), PART_DONE);
+	o.feature = 1;
+	assert_int_equal(suspects_report(redis, &o, &e), 0);
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w", 3, &e), CLAIM_RUN);
+	assert_non_null(strstr(p.job.suspects, "0 1 a "));
+	assert_non_null(strstr(p.job.suspects, "1 1 a "));
+	part_clear(&p);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
+static void given_up_it_is_one_workers_again(void **state)
+{
+	struct part parts[PARTS];
+	struct message m = { 0 };
+	struct job j, whole;
+
+	(void)state;
+	all_taken(&j, parts);
+	assert_int_equal(end_of(&parts[0], "features", 2), PART_DONE);
+	assert_int_equal(part_whole(&parts[4], redis, &e), 0);
+	assert_int_equal(part_whole(&parts[4], redis, &e), 1);
+	assert_int_equal(end_of(&parts[1], "features", 2), PART_STALE);
+	assert_int_equal(length("splits"), 0);
+	next("w-5", STREAM_JOBS, &m);
+	assert_int_equal(job_claim(&whole, redis, &m, "w-5", 5, &e), CLAIM_RUN);
+	assert_true(whole.whole && whole.split.state == '\0' && whole.next == 0);
+	assert_string_equal(seed_field(redis, j.id, "accepted"), "");
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+	job_clear(&whole);
+}
+
+#define TEST(f) cmocka_unit_test_setup(f, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_message_comes_back_as_it_went),
+		TEST(no_more_are_out_than_may_be_and_another_goes_on),
+		TEST(a_chunk_done_twice_counts_once_and_the_last_ends_the_job),
+		TEST(of_failures_the_first_in_the_document_counts),
+		TEST(a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame),
+		TEST(given_up_it_is_one_workers_again),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,165 @@
+/* sandbox: what a process can no longer do, each tried in a process of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "workers/pipeline/pipeline.h"
+#include "workers/sandbox.h"
+
+#define MB ((size_t)1 << 20)
+
+enum { CAN, CANNOT, DIES };
+
+static int starts_a_program(void)
+{
+	execl("/bin/true", "true", (char *)NULL);
+	return CANNOT;
+}
+
+static int forks(void)
+{
+	return fork() < 0 ? CANNOT : CAN;
+}
+
+static int opened(const char *path, int flags)
+{
+	return open(path, flags, 0600) < 0 ? CANNOT : CAN;
+}
+
+static int writes_a_file(void)
+{
+	return opened("/tmp/geosluice-sandbox-test", O_WRONLY | O_CREAT);
+}
+
+static int appends_to_a_file(void)
+{
+	return opened("/dev/null", O_RDWR);
+}
+
+static int reads_a_file(void)
+{
+	return opened("/etc/passwd", O_RDONLY);
+}
+
+static int opens_a_unix_socket(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0) < 0 ? CANNOT : CAN;
+}
+
+static int opens_an_internet_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0) < 0 ? CANNOT : CAN;
+}
+
+static int makes_code(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+	    ? CANNOT : CAN;
+}
+
+static int takes_much_memory(void)
+{
+	return malloc(300 * MB) == NULL ? CANNOT : CAN;
+}
+
+static int takes_some_memory(void)
+{
+	char *p = malloc(50 * MB);
+
+	if (p == NULL)
+		return CANNOT;
+	memset(p, 1, 50 * MB);
+	return CAN;
+}
+
+static int kills_its_parent(void)
+{
+	return kill(getppid(), 0) != 0 ? CANNOT : CAN;
+}
+
+static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
+{
+	(void)e;
+	*(bool *)ctx = v->outcome == OUTCOME_ACCEPTED;
+	return 0;
+}
+
+/* PROJ opens its database when the first transformation is made, and later again. */
+static int reprojects(void)
+{
+	static const char doc[] = "{\"type\":\"Feature\",\"properties\":{},\"geometry\":{\"type\":\"Polygon\","
+	    "\"coordinates\":[[[8,47],[9,47],[9,48],[8,47]]]}}";
+	static const char *const targets[] = { "EPSG:3857", "EPSG:2056", "EPSG:28992", "EPSG:32632" };
+
+	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
+		struct err e = ERR_INIT;
+		struct pipeline_options o;
+		struct pipeline *p;
+		bool good = false;
+
+		pipeline_options_init(&o);
+		o.target_crs = targets[i];
+		p = pipeline_new(&o, on_verdict, &good, &e);
+		if (p == NULL || pipeline_feed(p, doc, sizeof(doc) - 1, &e) != 0 || pipeline_finish(p, &e) != 0 || !good)
+			return CANNOT;
+		pipeline_free(&p);
+	}
+	return CAN;
+}
+
+static int try(int (*what)(void), const char *url)
+{
+	struct sandbox box = { 200 * MB, true, url };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		log_init("test", LOG_LEVEL_ERROR);
+		sandbox_apply(&box);
+		_exit(what());
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS ? DIES : WEXITSTATUS(status);
+}
+
+static void only_what_it_needs(void **state)
+{
+	static const struct { int (*what)(void); int unix_socket, internet; } cases[] = {
+		{ starts_a_program, DIES, DIES }, { forks, DIES, DIES }, { writes_a_file, CANNOT, CANNOT },
+		{ appends_to_a_file, CANNOT, CANNOT }, { opens_a_unix_socket, CAN, CANNOT },
+		{ opens_an_internet_socket, CANNOT, CAN }, { makes_code, CANNOT, CANNOT },
+		{ takes_much_memory, CANNOT, CANNOT }, { takes_some_memory, CAN, CAN },
+		{ kills_its_parent, CANNOT, CANNOT }, { reprojects, CAN, CAN }, { reads_a_file, CANNOT, CANNOT },
+	};
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__)
+	skip();	/* the sandbox is off there */
+#endif
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (try(cases[i].what, "unix:///run/redis.sock") != cases[i].unix_socket)
+			fail_msg("case %zu, unix", i);
+		if (try(cases[i].what, "redis://127.0.0.1") != cases[i].internet)
+			fail_msg("case %zu, internet", i);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(only_what_it_needs) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

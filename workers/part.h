@@ -1,0 +1,47 @@
+/*
+ * part - one chunk of a large collection that this worker holds.
+ *
+ * In:  a message of `chunks`. Out: the job's fields and where the chunk's bytes are; what came of it, by done.lua.
+ * Depends on job.h and schema/chunk_message.
+ */
+#ifndef GS_WORKERS_PART_H
+#define GS_WORKERS_PART_H
+
+#include "schema/chunk_message.h"
+#include "schema/settings.h"
+#include "workers/args.h"
+#include "workers/job.h"
+#include "workers/sinks/sink.h"
+
+struct part {
+	struct job job;		/* as claimed by its splitter; message is the chunk's own */
+	struct chunk_message chunk;
+};
+
+/* As job_claim; part_clear is due in any case but -1. */
+int part_take(struct part *p, struct redis *r, const struct message *m, const char *consumer,
+    long long max_deliveries, struct err *e);
+void part_clear(struct part *p);
+
+struct part_end {
+	const char *kind;	/* "features", "tail", "failed" */
+	uint64_t bytes;		/* of the document */
+	uint64_t us, units;	/* of work */
+	const struct chunk *chunk;	/* of "features"; else NULL */
+	const char *head;	/* of "tail": the collection's foreign members */
+	size_t head_len;
+	const struct args *fields;	/* of the job; field, value */
+};
+
+enum { PART_DONE, PART_STALE, PART_LAST };
+
+/* PART_STALE: it was done before, or nobody wants it. PART_LAST: the job can be ended (part_watch). -1: e. */
+int part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *e);
+
+/* The document has to be read by one worker from its beginning. 0, 1 (stale) or -1. */
+int part_whole(const struct part *p, struct redis *r, struct err *e);
+
+/* Looks how the job stands, ends it if it can be ended, and puts back messages that were lost. 0 or -1. */
+int part_watch(const struct job *j, struct redis *r, const struct settings *s, struct err *e);
+
+#endif

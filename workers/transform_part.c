@@ -1,0 +1,217 @@
+/*
+ * transform_part - works through one chunk of a large collection. See transform.h.
+ *
+ * The decoder reads the head of the document, jumps to where the chunk begins, and goes on as if it had read all in
+ * between: so what it says of a feature is what it says where one worker reads the whole. Results wait here until the
+ * chunk is done, and go out in one step.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "workers/patience.h"
+#include "workers/transform_parts.h"
+
+#define FIELDS_MAX_BYTES 65536
+
+/* The first bytes of the document, kept from chunk to chunk. */
+static int head_ready(struct transform *t, struct err *e)
+{
+	uint64_t end = t->part->chunk.head_end;
+	const char *bytes;
+	size_t n;
+
+	if (strcmp(t->head_of, t->job->id) == 0 && t->head.len == end)
+		return 0;
+	t->head_of[0] = '\0';
+	buf_reset(&t->head);
+	body_reader_seek(t->reader, 1);
+	while (t->head.len < end) {
+		int rc = transform_next_bytes(t, &bytes, &n, e);
+
+		if (rc != 0)
+			return rc < 0 ? -1 : err_set(e, ERR_SYSTEM, 0, "the head of a chunk's document is not there");
+		if (n > end - t->head.len)
+			n = end - t->head.len;
+		if (buf_append(&t->head, bytes, n) != 0)
+			return err_set(e, ERR_SYSTEM, 0, "no memory for the head of a document");
+	}
+	memcpy(t->head_of, t->job->id, sizeof(t->head_of));
+	return 0;
+}
+
+static int part_open(struct transform *t, const struct pipeline_options *o, struct err *e)
+{
+	const struct chunk_message *m = &t->part->chunk;
+
+	t->reader = body_reader_new(t->body, t->job, t->settings, e);
+	if (t->reader == NULL || head_ready(t, e) != 0)
+		return -1;
+	t->pipeline = pipeline_new(o, transform_verdict, t, e);
+	if (t->pipeline == NULL || pipeline_feed(t->pipeline, t->head.data, t->head.len, e) != 0)
+		return -1;
+	return pipeline_jump(t->pipeline, m->from, m->first, m->twice, m->twice_count, e);
+}
+
+/* Is what was read what the splitter said? */
+static int check(const struct transform *t)
+{
+	const struct chunk_message *m = &t->part->chunk;
+
+	return pipeline_totals(t->pipeline).features == m->first + m->features ? 0 : 1;
+}
+
+/* 0: read. 1: the document has to be read as a whole. -1: e. */
+static int part_pass(struct transform *t, struct err *e)
+{
+	const struct chunk_message *m = &t->part->chunk;
+	uint64_t at = m->from, skip = m->skip;
+	const char *bytes;
+	size_t n;
+	int rc = 0;
+
+	chunk_writer_begin(t->writer, t->job, m->first, true);
+	body_reader_seek(t->reader, m->segment);
+	while (at < m->to && (rc = transform_next_bytes(t, &bytes, &n, e)) == 0) {
+		bytes += skip;
+		n -= skip;
+		skip = 0;
+		if (n > m->to - at)
+			n = m->to - at;
+		if (pipeline_feed(t->pipeline, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
+			return -1;
+		at += n;
+	}
+	if (rc < 0)
+		return -1;
+	rc = m->tail ? pipeline_finish(t->pipeline, e) : pipeline_settle(t->pipeline, e);
+	return rc != 0 ? rc : check(t);
+}
+
+/* ---- what came of it ---- */
+
+static int ended(struct transform *t, struct part_end *end, struct err *e)
+{
+	int rc = part_end(t->part, t->commands, end, e);
+
+	return rc < 0 ? -1 : rc == PART_LAST ? TRANSFORM_LAST : rc == PART_STALE ? TRANSFORM_STALE : TRANSFORM_ENDED;
+}
+
+static int failed(struct transform *t, const struct err *why, uint64_t offset, struct err *e)
+{
+	struct part_end end = { .kind = "failed" };
+	struct args fields;
+	int rc;
+
+	args_init(&fields, FIELDS_MAX_BYTES);
+	args_str(&fields, "fail");
+	args_uint(&fields, t->job->message.n);
+	args_str(&fields, "fail_code");
+	args_str(&fields, reject_name((enum reject_code)why->code));
+	args_str(&fields, "fail_reason");
+	args_str(&fields, why->text);
+	args_str(&fields, "fail_offset");
+	args_uint(&fields, offset);
+	end.fields = &fields;
+	rc = ended(t, &end, e);
+	args_clear(&fields);
+	return rc;
+}
+
+/* The collection was read to its end. */
+static int tail_done(struct transform *t, struct err *e)
+{
+	const struct chunk_message *m = &t->part->chunk;
+	struct pipeline_totals totals = pipeline_totals(t->pipeline);
+	struct part_end end = { .kind = "tail", .head = totals.head, .head_len = totals.head_len };
+	struct args fields;
+	int rc;
+
+	end.bytes = m->to - m->from + m->head_end;
+	args_init(&fields, FIELDS_MAX_BYTES + strlen(totals.crs));
+	args_str(&fields, "used_crs");
+	args_str(&fields, totals.crs);
+	args_str(&fields, "next");
+	args_uint(&fields, m->first);
+	args_str(&fields, "chunk");
+	args_uint(&fields, t->job->message.n);
+	end.fields = &fields;
+	rc = ended(t, &end, e);
+	args_clear(&fields);
+	return rc;
+}
+
+static int part_done(struct transform *t, uint64_t began_us, struct err *e)
+{
+	const struct chunk_message *m = &t->part->chunk;
+	struct part_end end = { .kind = "features", .bytes = m->to - m->from };
+
+	if (m->tail)
+		return tail_done(t, e);
+	end.units = 8 * m->features + m->vertices + end.bytes / 64;
+	if ((end.chunk = chunk_writer_take(t->writer, e)) == NULL)
+		return -1;
+	end.us = clock_cpu_us() - began_us;
+	return ended(t, &end, e);
+}
+
+static int whole(struct transform *t, struct err *e)
+{
+	int rc = part_whole(t->part, t->commands, e);
+
+	if (rc == 0)
+		log_info("read_whole", LOG_STR("job", t->job->id), LOG_STR("source", t->job->source));
+	return rc < 0 ? -1 : TRANSFORM_STALE;	/* nobody wants this chunk any more */
+}
+
+static int end_badly(struct transform *t, const struct err *why, struct err *e)
+{
+	uint64_t offset = t->pipeline != NULL ? pipeline_offset(t->pipeline) : 0;
+
+	if (why->cls == ERR_INPUT || why->cls == ERR_LIMIT)
+		return failed(t, why, offset, e);
+	t->flight->no_memory = why->cls == ERR_SYSTEM && why->code == R_FEATURE_MEMORY;
+	return err_set(e, why->cls, why->code, "%s", why->text);
+}
+
+int transform_part(struct transform *t, struct part *p, struct err *e)
+{
+	const struct source *src = settings_source(t->settings, p->job.source);
+	uint64_t began_us = clock_cpu_us(), behind = p->chunk.first + p->chunk.features;
+	struct pipeline_options o;
+	struct err why = ERR_INIT;
+	int rc;
+
+	if (src == NULL) {
+		log_error("source_unknown", LOG_STR("job", p->job.id), LOG_STR("source", p->job.source));
+		return TRANSFORM_LEFT;
+	}
+	transform_begin(t, &p->job, p, part_open, part_pass);
+	transform_options(&o, t, src);
+	rc = transform_work(t, &o, p->chunk.first, p->chunk.tail ? p->chunk.first : behind, &why);
+	if (rc == TRANSFORM_WORK_AGAIN)
+		rc = TRANSFORM_AGAIN;
+	else if (rc == 1)
+		rc = whole(t, e);
+	else
+		rc = rc == 0 ? part_done(t, began_us, e) : end_badly(t, &why, e);
+	transform_end(t);
+	return rc;
+}
+
+int transform_bury_part(struct transform *t, struct part *p, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int rc;
+
+	transform_begin(t, &p->job, p, part_open, part_pass);
+	if (settings_source(t->settings, p->job.source) == NULL)
+		err_set(&why, ERR_INPUT, R_SOURCE_UNKNOWN, "no worker knows the source '%s'", p->job.source);
+	err_set(&why, ERR_LIMIT, R_FEATURE_CRASH, "features %llu to %llu were tried %lld times without an end",
+	    (unsigned long long)p->chunk.first, (unsigned long long)(p->chunk.first + p->chunk.features),
+	    (long long)t->settings->worker.max_deliveries);
+	rc = failed(t, &why, p->chunk.from, e);
+	transform_end(t);
+	return rc;
+}
