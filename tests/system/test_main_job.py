@@ -118,7 +118,8 @@ class MainJob(StackTest):
 
     def test_a_broken_first_line_is_one_feature(self):
         one = json.dumps(SOUND).encode()
-        _, info = self.stack.run("acme", one[:-9] + b"\n" + one + b"\n" + one + b"\n", content_type="application/x-ndjson")
+        _, info = self.stack.run("acme", one[:-9] + b"\n" + one + b"\n" + one + b"\n",
+                                 content_type="application/x-ndjson")
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, 3, rejected=1)
 
