@@ -114,8 +114,8 @@ def main():
             r = run(document, n)
             seconds[n].append(r["s"])
             busiest[n].append(r["busiest"])
-            print("%d processes: %.2f s, %.2f s CPU, the busiest %.2f s, %d features %s, RSS %.0f MB (first third %.0f, "
-                  "last third %.0f), Redis %.0f MB" % (
+            print("%d processes: %.2f s, %.2f s CPU, the busiest %.2f s, %d features %s, "
+                  "RSS %.0f MB (first third %.0f, last third %.0f), Redis %.0f MB" % (
                       n, r["s"], r["cpu"], r["busiest"], r["features"], r["status"], r["rss"], r["early"], r["late"],
                       r["redis"]), flush=True)
     first = asked.processes[0]

@@ -29,7 +29,8 @@ struct head *head_new(const struct pipeline_options *o, struct err *e)
 		return NULL;
 	}
 	h->o = *o;
-	limits = (struct decode_options){ h->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes, false };
+	limits = (struct decode_options){ h->o.severity, o->max_depth, o->max_token_bytes, o->max_feature_bytes,
+	    false };
 	if ((h->decode = decode_new(&limits, on_feature, h, e)) == NULL)
 		head_free(&h);
 	else
