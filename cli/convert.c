@@ -5,6 +5,7 @@
  * file (a device, a pipe, a link) is written into, also when all is complete.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,37 @@ static int spool_copy(FILE *spool, FILE *out)
 	return fflush(out);
 }
 
+/* What Ctrl-C must not leave behind. */
+static const char *volatile unfinished;
+
+static void on_end(int signum)
+{
+	if (unfinished != NULL)
+		unlink(unfinished);
+	signal(signum, SIG_DFL);
+	raise(signum);
+}
+
+/* mkstemp; from then on a signal takes the file with it. One that is ignored (nohup) stays so. */
+static int make_unfinished(char *name)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	sigset_t held, before;
+	int fd;
+
+	sigemptyset(&held);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		sigaddset(&held, ends[i]);
+		if (signal(ends[i], on_end) == SIG_IGN)
+			signal(ends[i], SIG_IGN);
+	}
+	sigprocmask(SIG_BLOCK, &held, &before);
+	if ((fd = mkstemp(name)) != -1)
+		unfinished = name;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return fd;
+}
+
 /* FILE for the output and its temporary name ("" where it has none), beside the final one. */
 static FILE *spool_open(const char *out, char **name)
 {
@@ -64,10 +96,14 @@ static FILE *spool_open(const char *out, char **name)
 
 	if ((*name = calloc(1, room)) == NULL)
 		return NULL;
+	if (out != NULL && !beside && S_ISDIR(st.st_mode)) {
+		errno = EISDIR;
+		return NULL;
+	}
 	if (!beside)
 		return temporary_file();
 	snprintf(*name, room, "%s.XXXXXX", out);
-	if ((fd = mkstemp(*name)) == -1) {
+	if ((fd = make_unfinished(*name)) == -1) {
 		(*name)[0] = '\0';
 		return NULL;
 	}
@@ -122,6 +158,7 @@ static int convert_file(struct convert *c, const char *path)
 		fprintf(stderr, "geosluice: output: %s\n", strerror(errno));
 		goto out;
 	}
+	unfinished = NULL;
 	name[0] = '\0';
 	status = c->t.totals.rejected > 0 ? EXIT_REJECTED : EXIT_GOOD;
  out:
@@ -135,6 +172,7 @@ static int convert_file(struct convert *c, const char *path)
 		fclose(c->t.notes);
 	if (name != NULL && name[0] != '\0')
 		unlink(name);
+	unfinished = NULL;
 	free(name);
 	return status;
 }

@@ -2,6 +2,8 @@
 #include "cli/dlq_edit.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,7 +130,8 @@ static bool unchanged(FILE *f, const struct buf *text)
 	return getc(f) == EOF;
 }
 
-static int edit_at(const char *base, const char *id, const char *path, const struct buf *text)
+/* *keep: the file has work in it that would be lost. */
+static int edit_at(const char *base, const char *id, const char *path, const struct buf *text, bool *keep)
 {
 	FILE *f = fopen(path, "w");
 	int rc = EXIT_FAILED;
@@ -145,16 +148,17 @@ static int edit_at(const char *base, const char *id, const char *path, const str
 	}
 	if (unchanged(f, text))
 		fprintf(stderr, "geosluice: the text is as it was: nothing is replayed\n");
-	else
-		rc = post(base, id, f);
+	else if ((rc = post(base, id, f)) != EXIT_GOOD)
+		*keep = true;
 	fclose(f);
 	return rc;
 }
 
 int dlq_edit(const char *base, const char *id, const char *file)
 {
-	char folder[] = "/tmp/geosluice-edit-XXXXXX", path[64];
+	char folder[PATH_MAX], path[PATH_MAX + 32];
 	struct buf text;
+	bool keep = false;
 	int rc = EXIT_FAILED;
 
 	if (file != NULL) {
@@ -169,13 +173,16 @@ int dlq_edit(const char *base, const char *id, const char *file)
 		return rc;
 	}
 	buf_init(&text, HTTP_ANSWER_MAX);
-	if (fetch(base, id, &text) == 0 && mkdtemp(folder) == NULL) {
-		failed(folder);
+	if (fetch(base, id, &text) == 0 && (temporary_name(folder, sizeof(folder), "geosluice-edit-XXXXXX") == NULL
+	    || mkdtemp(folder) == NULL)) {
+		failed("a temporary folder");
 	} else if (text.len > 0) {
 		snprintf(path, sizeof(path), "%s/feature.geojson", folder);
-		rc = edit_at(base, id, path, &text);
-		unlink(path);
-		if (rmdir(folder) != 0)
+		rc = edit_at(base, id, path, &text, &keep);
+		if (keep)
+			fprintf(stderr, "geosluice: the mended text is kept; once more: "
+			    "geosluice dlq edit %s --file %s\n", id, path);
+		else if (unlink(path) != 0 || rmdir(folder) != 0)
 			fprintf(stderr, "geosluice: %s is left: %s\n", folder, strerror(errno));
 	}
 	buf_clear(&text);

@@ -12,6 +12,7 @@
 #include <hiredis/async.h>
 
 #include "lib/crypto.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/redis_internal.h"
 
@@ -19,6 +20,7 @@
 #define BACKOFF_MAX_MS 2000
 #define WATCH_MS 100
 #define ROLE_MS 1000
+#define WHY_MAX 160
 
 /* One command whose reply is owed. */
 struct pending {
@@ -49,6 +51,7 @@ struct redis_async {
 	unsigned greetings;	/* replies of the handshake still owed */
 	bool up;
 	bool closing;
+	char why[WHY_MAX];	/* why it was not reached last, as the log has it */
 };
 
 /* ---- hiredis's event hooks ---- */
@@ -135,6 +138,15 @@ static void gone(struct redis_async *r)
 	retry_later(r);
 }
 
+/* What keeps it from being up is logged once, not with every attempt. */
+static void explain(struct redis_async *r, const char *why)
+{
+	if (r->up || r->closing || strncmp(r->why, why, sizeof(r->why) - 1) == 0)
+		return;
+	snprintf(r->why, sizeof(r->why), "%s", why);
+	log_warn("redis", LOG_STR("state", "away"), LOG_STR("error", r->why));
+}
+
 static void drop(struct redis_async *r)
 {
 	redisAsyncContext *ac = r->ac;
@@ -162,12 +174,14 @@ static void on_greeting(redisAsyncContext *ac, void *reply, void *ctx)
 	if (answer == NULL)
 		return;		/* the connection is on its way down */
 	if (answer->type == REDIS_REPLY_ERROR) {
+		explain(r, answer->str);
 		redisAsyncDisconnect(ac);
 		return;
 	}
 	if (r->greetings > 0 && --r->greetings == 0 && !r->up) {
 		r->up = true;
 		r->backoff_ms = BACKOFF_MIN_MS;
+		r->why[0] = '\0';
 		if (r->state_fn != NULL)
 			r->state_fn(r->state_ctx, true);
 	}
@@ -226,8 +240,10 @@ static void on_connect(const redisAsyncContext *ac, int status)
 {
 	struct redis_async *r = ac->data;
 
-	if (status != REDIS_OK)
+	if (status != REDIS_OK) {
+		explain(r, ac->errstr);
 		gone(r);	/* hiredis frees ac itself */
+	}
 }
 
 static void try_connect(void *ctx)
@@ -243,6 +259,7 @@ static void try_connect(void *ctx)
 	if (ac != NULL && ac->err == 0)
 		r->io = loop_io_new(r->loop, ac->c.fd, on_io, r, &e);
 	if (ac == NULL || r->io == NULL) {
+		explain(r, ac == NULL ? "no memory" : ac->err != 0 ? ac->errstr : e.text);
 		if (ac != NULL)
 			redisAsyncFree(ac);
 		retry_later(r);

@@ -19,7 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
-from cluster import Cluster, until                  # noqa: E402
+from cluster import Cluster                         # noqa: E402
 from faults import TO_PROGRAMS, TO_REDIS, Trouble   # noqa: E402
 from harness import SECRETS, Receiver               # noqa: E402
 from ledger import Ledger                           # noqa: E402

@@ -144,6 +144,25 @@ class OnFiles(unittest.TestCase):
         run("check", "-", stdin=collection(SOUND), environ={"TMPDIR": self.dir})
         self.assertEqual(os.listdir(self.dir), ["a.geojson"])
 
+    def test_convert_leaves_nothing_unfinished(self):
+        out = os.path.join(self.dir, "out.geojsonl")
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Where this runs in the background, a shell may have had SIGINT ignored.
+            process = subprocess.Popen([GEOSLUICE, "convert", "-o", out, "-"], stdin=subprocess.PIPE,
+                                       preexec_fn=lambda s=signum: signal.signal(s, signal.SIG_DFL))
+            try:
+                until(lambda: os.listdir(self.dir), "it writes")
+                process.send_signal(signum)
+                self.assertEqual(process.wait(PATIENCE_S), -signum)
+            finally:
+                process.kill()
+                process.stdin.close()
+                process.wait()
+            self.assertEqual(os.listdir(self.dir), [])
+        done = call("convert", "-o", self.dir, "-", stdin=collection(SOUND))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"Is a directory", done.stderr)
+
     def test_a_secret_may_come_through_a_pipe(self):
         path = self.file("a.geojson", collection(SOUND))
         same = ["sign", "--scheme", "github", "--id", "1"]
@@ -280,6 +299,23 @@ class AgainstAServer(StackTest):
         result = self.stack.get("/v1/jobs/%s/results" % again, "application/geo+json-seq").lines()[0]
         self.assertEqual(result["geometry"]["coordinates"], [40, 1])
         self.assertEqual(result["properties"]["name"], "é\t\"\\\U0001f600")
+
+    def test_a_mended_text_that_is_refused_is_kept(self):
+        job, _ = self.stack.run("acme", collection(FAR_AWAY))
+        letter = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"][0]["id"]
+        # Dropped while it is open in the editor.
+        path = os.path.join(self.stack.dir, "drops")
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\necho '{}' > \"$1\"\nunset http_proxy\n%s dlq drop --url %s %s\n" % (
+                GEOSLUICE, self.url, letter))
+        os.chmod(path, 0o755)
+        folder = tempfile.mkdtemp(dir=self.stack.dir)
+        done = call("dlq", "edit", "--url", self.url, letter, environ={"VISUAL": path, "TMPDIR": folder})
+        self.assertEqual(done.returncode, 2, done)
+        kept = re.search(rb"--file (\S+)", done.stderr).group(1).decode()
+        self.assertTrue(kept.startswith(folder), kept)
+        with open(kept) as f:
+            self.assertEqual(f.read(), "{}\n")
 
     def test_a_dead_letter_is_mended_from_a_file(self):
         letters = []

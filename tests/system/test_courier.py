@@ -225,6 +225,19 @@ class Courier(Owing):
         self.stack.start("courier")
         self.settled(waiting, "delivered")
 
+    def test_it_says_why_redis_is_not_reached(self):
+        self.redis("CONFIG", "SET", "requirepass", "open sesame")
+        self.stack.start("courier")
+        until(lambda: "NOAUTH" in self.stack.log("courier"), "it says that a password is needed")
+        self.redis("CONFIG", "SET", "requirepass", "")
+        job, _ = self.owe()
+        self.settled(job, "delivered")
+        self.assertLessEqual(self.stack.log("courier").count("NOAUTH"), 2)     # once for each of its connections
+        self.stack.stop("courier")
+        self.stack.environ = {"GEOSLUICE_REDIS": "unix:///nowhere/redis.sock"}
+        self.stack.start("courier")
+        until(lambda: "No such file" in self.stack.log("courier"), "it says that nobody is there")
+
     def test_survives_redis(self):
         self.stack.start("courier")
         job, _ = self.owe()
