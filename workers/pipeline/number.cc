@@ -106,31 +106,38 @@ inline uint64_t read_digits(uint64_t d, size_t n, bool *ok)
 }
 
 /*
- * Numbers as coordinates are: up to eight digits, a point, up to sixteen. Eight digits are read at
- * a time, since a loop's end is a wrong guess for each. False: some other number.
+ * Numbers as coordinates are: up to eight digits, a point, more digits, eighteen at most. Eight are read
+ * at a time, since a loop's end is a wrong guess for each. False: some other number.
  */
 inline bool read_plain(const char *p, size_t n, uint64_t *w, int *digits, int *scale)
 {
-	uint64_t d = load_text(p, n), end, dots = d ^ 0x2e2e2e2e2e2e2e2e;
-	size_t whole, places;
+	uint64_t d = load_text(p, n), dots = d ^ 0x2e2e2e2e2e2e2e2e, before;
+	size_t whole, rest;
 	bool ok = true;
 
 	dots = (dots - 0x0101010101010101) & ~dots & 0x8080808080808080;	/* the lowest is right */
-	if (dots == 0 && (n < 10 || p[8] != '.'))
+	if ((dots == 0 && (n < 10 || p[8] != '.')) || n > 19)
 		return false;
 	whole = dots != 0 ? static_cast<size_t>(__builtin_ctzll(dots)) / 8 : 8;
-	places = n - whole - 1;
-	if (whole == 0 || places == 0 || places > 16 || whole + places > 19)
+	if (whole == 0 || whole + 1 == n)
 		return false;
-	*digits = static_cast<int>(whole + places);
-	*scale = static_cast<int>(places);
-	*w = read_digits(d << 8 * (8 - whole), whole, &ok);
-	end = n >= 8 ? load_text(p + n - 8, 8) : d << 8 * (8 - n);
-	if (places > 8) {
-		*w = *w * 100000000 + read_digits(load_text(p + whole + 1, 8), 8, &ok);
-		places -= 8;
+	*digits = static_cast<int>(n - 1);
+	*scale = static_cast<int>(n - 1 - whole);
+	if (dots != 0) {	/* pull out the point: seven digits, or as many as there are */
+		before = (dots >> 7) - 1;
+		d = (d & before) | (d >> 8 & ~before);
 	}
-	*w = *w * pow10_int[places] + read_digits(end, places, &ok);
+	if (n <= 8) {
+		*w = read_digits(d << 8 * (9 - n), n - 1, &ok);
+		return ok;
+	}
+	*w = dots != 0 ? read_digits(d << 8, 7, &ok) : read_digits(d, 8, &ok);
+	rest = n - (dots != 0 ? 8 : 9);
+	if (rest > 8) {
+		*w = *w * 100000000 + read_digits(load_text(p + n - rest, 8), 8, &ok);
+		rest -= 8;
+	}
+	*w = *w * pow10_int[rest] + read_digits(load_text(p + n - 8, 8), rest, &ok);
 	return ok;
 }
 

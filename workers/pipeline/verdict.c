@@ -29,11 +29,18 @@ static void skip_string(struct walk *w)
 	w->p = w->p < w->end ? w->p + 1 : w->end;
 }
 
+/* What may end a value, or the run of bytes in it that need no look: long arrays of numbers mostly. */
+static const bool counts[256] = { ['"'] = true, ['{'] = true, ['['] = true, ['}'] = true, [']'] = true };
+
 static void skip_value(struct walk *w)
 {
 	size_t depth = 0;
 
 	for (; w->p < w->end; w->p++) {
+		while (depth > 0 && w->p < w->end && !counts[(unsigned char)*w->p])
+			w->p++;
+		if (w->p == w->end)
+			return;
 		if (*w->p == '"') {
 			skip_string(w);
 			w->p--;

@@ -2,65 +2,232 @@
  * index - a flat tree of boxes over the segments, and the two questions asked of it.
  *
  * In:  vertices in ring order, whose neighbours lie near each other: so nothing is sorted.
- * Out: pairs of segments whose boxes meet; the segment to the left of a point.
+ * Out: pairs of segments whose boxes may meet; the segment to the left of a point.
+ *
+ * Boxes are kept on a grid of 65,534 by 65,534 cells, eight to a cache line, and eight are compared at
+ * once. The way onto the grid keeps the order of coordinates, so that boxes which meet do so there too;
+ * those that meet only there are told apart by whoever asked.
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "workers/pipeline/repair/work.h"
 
-#define FAN 8
+#define FAN INDEX_FAN
+#define LEAST (-32767)		/* of the grid; below and above it is nothing */
+#define CELLS 65533.0
 
-static const struct box nothing = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+static const struct grid_box nothing = { INT16_MAX, INT16_MAX, INT16_MIN, INT16_MIN };
 
-static inline void box_add(struct box *a, const struct box *b)
+static inline int16_t smaller_cell(int16_t a, int16_t b)
 {
-	*a = (struct box){ smaller(a->x0, b->x0), smaller(a->y0, b->y0),
-	    larger(a->x1, b->x1), larger(a->y1, b->y1) };
+	return a < b ? a : b;
 }
 
-static inline struct box segment_box(const struct vertices *v, uint32_t i)
+static inline int16_t larger_cell(int16_t a, int16_t b)
 {
-	return box_of(v->at[i], v->at[v->next[i]]);
+	return a > b ? a : b;
 }
+
+static inline void box_add(struct grid_box *a, const struct grid_box *b)
+{
+	*a = (struct grid_box){ smaller_cell(a->x0, b->x0), smaller_cell(a->y0, b->y0),
+	    larger_cell(a->x1, b->x1), larger_cell(a->y1, b->y1) };
+}
+
+static inline void put_box(struct grid_boxes *eight, unsigned k, const struct grid_box *b)
+{
+	eight->x0[k] = b->x0;
+	eight->y0[k] = b->y0;
+	eight->x1[k] = b->x1;
+	eight->y1[k] = b->y1;
+}
+
+static inline struct grid_box get_box(const struct grid_boxes *eight, unsigned k)
+{
+	return (struct grid_box){ eight->x0[k], eight->y0[k], eight->x1[k], eight->y1[k] };
+}
+
+#ifdef __SSE2__
+
+static inline __m128i eight_cells(const int16_t *c)
+{
+	return _mm_loadu_si128((const __m128i *)c);
+}
+
+/* Which of the eight boxes meet b? The lowest bit is the first. */
+static inline unsigned meet(const struct grid_boxes *eight, const struct grid_box *b)
+{
+	__m128i right = _mm_cmpgt_epi16(eight_cells(eight->x0), _mm_set1_epi16(b->x1));
+	__m128i above = _mm_cmpgt_epi16(eight_cells(eight->y0), _mm_set1_epi16(b->y1));
+	__m128i left = _mm_cmpgt_epi16(_mm_set1_epi16(b->x0), eight_cells(eight->x1));
+	__m128i below = _mm_cmpgt_epi16(_mm_set1_epi16(b->y0), eight_cells(eight->y1));
+	__m128i apart = _mm_or_si128(_mm_or_si128(right, above), _mm_or_si128(left, below));
+
+	return ~(unsigned)_mm_movemask_epi8(_mm_packs_epi16(apart, _mm_setzero_si128())) & 0xff;
+}
+
+#else
+
+static inline unsigned meet(const struct grid_boxes *eight, const struct grid_box *b)
+{
+	unsigned mask = 0;
+
+	for (unsigned k = 0; k < FAN; k++)
+		mask |= (unsigned)((eight->x0[k] <= b->x1) & (eight->y0[k] <= b->y1)
+		    & (b->x0 <= eight->x1[k]) & (b->y0 <= eight->y1[k])) << k;
+	return mask;
+}
+
+#endif
 
 void index_clear(struct index *x)
 {
-	free(x->box);
+	free(x->nodes);
 	free(x->dirty);
 	*x = (struct index){ 0 };
 }
 
-static void build_leaves(struct index *x, const struct vertices *v)
+/* ---- building ---- */
+
+static inline int16_t cell(double v, double least, double scale)
 {
-	for (uint32_t b = 0; b < x->level_count[0]; b++) {
-		struct box all = nothing;
-		uint8_t flags = 0;
+	return (int16_t)((int)((v - least) * scale) + LEAST);
+}
 
-		for (uint32_t i = b * FAN; i < v->count && i < (b + 1) * FAN; i++) {
-			struct box s = segment_box(v, i);
+/* How many cells a box is made wider, so that it meets what is within reach of it. */
+static int cells_of(double reach, double scale)
+{
+	double cells = reach * scale + 1;
 
-			box_add(&all, &s);
-			flags |= v->flags[i];
-		}
-		x->box[b] = all;
-		x->dirty[b] = flags & V_DIRTY;
+	return cells < CELLS ? (int)cells : (int)CELLS;
+}
+
+static void lay_grid(struct work *w)
+{
+	struct index *x = &w->index;
+	const struct vertices *v = &w->v;
+	double x0 = INFINITY, y0 = INFINITY, x1 = -INFINITY, y1 = -INFINITY;
+
+	for (uint32_t i = 0; i < v->count; i++) {
+		x0 = smaller(x0, v->at[i].x);
+		y0 = smaller(y0, v->at[i].y);
+		x1 = larger(x1, v->at[i].x);
+		y1 = larger(y1, v->at[i].y);
+	}
+	x->x0 = x0;
+	x->y0 = y0;
+	x->scale_x = x1 > x0 ? CELLS / (x1 - x0) : 0;
+	x->scale_y = y1 > y0 ? CELLS / (y1 - y0) : 0;
+}
+
+static int16_t within_grid(int c)
+{
+	return (int16_t)(c < LEAST ? LEAST : c > -LEAST - 1 ? -LEAST - 1 : c);
+}
+
+static void widen_leaves(struct work *w)
+{
+	struct index *x = &w->index;
+	int by_x = cells_of(w->close, x->scale_x), by_y = cells_of(w->close, x->scale_y);
+
+	for (uint32_t i = 0; i < w->v.count; i++) {
+		struct grid_boxes *eight = &x->nodes[i / FAN];
+		unsigned k = i % FAN;
+
+		eight->x0[k] = within_grid(eight->x0[k] - by_x);
+		eight->y0[k] = within_grid(eight->y0[k] - by_y);
+		eight->x1[k] = within_grid(eight->x1[k] + by_x);
+		eight->y1[k] = within_grid(eight->y1[k] + by_y);
+		x->dirty[i / FAN] |= (uint8_t)(((w->v.flags[i] & V_DIRTY) != 0) << k);
 	}
 }
 
-static void build_level(struct index *x, unsigned level)
+/* Lows and highs of eight neighbours each; c has nine. */
+static inline void span(const int16_t *c, int16_t *low, int16_t *high)
+{
+	for (unsigned k = 0; k < FAN; k++) {
+		low[k] = smaller_cell(c[k], c[k + 1]);
+		high[k] = larger_cell(c[k], c[k + 1]);
+	}
+}
+
+/* First as if all vertices were one ring, then the rings' last segments. */
+static void fill_leaves(struct index *x, const struct vertices *v, int16_t *cx, int16_t *cy)
+{
+	for (uint32_t i = 0; i < v->count; i++) {
+		cx[i] = cell(v->at[i].x, x->x0, x->scale_x);
+		cy[i] = cell(v->at[i].y, x->y0, x->scale_y);
+	}
+	for (uint32_t i = v->count; i <= x->level_count[0] * FAN; i++)
+		cx[i] = cy[i] = 0;
+	for (uint32_t b = 0; b < x->level_count[0]; b++) {
+		span(cx + b * FAN, x->nodes[b].x0, x->nodes[b].x1);
+		span(cy + b * FAN, x->nodes[b].y0, x->nodes[b].y1);
+	}
+	for (uint32_t i = v->count; i < x->level_count[0] * FAN; i++)
+		put_box(&x->nodes[i / FAN], i % FAN, &nothing);
+}
+
+static void fill_ring_end(struct index *x, uint32_t first, uint32_t last, const int16_t *cx, const int16_t *cy)
+{
+	struct grid_box box = {
+		smaller_cell(cx[first], cx[last]), smaller_cell(cy[first], cy[last]),
+		larger_cell(cx[first], cx[last]), larger_cell(cy[first], cy[last]),
+	};
+
+	put_box(&x->nodes[last / FAN], last % FAN, &box);
+}
+
+static int build_leaves(struct work *w)
+{
+	struct index *x = &w->index;
+	size_t room = (size_t)x->level_count[0] * FAN + 1;
+	int16_t *cells = work_alloc(w, 2 * room, sizeof(*cells));
+
+	if (cells == NULL)
+		return -1;
+	fill_leaves(x, &w->v, cells, cells + room);
+	for (uint32_t r = 0; r < w->ring_count; r++)
+		if (w->rings[r].begin < w->rings[r].end)
+			fill_ring_end(x, w->rings[r].begin, w->rings[r].end - 1, cells, cells + room);
+	free(cells);
+	memset(x->dirty, 0, x->level_count[0]);
+	if (w->tolerant)
+		widen_leaves(w);
+	return 0;
+}
+
+static struct grid_box box_of_node(const struct grid_boxes *eight)
+{
+	struct grid_box all = nothing;
+
+	for (unsigned k = 0; k < FAN; k++) {
+		struct grid_box b = get_box(eight, k);
+
+		box_add(&all, &b);
+	}
+	return all;
+}
+
+static void fill_level(struct index *x, unsigned level)
 {
 	uint32_t under = x->level_begin[level - 1], count = x->level_count[level - 1];
 
 	for (uint32_t b = 0; b < x->level_count[level]; b++) {
-		struct box all = nothing;
-		bool dirty = false;
+		uint8_t dirty = 0;
 
-		for (uint32_t i = b * FAN; i < count && i < (b + 1) * FAN; i++) {
-			box_add(&all, &x->box[under + i]);
-			dirty |= x->dirty[under + i];
+		for (unsigned k = 0; k < FAN; k++) {
+			uint32_t i = b * FAN + k;
+			struct grid_box box = i < count ? box_of_node(&x->nodes[under + i]) : nothing;
+
+			put_box(&x->nodes[x->level_begin[level] + b], k, &box);
+			dirty |= (uint8_t)((i < count && x->dirty[under + i] != 0) << k);
 		}
-		x->box[x->level_begin[level] + b] = all;
 		x->dirty[x->level_begin[level] + b] = dirty;
 	}
 }
@@ -77,116 +244,96 @@ int index_build(struct work *w)
 		x->level_count[x->levels++] = count;
 		total += count;
 	} while (count > 1);
-	x->box = work_alloc(w, total, sizeof(*x->box));
+	x->nodes = work_alloc(w, total, sizeof(*x->nodes));
 	x->dirty = work_alloc(w, total, sizeof(*x->dirty));
-	if (x->box == NULL || x->dirty == NULL)
+	if (x->nodes == NULL || x->dirty == NULL)
 		return -1;
-	build_leaves(x, &w->v);
+	lay_grid(w);
+	if (build_leaves(w) == -1)
+		return -1;
 	for (unsigned level = 1; level < x->levels; level++)
-		build_level(x, level);
+		fill_level(x, level);
 	return 0;
 }
 
-/* The children of one box that may take part: their boxes, widened by the slack, and numbers. */
-struct children {
-	struct box box[FAN];
-	uint32_t number[FAN];
-	bool dirty[FAN];
-	unsigned count;
-};
+/* ---- segments that meet ---- */
 
 struct join {
 	struct work *w;
-	double slack;
+	const struct index *x;
 	int (*fn)(struct work *w, uint32_t i, uint32_t j);
 };
 
-static inline void offer_child(struct children *c, const struct join *j, const struct box *within,
-    struct box box, bool dirty, uint32_t number)
-{
-	if (j->slack > 0)
-		box = (struct box){ box.x0 - j->slack, box.y0 - j->slack,
-		    box.x1 + j->slack, box.y1 + j->slack };
-	c->box[c->count] = box;
-	c->dirty[c->count] = dirty;
-	c->number[c->count] = number;
-	c->count += box_meets(&box, within);
-}
-
-/* Level 0's children are segments. `within`: only those that meet it. */
-static void load_children(const struct join *j, unsigned level, uint32_t b,
-    const struct box *within, struct children *c)
-{
-	const struct index *x = &j->w->index;
-	const struct vertices *v = &j->w->v;
-	uint32_t under = level > 0 ? x->level_begin[level - 1] : 0;
-	uint32_t end = level > 0 ? x->level_count[level - 1] : v->count;
-
-	end = end < (b + 1) * FAN ? end : (b + 1) * FAN;
-	c->count = 0;
-	if (level == 0)
-		for (uint32_t i = b * FAN; i < end; i++)
-			offer_child(c, j, within, segment_box(v, i), v->flags[i] & V_DIRTY, i);
-	else
-		for (uint32_t i = b * FAN; i < end; i++)
-			offer_child(c, j, within, x->box[under + i], x->dirty[under + i], i);
-}
-
 static int join(const struct join *j, unsigned level, uint32_t a, uint32_t b);
 
-static inline int visit(const struct join *j, unsigned level, const struct children *c, unsigned p,
-    const struct children *d, unsigned q)
+/* Child p of node a with those children of b that are in the mask. */
+static inline int visit(const struct join *j, unsigned level, uint32_t a, unsigned p, uint32_t b, unsigned mask)
 {
-	if (!box_meets(&c->box[p], &d->box[q]) || (j->w->tolerant && !c->dirty[p] && !d->dirty[q]))
-		return 0;
-	return level > 0 ? join(j, level - 1, c->number[p], d->number[q])
-	    : j->fn(j->w, c->number[p], d->number[q]);
+	if (work_spend(j->w, 1 + (unsigned)__builtin_popcount(mask)) == -1)
+		return -1;
+	for (; mask != 0; mask &= mask - 1) {
+		uint32_t i = a * FAN + p, k = b * FAN + (unsigned)__builtin_ctz(mask);
+		int rc = level > 0 ? join(j, level - 1, i, k) : j->fn(j->w, i, k);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
 }
 
 static int join_same(const struct join *j, unsigned level, uint32_t a)
 {
-	const struct work *w = j->w;
-	struct children c;
-	int rc = 0;
+	uint32_t at = j->x->level_begin[level] + a;
+	const struct grid_boxes *eight = &j->x->nodes[at];
+	const uint32_t *next = j->w->v.next;
 
-	load_children(j, level, a, &w->index.box[w->index.level_begin[level] + a], &c);
-	if (work_spend(j->w, c.count * c.count / 2) == -1)
-		return -1;
-	for (unsigned p = 0; p < c.count && rc == 0; p++) {
-		unsigned q = p;		/* a box is joined with itself */
+	for (unsigned p = 0; p < FAN; p++) {
+		struct grid_box box = get_box(eight, p);
+		unsigned mask = meet(eight, &box) & (0xffu << p);	/* a box is joined with itself */
+		int rc;
 
-		if (level == 0)		/* and a segment not even with its successor, to save time */
-			q += w->v.next[c.number[p]] == c.number[p] + 1 ? 2 : 1;
-		for (; q < c.count && rc == 0; q++)
-			rc = visit(j, level, &c, p, &c, q);
+		if (level == 0 && mask != 0)	/* and a segment not even with its successor, to save time */
+			mask &= 0xffu << (p + (next[a * FAN + p] == a * FAN + p + 1 ? 2 : 1));
+		if (j->w->tolerant && !(j->x->dirty[at] >> p & 1))
+			mask &= j->x->dirty[at];
+		if (mask != 0 && (rc = visit(j, level, a, p, a, mask)) != 0)
+			return rc;
 	}
-	return rc;
+	return 0;
 }
 
 static int join(const struct join *j, unsigned level, uint32_t a, uint32_t b)
 {
-	const struct box *boxes = j->w->index.box + j->w->index.level_begin[level];
-	struct children c, d;
-	int rc = 0;
+	const struct index *x = j->x;
+	uint32_t at_a = x->level_begin[level] + a, at_b = x->level_begin[level] + b;
+	struct grid_box box;
+	unsigned some;
 
 	if (a == b)
 		return join_same(j, level, a);
-	load_children(j, level, a, &boxes[b], &c);
-	load_children(j, level, b, &boxes[a], &d);
-	if (work_spend(j->w, c.count * d.count) == -1)
-		return -1;
-	for (unsigned p = 0; p < c.count && rc == 0; p++)
-		for (unsigned q = 0; q < d.count && rc == 0; q++)
-			rc = visit(j, level, &c, p, &d, q);
-	return rc;
+	box = get_box(&x->nodes[x->level_begin[level + 1] + b / FAN], b % FAN);
+	for (some = meet(&x->nodes[at_a], &box); some != 0; some &= some - 1) {
+		unsigned p = (unsigned)__builtin_ctz(some), mask;
+		int rc;
+
+		box = get_box(&x->nodes[at_a], p);
+		mask = meet(&x->nodes[at_b], &box);
+		if (j->w->tolerant && !(x->dirty[at_a] >> p & 1))
+			mask &= x->dirty[at_b];
+		if (mask != 0 && (rc = visit(j, level, a, p, b, mask)) != 0)
+			return rc;
+	}
+	return 0;
 }
 
 int index_self_join(struct work *w, int (*fn)(struct work *w, uint32_t i, uint32_t j))
 {
-	struct join j = { w, w->tolerant ? w->close : 0, fn };
+	struct join j = { w, &w->index, fn };
 
 	return join(&j, w->index.levels - 1, 0, 0);
 }
+
+/* ---- the segment to the left ---- */
 
 struct ray {
 	const struct work *w;
@@ -195,6 +342,7 @@ struct ray {
 	const void *ctx;
 	uint32_t best;
 	struct point low, high;	/* of the best */
+	struct grid_box left;	/* where a better one has to be */
 };
 
 /* Is the upward segment ab, level with p, to the right of the best so far? They do not cross. */
@@ -229,47 +377,40 @@ static void ray_segment(struct ray *r, uint32_t i)
 		r->best = i;
 		r->low = a;
 		r->high = b;
+		r->left.x0 = cell(smaller(a.x, b.x), r->w->index.x0, r->w->index.scale_x);
 	}
 }
 
-/* Is any of it to the left of p, and to the right of the best so far? */
-static bool ray_meets(const struct ray *r, const struct box *b)
-{
-	return b->x0 < r->p.x && b->y0 <= r->p.y && b->y1 > r->p.y
-	    && (r->best == NONE || b->x1 >= smaller(r->low.x, r->high.x));
-}
-
-static void ray_box(struct ray *r, unsigned level, uint32_t b)
+static void ray_node(struct ray *r, unsigned level, uint32_t b)
 {
 	const struct index *x = &r->w->index;
-	const struct box *boxes = level > 0 ? &x->box[x->level_begin[level - 1]] : NULL;
-	uint32_t end = level > 0 ? x->level_count[level - 1] : r->w->v.count, order[FAN];
-	unsigned count = 0;
+	const struct grid_boxes *eight = &x->nodes[x->level_begin[level] + b];
+	unsigned mask = meet(eight, &r->left), order[FAN], count = 0;
 
-	if (end > (b + 1) * FAN)
-		end = (b + 1) * FAN;
-	for (uint32_t i = b * FAN; i < end; i++) {
-		unsigned k = count;
+	for (; mask != 0; mask &= mask - 1) {
+		unsigned i = (unsigned)__builtin_ctz(mask), k = count++;
 
-		if (level == 0)
-			ray_segment(r, i);
-		if (level == 0 || !ray_meets(r, &boxes[i]))
-			continue;
-		for (; k > 0 && boxes[order[k - 1]].x1 < boxes[i].x1; k--)
+		for (; k > 0 && eight->x1[order[k - 1]] < eight->x1[i]; k--)
 			order[k] = order[k - 1];
 		order[k] = i;
-		count++;
 	}
 	for (unsigned k = 0; k < count; k++)	/* the rightmost first: what it hits rules out others */
-		if (ray_meets(r, &boxes[order[k]]))
-			ray_box(r, level - 1, order[k]);
+		if (eight->x1[order[k]] >= r->left.x0) {
+			if (level == 0)
+				ray_segment(r, b * FAN + order[k]);
+			else
+				ray_node(r, level - 1, b * FAN + order[k]);
+		}
 }
 
 uint32_t index_ray_left(const struct work *w, struct point p,
     bool (*counts)(const void *ctx, uint32_t segment), const void *ctx)
 {
+	const struct index *x = &w->index;
 	struct ray r = { .w = w, .p = p, .counts = counts, .ctx = ctx, .best = NONE };
 
-	ray_box(&r, w->index.levels - 1, 0);
+	r.left = (struct grid_box){ INT16_MIN, cell(p.y, x->y0, x->scale_y), cell(p.x, x->x0, x->scale_x),
+	    cell(p.y, x->y0, x->scale_y) };
+	ray_node(&r, x->levels - 1, 0);
 	return r.best;
 }

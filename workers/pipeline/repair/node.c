@@ -107,12 +107,13 @@ static void note_rings(struct work *w, uint32_t i, uint32_t j)
 		(a->hole ? a : b)->touches = true;
 }
 
-/* The index has widened them in a tolerant pass. */
-static bool boxes_meet(struct point a, struct point b, struct point c, struct point d)
+/* Are they no further apart than `reach` in x and y? */
+static bool boxes_near(struct point a, struct point b, struct point c, struct point d, double reach)
 {
 	struct box ab = box_of(a, b), cd = box_of(c, d);
+	struct box wide = { ab.x0 - reach, ab.y0 - reach, ab.x1 + reach, ab.y1 + reach };
 
-	return box_meets(&ab, &cd);
+	return box_meets(&wide, &cd);
 }
 
 static int test_pair(struct work *w, uint32_t i, uint32_t j)
@@ -125,13 +126,14 @@ static int test_pair(struct work *w, uint32_t i, uint32_t j)
 
 	if (i_next == j || j_next == i)
 		return 0;	/* find_folds looks at those */
-	if (w->tolerant ? !predicate_near(a, b, c, d, w->tol) : !predicate_meet(a, b, c, d))
+	if (!boxes_near(a, b, c, d, w->tolerant ? 2 * w->close : 0)
+	    || (w->tolerant ? !predicate_near(a, b, c, d, w->tol) : !predicate_meet(a, b, c, d)))
 		return 0;
 	if (!w->tolerant && (on = ends_on_segments(w, i, j, 0)) == -1)
 		return -1;
 	if (!on && (on = ends_on_segments(w, i, j, w->tol)) == -1)
 		return -1;
-	if (!on && (!w->tolerant || (boxes_meet(a, b, c, d) && predicate_meet(a, b, c, d)))
+	if (!on && (!w->tolerant || (boxes_near(a, b, c, d, 0) && predicate_meet(a, b, c, d)))
 	    && cross(w, i, j) == -1)
 		return -1;
 	note_rings(w, i, j);

@@ -3,6 +3,7 @@
 
 static int arrange(struct arrangement *a)
 {
+	work_forget_events(a->w);
 	return chain_edges(a) == -1 || faces_build(a) == -1 || winding_fill(a) == -1
 	    || assemble_outlines(a) == -1 ? -1 : 0;
 }

@@ -78,13 +78,21 @@ void work_vertices_free(struct vertices *v)
 	free(v->flags);
 }
 
+void work_forget_events(struct work *w)
+{
+	free(w->splits);
+	free(w->merges);
+	point_map_free(&w->made);
+	w->splits = NULL;
+	w->merges = NULL;
+	w->split_count = w->split_room = w->merge_count = w->merge_room = 0;
+}
+
 void work_free(struct work *w)
 {
 	free(w->rings);
 	free(w->parts);
 	work_vertices_free(&w->v);
 	index_clear(&w->index);
-	free(w->splits);
-	free(w->merges);
-	point_map_free(&w->made);
+	work_forget_events(w);
 }

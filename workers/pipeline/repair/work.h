@@ -63,13 +63,25 @@ struct merge {
 	uint32_t u, v;		/* vertices to become one */
 };
 
-/* Level 0: boxes of 8 segments each; level n: boxes of 8 boxes of level n - 1. */
+#define INDEX_FAN 8
+
+/* A box on the grid of an index; and eight of them side by side. */
+struct grid_box {
+	int16_t x0, y0, x1, y1;
+};
+
+struct grid_boxes {
+	int16_t x0[INDEX_FAN], y0[INDEX_FAN], x1[INDEX_FAN], y1[INDEX_FAN];
+};
+
+/* Level 0: nodes of 8 segments each; level n: nodes of 8 nodes of level n - 1. The last has one node. */
 struct index {
-	struct box *box;
-	bool *dirty;		/* holds a V_DIRTY segment */
+	struct grid_boxes *nodes;	/* of what is below them */
+	uint8_t *dirty;			/* a bit for each that is or holds a V_DIRTY segment */
 	uint32_t level_begin[12];
 	uint32_t level_count[12];
 	unsigned levels;
+	double x0, y0, scale_x, scale_y;	/* the grid */
 };
 
 struct work {
@@ -123,6 +135,8 @@ int work_poll(struct work *w);
 /* Room for so many vertices, none there yet; -1 with w->err filled. */
 int work_vertices(struct work *w, struct vertices *v, size_t room);
 void work_vertices_free(struct vertices *v);
+/* Once nothing moves any more: what was to be done about events takes more room than the rings do. */
+void work_forget_events(struct work *w);
 void work_free(struct work *w);
 
 /* load.c: rings of w->in. Sets faulty where one has too few points, is open or not finite. */
@@ -142,7 +156,7 @@ int touch_fills(struct work *w, uint32_t ring);
 /* index.c */
 int index_build(struct work *w);
 void index_clear(struct index *x);
-/* Calls fn for each pair of segments whose boxes meet; in a tolerant pass only if one is dirty. */
+/* Calls fn for pairs of segments, all those whose boxes meet among them; in a tolerant pass only if one is dirty. */
 int index_self_join(struct work *w, int (*fn)(struct work *w, uint32_t i, uint32_t j));
 /*
  * The segment hit first by a ray from p towards smaller x, out of those that `counts` lets pass;
