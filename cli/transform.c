@@ -253,6 +253,4 @@ void transform_summary(const struct transform *t, const char *path, double secon
 		if (t->by_code[code] > 0)
 			fprintf(stderr, "  %-28s %10" PRIu64 "  %s\n", reject_name((enum reject_code)code),
 			    t->by_code[code], reject_info((enum reject_code)code)->meaning);
-	if (n->repair_fallbacks > 0)
-		fprintf(stderr, "  %" PRIu64 " repairs were done by GEOS\n", n->repair_fallbacks);
 }

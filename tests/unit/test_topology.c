@@ -145,7 +145,6 @@ static void faults_are_named_placed_and_mended(void **state)
 		assert_int_equal(topology_check(t, f), 0);
 		assert_int_equal(f->finding_count, 0);
 	}
-	assert_int_equal(topology_fallbacks(t), 0);
 	topology_free(&t);
 }
 

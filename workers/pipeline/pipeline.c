@@ -25,7 +25,6 @@ struct pipeline {
 	char *crs;		/* the source CRS of stages */
 	struct buf text;
 	struct pipeline_totals totals;
-	uint64_t fallbacks;	/* of stages that are gone */
 	uint64_t fault_at;	/* of a CRS that is not known; 0: none */
 	char path[PATH_BYTES];
 	struct pipeline_place nowhere;	/* o.place where nobody watches */
@@ -92,8 +91,6 @@ static int stages_ready(struct pipeline *p, const char *crs, struct err *e)
 {
 	if (p->stages != NULL && strcmp(p->crs, crs) == 0)
 		return 0;
-	if (p->stages != NULL)
-		p->fallbacks += stages_repair_fallbacks(p->stages);
 	stages_free(&p->stages);
 	free(p->crs);
 	if ((p->crs = strdup(crs)) == NULL)
@@ -305,7 +302,6 @@ int pipeline_finish(struct pipeline *p, struct err *e)
 		place_none(p);
 	if (rc == 1) {
 		memset(&p->totals, 0, sizeof(p->totals));
-		p->fallbacks = 0;
 		stages_free(&p->stages);
 		if (!p->o.decode_only && document_stages_ready(p, e) != 0)
 			return -1;
@@ -327,7 +323,6 @@ struct pipeline_totals pipeline_totals(const struct pipeline *p)
 {
 	struct pipeline_totals t = p->totals;
 
-	t.repair_fallbacks = p->fallbacks + (p->stages != NULL ? stages_repair_fallbacks(p->stages) : 0);
 	t.head = decode_head(p->decode, &t.head_len);
 	t.crs = source_crs(p, NULL);
 	return t;

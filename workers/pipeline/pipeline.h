@@ -79,7 +79,6 @@ typedef int (*verdict_fn)(void *ctx, const struct verdict *v, struct err *e);
 struct pipeline_totals {
 	uint64_t features, accepted, repaired, rejected;
 	uint64_t bytes;			/* of the document, fed so far */
-	uint64_t repair_fallbacks;	/* repairs that GEOS had to do */
 	const char *head;		/* foreign members of the collection: "\"name\":\"x\",…", "" if none */
 	size_t head_len;
 	const char *crs;		/* the source CRS in effect where a feature names none */

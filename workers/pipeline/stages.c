@@ -58,11 +58,6 @@ void stages_free(struct stages **s)
 	*s = NULL;
 }
 
-uint64_t stages_repair_fallbacks(const struct stages *s)
-{
-	return topology_fallbacks(s->topology);
-}
-
 /*
  * The document's geometry is judged as it came, in its own CRS: ranges and shape, the antimeridian,
  * winding, topology. What is then made of it is judged again, since a new CRS or fewer decimals

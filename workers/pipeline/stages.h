@@ -25,7 +25,4 @@ void stages_free(struct stages **s);	/* NULL-safe; clears it */
 /* Runs all of them; f->fatal says whether f goes on. */
 void stages_run(struct stages *s, struct feature *f);
 
-/* Repairs that GEOS had to do. */
-uint64_t stages_repair_fallbacks(const struct stages *s);
-
 #endif

@@ -47,11 +47,6 @@ void topology_start(struct topology *t)
 	t->left_invalid = false;
 }
 
-uint64_t topology_fallbacks(const struct topology *t)
-{
-	return t->mender.fallbacks;
-}
-
 /* ---- one geometry of a feature, no collection ---- */
 
 struct visit {

@@ -52,7 +52,4 @@ int topology_check_output(struct topology *t, struct feature *f);
  */
 int topology_round(struct topology *t, struct feature *f, int decimals);
 
-/* Repairs that GEOS had to do because repair/ could not. */
-uint64_t topology_fallbacks(const struct topology *t);
-
 #endif

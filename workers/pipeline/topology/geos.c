@@ -12,7 +12,6 @@
 
 struct geos {
 	GEOSContextHandle_t handle;
-	GEOSMakeValidParams *structure;
 	bool (*expired)(void *ctx);
 	void *ctx;
 	unsigned asked;
@@ -55,14 +54,11 @@ struct geos *geos_new(bool (*expired)(void *ctx), void *ctx)
 		return NULL;
 	t->expired = expired;
 	t->ctx = ctx;
-	if ((t->handle = GEOS_init_r()) == NULL
-	    || (t->structure = GEOSMakeValidParams_create_r(t->handle)) == NULL) {
+	if ((t->handle = GEOS_init_r()) == NULL) {
 		geos_free(&t);
 		return NULL;
 	}
 	GEOSContext_setErrorMessageHandler_r(t->handle, on_error, t);
-	GEOSMakeValidParams_setMethod_r(t->handle, t->structure, GEOS_MAKE_VALID_STRUCTURE);
-	GEOSMakeValidParams_setKeepCollapsed_r(t->handle, t->structure, 0);
 	GEOS_interruptRegisterCallback(on_interrupt);
 	return t;
 }
@@ -71,8 +67,6 @@ void geos_free(struct geos **t)
 {
 	if (*t == NULL)
 		return;
-	if ((*t)->structure != NULL)
-		GEOSMakeValidParams_destroy_r((*t)->handle, (*t)->structure);
 	if ((*t)->handle != NULL)
 		GEOS_finish_r((*t)->handle);
 	free(*t);
@@ -236,22 +230,6 @@ enum geos_verdict geos_check(struct geos *t, const struct geometry *g, struct ge
 	GEOSGeom_destroy_r(t->handle, in);
 	leave();
 	return verdict;
-}
-
-struct geometry *geos_make_valid(struct geos *t, const struct geometry *g, struct arena *a)
-{
-	GEOSGeometry *in, *mended = NULL;
-	struct geometry *out = NULL;
-
-	enter(t);
-	if ((in = to_geos(t, g)) != NULL)
-		mended = GEOSMakeValidWithParams_r(t->handle, in, t->structure);
-	if (mended != NULL)
-		out = from_geos(t, mended, g->stride, a);
-	GEOSGeom_destroy_r(t->handle, mended);
-	GEOSGeom_destroy_r(t->handle, in);
-	leave();
-	return out;
 }
 
 struct geometry *geos_round(struct geos *t, const struct geometry *g, int decimals, struct arena *a)

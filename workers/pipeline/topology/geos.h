@@ -1,5 +1,5 @@
 /*
- * geos - the one door to GEOS: verdicts on polygons, and its own ways of mending and rounding them.
+ * geos - the one door to GEOS: verdicts on polygons, and its way of rounding them.
  *
  * In:  areal geometries whose ordinates are finite and whose rings are closed and have four
  *      positions. Out: a verdict, or a new geometry on an arena. The one file that includes
@@ -29,12 +29,6 @@ struct geos_fault {
 
 /* `fault` may be NULL; it is filled unless the verdict is GEOS_VALID. */
 enum geos_verdict geos_check(struct geos *t, const struct geometry *g, struct geos_fault *fault);
-
-/*
- * make_valid with the structure method, polygons only. The result may have no position, and is
- * not always valid: check it. NULL if GEOS gave up or there is no memory.
- */
-struct geometry *geos_make_valid(struct geos *t, const struct geometry *g, struct arena *a);
 
 /* The valid geometry on the grid of so many decimals that is nearest to the valid geometry g. */
 struct geometry *geos_round(struct geos *t, const struct geometry *g, int decimals, struct arena *a);

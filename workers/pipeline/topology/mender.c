@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "workers/pipeline/precision.h"
 #include "workers/pipeline/repair/repair.h"
+#include "workers/pipeline/topology/condense.h"
 #include "workers/pipeline/winding.h"
 
 bool mender_expired(const struct mender *m)
@@ -22,7 +23,6 @@ int mender_init(struct mender *m)
 {
 	m->geos = geos_new(expired, m);
 	m->deadline_ms = UINT64_MAX;
-	m->fallbacks = 0;
 	return m->geos != NULL ? 0 : -1;
 }
 
@@ -51,34 +51,19 @@ enum geos_verdict mender_check(struct mender *m, const struct geometry *g, struc
 	return geos_check(m->geos, g, fault);
 }
 
+/* GEOS's verdict on what was made, from fewer positions where those decide it. */
+static bool confirmed(struct mender *m, const struct geometry *g, struct arena *a)
+{
+	const struct geometry *small = condense(g, a);
+
+	return (small != NULL && geos_check(m->geos, small, NULL) == GEOS_VALID)
+	    || geos_check(m->geos, g, NULL) == GEOS_VALID;
+}
+
 static void keep_kind(struct geometry *out, const struct geometry *g)
 {
 	if (g->type == GEOM_MULTIPOLYGON)
 		out->type = GEOM_MULTIPOLYGON;
-}
-
-/* Twice if need be: what GEOS makes is not always valid at first. */
-static struct geometry *mend_by_geos(struct mender *m, const struct geometry *g, struct arena *a,
-    enum reject_code *why)
-{
-	struct geometry *out = NULL;
-
-	m->fallbacks++;
-	for (int i = 0; i < 2; i++) {
-		if ((out = geos_make_valid(m->geos, i == 0 ? g : out, a)) == NULL)
-			break;
-		if (out->positions == 0) {
-			*why = R_REPAIR_EMPTY;
-			return NULL;
-		}
-		if (geos_check(m->geos, out, NULL) == GEOS_VALID) {
-			winding_set(out);
-			keep_kind(out, g);
-			return out;
-		}
-	}
-	*why = mender_expired(m) ? R_FEATURE_TIMEOUT : R_REPAIR_FAILED;
-	return NULL;
 }
 
 struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct arena *a,
@@ -89,16 +74,16 @@ struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct 
 	struct err e = ERR_INIT;
 	struct geometry *out = repair_areal(g, a, &l, &stats, &e);
 
-	if (out != NULL && geos_check(m->geos, out, NULL) == GEOS_VALID) {
-		keep_kind(out, g);
-		return out;
-	}
-	/* Past the budgets, and without memory, GEOS would do worse. */
-	if (out == NULL && (e.cls != ERR_INPUT || e.code == R_REPAIR_EMPTY)) {
+	if (out == NULL) {
 		*why = e.cls == ERR_SYSTEM ? R_FEATURE_MEMORY : (enum reject_code)e.code;
 		return NULL;
 	}
-	return mend_by_geos(m, g, a, why);
+	if (!confirmed(m, out, a)) {
+		*why = mender_expired(m) ? R_FEATURE_TIMEOUT : R_REPAIR_FAILED;
+		return NULL;
+	}
+	keep_kind(out, g);
+	return out;
 }
 
 /* GEOS writes grid points with an error in the last bit. */
@@ -112,7 +97,7 @@ struct geometry *mender_snap(struct mender *m, const struct geometry *g, int dec
 		out->coords[i] = precision_value(out->coords[i], decimals);
 	winding_set(out);
 	keep_kind(out, g);
-	return geos_check(m->geos, out, NULL) == GEOS_VALID ? out : NULL;
+	return confirmed(m, out, a) ? out : NULL;
 }
 
 /* One that sums up to nothing may still have lobes: then a repair of it alone leaves them. */

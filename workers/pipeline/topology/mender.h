@@ -15,7 +15,6 @@
 struct mender {
 	struct geos *geos;
 	uint64_t deadline_ms;	/* on the monotonic clock; UINT64_MAX: none */
-	uint64_t fallbacks;	/* how often GEOS had to mend */
 };
 
 int mender_init(struct mender *m);	/* -1: no memory. It must not move afterwards. */
