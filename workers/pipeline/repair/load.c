@@ -14,20 +14,26 @@
 #define MANY_RINGS 32
 #define LARGEST 1e70	/* so that squares of areas neither overflow nor vanish */
 
-/* The tolerance from the largest coordinate; -1 where arithmetic would not hold. */
-static int measure(struct work *w)
+/*
+ * The tolerance from the largest coordinate; -1 where arithmetic would not hold. `tiny`: some are so
+ * small that work_position takes them for 0.
+ */
+static int measure(struct work *w, bool *tiny)
 {
 	const struct geometry *g = w->in;
-	double largest = 0;
-	bool finite = true;
+	const double *p = g->coords;
+	double largest = 0, odd = 0;
 
-	for (size_t i = 0; i < g->positions; i++) {
-		struct point p = work_position(g, i);
+	*tiny = false;
+	for (size_t i = 0; i < g->positions; i++, p += g->stride) {
+		double x = fabs(p[0]), y = fabs(p[1]);
 
-		largest = larger(largest, larger(fabs(p.x), fabs(p.y)));
-		finite &= isfinite(p.x) && isfinite(p.y);
+		largest = larger(x, larger(y, largest));
+		odd += (x - x) + (y - y);	/* 0 unless one is not finite */
+		*tiny |= ((x < TINY) & (x != 0)) | ((y < TINY) & (y != 0));
 	}
-	if (!finite)
+	largest = work_ordinate(largest);
+	if (odd != 0)
 		return err_set(w->err, ERR_INPUT, R_INVALID_COORDINATE, "a coordinate is not finite");
 	if (largest > LARGEST || (largest < 1 / LARGEST && largest > 0) || g->positions > NONE / 4)
 		return err_set(w->err, ERR_LIMIT, R_REPAIR_FAILED, "repair: out of range");
@@ -133,40 +139,46 @@ static int list_rings(struct work *w)
 	return w->ring_count > MANY_RINGS ? sort_rings(w) : 0;
 }
 
-static void load_ring(struct work *w, uint32_t ring)
+static void load_ring(struct work *w, uint32_t ring, bool tiny)
 {
 	const struct geometry *g = w->in;
 	struct ring *r = &w->rings[ring];
 	struct vertices *v = &w->v;
 	size_t begin = seq_begin(g, r->seq), end = g->seq_end[r->seq];
+	const double *c = g->coords + begin * g->stride;
+	uint32_t n = v->count;
 
-	r->begin = v->count;
+	r->begin = n;
 	if (!point_equal(work_position(g, begin), work_position(g, end - 1)))	/* to be closed */
 		r->changed = true;
-	for (size_t i = begin; i < end; i++) {
-		struct point p = work_position(g, i);
+	for (size_t i = begin; i < end; i++, c += g->stride) {
+		struct point p = { c[0], c[1] };
 
-		r->changed |= p.x != g->coords[i * g->stride] || p.y != g->coords[i * g->stride + 1];
-		if (v->count > r->begin && point_equal(p, v->at[v->count - 1]))
+		if (tiny) {
+			p = work_position(g, i);
+			r->changed |= p.x != c[0] || p.y != c[1];
+		}
+		if (n > r->begin && point_equal(p, v->at[n - 1]))
 			continue;
-		v->at[v->count] = p;
-		v->source[v->count] = (struct source){ (uint32_t)i, (uint32_t)i };
-		v->next[v->count] = v->count + 1;
-		v->ring[v->count] = ring;
-		v->flags[v->count++] = 0;
+		v->at[n] = p;
+		v->source[n] = (struct source){ (uint32_t)i, (uint32_t)i };
+		v->next[n] = n + 1;
+		v->ring[n] = ring;
+		v->flags[n++] = 0;
 	}
-	while (v->count > r->begin + 1 && point_equal(v->at[v->count - 1], v->at[r->begin]))
-		v->count--;
-	r->end = v->count;
-	v->next[v->count - 1] = r->begin;
+	while (n > r->begin + 1 && point_equal(v->at[n - 1], v->at[r->begin]))
+		n--;
+	v->count = r->end = n;
+	v->next[n - 1] = r->begin;
 	w->faulty |= r->changed;
 }
 
 int work_load(struct work *w)
 {
 	const struct geometry *g = w->in;
+	bool tiny;
 
-	if (measure(w) == -1)
+	if (measure(w, &tiny) == -1)
 		return -1;
 	w->part_count = (uint32_t)g->parts;
 	w->parts = work_calloc(w, g->parts, sizeof(*w->parts));
@@ -174,7 +186,7 @@ int work_load(struct work *w)
 	if (!w->parts || !w->rings || work_vertices(w, &w->v, g->positions) == -1 || list_rings(w) == -1)
 		return -1;
 	for (uint32_t r = 0; r < w->ring_count; r++) {
-		load_ring(w, r);
+		load_ring(w, r, tiny);
 		if (!w->rings[r].hole)
 			w->parts[w->rings[r].part].shell = r;
 	}

@@ -110,9 +110,11 @@ struct work {
 	struct point_map *made;	/* crossings of this pass */
 };
 
+#define TINY 1e-120
+
 static inline double work_ordinate(double x)
 {
-	return x > -1e-120 && x < 1e-120 ? 0 : x;
+	return x > -TINY && x < TINY ? 0 : x;
 }
 
 /* x and y of a position; what is too small to be multiplied without loss is 0. */

@@ -280,7 +280,7 @@ static struct geometry *draw(const struct condenser *c, struct arena *a)
 
 	for (uint32_t i = 0; i < c->run_count; i++)
 		positions += c->runs[i].keep ? c->runs[i].count : 1;
-	if (positions > c->g->positions / 4 * 3)
+	if (positions > c->g->positions / 10 * 9)
 		return NULL;
 	if ((out = geometry_new(a, c->g->type, 2, positions, c->g->seqs, c->g->parts)) == NULL)
 		return NULL;
