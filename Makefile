@@ -60,10 +60,11 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_bench))
 all: $(PROGRAMS)
 
 # These goals install what they need before anything is compiled; others compile with what is there.
-INSTALLING := $(filter demo test test-faults check-steady check-san check-nomem fuzz lint bench bench-http conformance,$(MAKECMDGOALS))
+INSTALLING := $(filter demo test test-faults check-steady check-san check-nomem fuzz lint bench bench-http profile \
+	conformance,$(MAKECMDGOALS))
 PACKAGES := $(if $(INSTALLING),packages)
 packages:
-	@tools/install-packages build run test $(subst bench-http,bench,$(filter lint fuzz conformance bench bench-http,$(INSTALLING)))
+	@tools/install-packages build run test $(subst bench-http,bench,$(filter lint fuzz conformance bench bench-http profile,$(INSTALLING)))
 
 # The chunk message: C from schema/feature.proto.
 PROTO := $(BUILD)/schema/feature.pb-c
@@ -211,6 +212,9 @@ TIMES ?= 1
 bench-parallel: $(PROGRAMS)
 	@$(SCRIPT) tests/bench/parallel.py "$(FILE)" --times $(TIMES)
 
+profile: $(PROGRAMS)
+	@$(SCRIPT) tests/bench/profile.py "$(wildcard $(CORPUS))"
+
 CORPUS ?= ../shared/data
 conformance: $(PROGRAMS)
 	@$(SCRIPT) tests/conformance.py "$(CORPUS)"
@@ -235,6 +239,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 .PHONY: bench-parallel all packages demo test test-faults check-steady check-san check-san-built check-nomem nomem-built fuzz fuzz-built lint deps bench bench-http \
-	conformance docs check-docs install clean
+	profile conformance docs check-docs install clean
 .DELETE_ON_ERROR:
 .SECONDARY:

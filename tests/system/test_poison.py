@@ -1,8 +1,9 @@
 """Documents that are meant to hurt: each fails in words, in bounded memory, and the next one passes."""
 import json
+import random
 import unittest
 
-from harness import SANITISED, SOUND, Stack, StackTest, children, collection, peak_rss_mb, until
+from harness import SANITISED, SOUND, Stack, StackTest, children, collection, feature, peak_rss_mb, polygon, until
 
 SERVER_MB, WORKER_MB = 64, 96
 
@@ -113,6 +114,22 @@ class TooLarge(StackTest):
             self.assertLessEqual(peak_rss_mb(self.stack.pid("server")), SERVER_MB)
             for pid in children(self.stack.pid("worker")):
                 self.assertLessEqual(peak_rss_mb(pid), 3 * 32 + 64)
+
+
+class Scribble(StackTest):
+    """Every line crosses every other: millions of crossings, and no repair of them means anything."""
+
+    def test_a_scribble_of_5000_vertices_is_a_dead_letter_and_its_neighbours_are_not(self):
+        pick = random.Random(7)
+        ring = [[pick.uniform(-80, 80), pick.uniform(-80, 80)] for _ in range(5000)]
+        job, info = self.stack.run("acme", collection(SOUND, feature(polygon([ring + ring[:1]]), 2), SOUND))
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 3, rejected=1)
+        letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+        self.assertEqual([d["index"] for d in letters], [1])
+        self.assertIn(letters[0]["code"], ("REPAIR_FAILED", "FEATURE_TIMEOUT"))
+        _, info = self.stack.run("acme", collection(SOUND))
+        self.check_counts(info, 1, rejected=0)
 
 
 if __name__ == "__main__":
