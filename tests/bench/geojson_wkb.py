@@ -35,11 +35,11 @@ def main():
     with gzip.open(name) if name.endswith(".gz") else open(name, "rb") as f:
         document = json.load(f)
     for feature in document["features"]:
-        geometry = feature["geometry"]
-        if geometry and geometry["type"] in ("Polygon", "MultiPolygon"):
+        geometry = feature.get("geometry")
+        if isinstance(geometry, dict) and geometry.get("type") in ("Polygon", "MultiPolygon"):
             try:
                 print(wkb(geometry).hex())
-            except (struct.error, TypeError):
+            except (struct.error, TypeError, KeyError):
                 pass    # a made document has positions that are none
 
 
