@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/decimal.h"
 
 /* Length of the UTF-8 sequence at s (RFC 3629 section 4), or 0 if there is none. */
 static size_t utf8_len(const unsigned char *s, size_t n)
@@ -40,7 +41,7 @@ static void put_string(struct buf *b, const char *s, size_t n)
 	buf_putc(b, '"');
 	for (size_t i = 0; i < n;) {
 		unsigned char c = (unsigned char)s[i];
-		size_t len = utf8_len((const unsigned char *)s + i, n - i);
+		size_t len = c < 0x80 ? 1 : utf8_len((const unsigned char *)s + i, n - i);
 		char esc[7] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], 0 };
 
 		if (len > 0 && c >= 0x20 && c != '"' && c != '\\') {
@@ -108,14 +109,18 @@ void json_str(struct buf *b, const char *name, const char *value)
 
 void json_int(struct buf *b, const char *name, long long value)
 {
+	char digits[DECIMAL_MAX];
+
 	begin(b, name);
-	buf_printf(b, "%lld", value);
+	buf_append(b, digits, decimal_signed(digits, value));
 }
 
 void json_uint(struct buf *b, const char *name, uint64_t value)
 {
+	char digits[DECIMAL_MAX];
+
 	begin(b, name);
-	buf_printf(b, "%llu", (unsigned long long)value);
+	buf_append(b, digits, decimal(digits, value));
 }
 
 void json_bool(struct buf *b, const char *name, bool value)

@@ -1,4 +1,4 @@
-/* log - see log.h. A line is built whole and written by one call, so that lines never mix. */
+/* log - see log.h. Lines are built whole, and whole ones are written by one call, so that they never mix. */
 #include "lib/log.h"
 
 #include <stdio.h>
@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
+#include "lib/decimal.h"
 
 #define LINE_MAX_BYTES 2048
+#define HELD_BYTES 16384
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char *prog = "";
@@ -19,15 +21,18 @@ void log_init(const char *program, enum log_level lowest)
 	lowest_level = lowest;
 }
 
-struct line {
-	char text[LINE_MAX_BYTES];
-	size_t len;
+/* Whole lines of this thread that are not written yet, and the one that is being built behind them. */
+struct lines {
+	char text[HELD_BYTES];
+	size_t held, len;
 };
 
+static _Thread_local struct lines lines;
+
 /* Keeps one byte for the newline; what does not fit is cut. */
-static void put(struct line *l, const char *s, size_t n)
+static void put(struct lines *l, const char *s, size_t n)
 {
-	size_t room = sizeof(l->text) - 1 - l->len;
+	size_t room = l->held + LINE_MAX_BYTES - 1 - l->len;
 
 	if (n > room)
 		n = room;
@@ -36,7 +41,7 @@ static void put(struct line *l, const char *s, size_t n)
 }
 
 /* Quoted where logfmt needs it; control characters and quotes cannot forge a field or a line. */
-static void put_value(struct line *l, const char *s)
+static void put_value(struct lines *l, const char *s)
 {
 	bool plain = *s != '\0' && strcspn(s, " =\"\\") == strlen(s);
 
@@ -62,32 +67,86 @@ static void put_value(struct line *l, const char *s)
 	put(l, "\"", 1);
 }
 
+static void put_text(struct lines *l, const char *s)
+{
+	put(l, s, strlen(s));
+}
+
+static void put_number(struct lines *l, long long v)
+{
+	char digits[DECIMAL_MAX];
+
+	put(l, digits, decimal_signed(digits, v));
+}
+
+static void put_time(struct lines *l)
+{
+	static _Thread_local char text[25];
+	static _Thread_local uint64_t second;
+	uint64_t now = clock_unix_ms();
+
+	if (now / 1000 != second || text[0] == '\0') {
+		clock_format(text, now);
+		second = now / 1000;
+	}
+	for (int i = 22; i > 19; i--, now /= 10)
+		text[i] = (char)('0' + now % 10);
+	put_text(l, text);
+}
+
+static void put_line(struct lines *l, enum log_level level, const char *event, const struct log_field *fields, int n)
+{
+	l->len = l->held;
+	put_text(l, "t=");
+	put_time(l);
+	put_text(l, " level=");
+	put_text(l, level_names[level]);
+	put_text(l, " prog=");
+	put(l, prog, strnlen(prog, 32));
+	put_text(l, " pid=");
+	put_number(l, getpid());
+	put_text(l, " event=");
+	put(l, event, strnlen(event, 32));
+	for (int i = 0; i < n; i++) {
+		put_text(l, " ");
+		put_text(l, fields[i].key);
+		put_text(l, "=");
+		if (fields[i].text != NULL)
+			put_value(l, fields[i].text);
+		else
+			put_number(l, fields[i].value);
+	}
+	l->text[l->len++] = '\n';
+	l->held = l->len;
+}
+
+void log_flush(void)
+{
+	struct lines *l = &lines;
+
+	for (size_t done = 0; done < l->held;) {
+		ssize_t n = write(STDERR_FILENO, l->text + done, l->held - done);
+
+		if (n <= 0)
+			break;		/* nobody reads the log: the work goes on */
+		done += (size_t)n;
+	}
+	l->held = 0;
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n)
 {
-	struct line l = { .len = 0 };
-	char head[128], now[25];
-	size_t done = 0;
-
 	if (level < lowest_level)
 		return;
-	clock_format(now, clock_unix_ms());
-	put(&l, head, (size_t)snprintf(head, sizeof(head), "t=%s level=%s prog=%.32s pid=%d event=%.32s",
-	    now, level_names[level], prog, (int)getpid(), event));
-	for (int i = 0; i < n; i++) {
-		put(&l, " ", 1);
-		put(&l, fields[i].key, strlen(fields[i].key));
-		put(&l, "=", 1);
-		if (fields[i].text != NULL)
-			put_value(&l, fields[i].text);
-		else
-			put(&l, head, (size_t)snprintf(head, sizeof(head), "%lld", fields[i].value));
-	}
-	l.text[l.len++] = '\n';
-	while (done < l.len) {
-		ssize_t w = write(STDERR_FILENO, l.text + done, l.len - done);
+	put_line(&lines, level, event, fields, n);
+	log_flush();
+}
 
-		if (w <= 0)
-			return;		/* nobody reads the log: the work goes on */
-		done += (size_t)w;
-	}
+void log_write_soon(enum log_level level, const char *event, const struct log_field *fields, int n)
+{
+	if (level < lowest_level)
+		return;
+	put_line(&lines, level, event, fields, n);
+	if (lines.held > sizeof(lines.text) - LINE_MAX_BYTES)
+		log_flush();
 }

@@ -29,12 +29,17 @@ static inline const char *log_text(const char *s)
 void log_init(const char *program, enum log_level lowest);
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n);
+/* Leaves the writing to this thread's next log_write or log_flush: for lines that come by the thousand. */
+void log_write_soon(enum log_level level, const char *event, const struct log_field *fields, int n);
+void log_flush(void);
 
-#define LOG_EVENT(level, event, ...) do { \
+#define LOG_EVENT_BY(writer, level, event, ...) do { \
 		const struct log_field log_fields_[] = { __VA_ARGS__ }; \
-		log_write((level), (event), log_fields_, \
+		writer((level), (event), log_fields_, \
 		    (int)(sizeof(log_fields_) / sizeof(log_fields_[0]))); \
 	} while (0)
+#define LOG_EVENT(level, event, ...) LOG_EVENT_BY(log_write, level, event, __VA_ARGS__)
+#define LOG_EVENT_SOON(level, event, ...) LOG_EVENT_BY(log_write_soon, level, event, __VA_ARGS__)
 #define log_debug(event, ...) LOG_EVENT(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
 #define log_info(event, ...) LOG_EVENT(LOG_LEVEL_INFO, event, __VA_ARGS__)
 #define log_warn(event, ...) LOG_EVENT(LOG_LEVEL_WARN, event, __VA_ARGS__)

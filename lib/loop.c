@@ -14,6 +14,7 @@ struct loop {
 	uv_async_t async;
 	loop_fn before_wait, on_wake;
 	void *before_ctx, *wake_ctx;
+	struct loop_task *deferred;
 };
 
 struct loop_io {
@@ -46,6 +47,11 @@ static void on_prepare(uv_prepare_t *h)
 
 	if (l->before_wait != NULL)
 		l->before_wait(l->before_ctx);
+	for (struct loop_task *t; (t = l->deferred) != NULL;) {
+		l->deferred = t->next;
+		t->queued = false;
+		t->fn(t->ctx);
+	}
 }
 
 static void on_async(uv_async_t *h)
@@ -263,6 +269,38 @@ void loop_before_wait(struct loop *l, loop_fn fn, void *ctx)
 {
 	l->before_wait = fn;
 	l->before_ctx = ctx;
+}
+
+void loop_task_init(struct loop_task *t, loop_fn fn, void *ctx)
+{
+	t->fn = fn;
+	t->ctx = ctx;
+	t->next = NULL;
+	t->queued = false;
+}
+
+void loop_defer(struct loop *l, struct loop_task *t)
+{
+	struct loop_task **at = &l->deferred;
+
+	if (t->queued)
+		return;
+	t->queued = true;
+	t->next = NULL;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = t;
+}
+
+void loop_task_cancel(struct loop *l, struct loop_task *t)
+{
+	struct loop_task **at = &l->deferred;
+
+	while (*at != NULL && *at != t)
+		at = &(*at)->next;
+	if (*at == t)
+		*at = t->next;
+	t->queued = false;
 }
 
 void loop_on_wake(struct loop *l, loop_fn fn, void *ctx)

@@ -44,6 +44,16 @@ void loop_signal_free(struct loop_signal **s);
 
 /* fn is called before the loop waits for events, every turn; one per loop. NULL removes it. */
 void loop_before_wait(struct loop *l, loop_fn fn, void *ctx);
+/* Work that what happens in a turn adds up to, done once at its end: before the loop waits, after the above. */
+struct loop_task {
+	loop_fn fn;
+	void *ctx;
+	struct loop_task *next;
+	bool queued;
+};
+void loop_task_init(struct loop_task *t, loop_fn fn, void *ctx);
+void loop_defer(struct loop *l, struct loop_task *t);
+void loop_task_cancel(struct loop *l, struct loop_task *t);
 /* fn is called on the loop's thread after loop_wake; one per loop. */
 void loop_on_wake(struct loop *l, loop_fn fn, void *ctx);
 void loop_wake(struct loop *l);		/* from any thread */

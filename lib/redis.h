@@ -22,6 +22,8 @@ struct redis_script {
 	char sha[41];
 };
 
+#define CMD_PARTS_MAX 8
+
 /* A command under construction. Arguments are borrowed until it is sent; integers are kept inside. */
 struct redis_cmd {
 	const char **argv;
@@ -30,6 +32,7 @@ struct redis_cmd {
 	size_t room;
 	char (*ints)[24];
 	size_t int_count;
+	size_t begins[CMD_PARTS_MAX - 1], parts;	/* where the commands behind the first begin; how many */
 	bool failed;		/* no memory: sending it fails */
 	struct redis_script *script;
 };
@@ -44,6 +47,10 @@ void cmd_int(struct redis_cmd *c, long long v);	/* decimal */
 void cmd_line(struct redis_cmd *c, ...) __attribute__((sentinel));
 /* Resets c and begins EVALSHA sha nkeys; keys and arguments follow. */
 void cmd_script(struct redis_cmd *c, struct redis_script *s, int nkeys);
+/* What follows is another command of the same transaction: all are done or none. For redis_async_do alone. */
+void cmd_next(struct redis_cmd *c);
+/* The same, and adds EVALSHA sha nkeys. */
+void cmd_next_script(struct redis_cmd *c, struct redis_script *s, int nkeys);
 
 enum reply_type { REPLY_NIL, REPLY_STRING, REPLY_INT, REPLY_ARRAY, REPLY_STATUS, REPLY_ERROR };
 
@@ -105,7 +112,9 @@ bool redis_async_up(const struct redis_async *r);
 void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
 
 /* 0: fn will be called once, later, never from inside this call. -1: not connected or no memory; e says so.
- * The bytes of c are copied. NOSCRIPT: fn gets ERR_RETRY, and the scripts are being loaded again. */
+ * The bytes of c are copied, and sent at the end of the loop's turn. NOSCRIPT: fn gets ERR_RETRY, and the scripts are
+ * being loaded again. A transaction's reply is the array of its commands' replies; where Redis refused to queue one of
+ * them, or the last one failed, there is none, and e says why. */
 int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx, struct err *e);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * redis_async - see redis.h: the half on a loop.
+ * redis_async - see redis.h: the half on a loop. hiredis connects and reads; what is sent goes by redis_out, once per
+ * turn of the loop, so that the commands of all that happened in a turn are one write.
  *
  *              ┌────────── lost, refused, too slow ──────────┐
  *              ▼                                             │
@@ -8,13 +9,13 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <hiredis/async.h>
+#include <sys/socket.h>
 
 #include "lib/crypto.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/redis_internal.h"
+#include "lib/redis_out.h"
 
 #define BACKOFF_MIN_MS 50
 #define BACKOFF_MAX_MS 2000
@@ -22,13 +23,13 @@
 #define ROLE_MS 1000
 #define WHY_MAX 160
 
-/* One command whose reply is owed. */
+/* One command, or one transaction, whose reply is owed. */
 struct pending {
-	struct redis_async *r;
 	redis_fn fn;
 	void *ctx;
 	uint64_t sent_ms;
-	struct pending *next;
+	int before;		/* replies that come before the one that counts */
+	bool transaction;
 };
 
 struct redis_async {
@@ -38,79 +39,59 @@ struct redis_async {
 	redis_state_fn state_fn;
 	void *state_ctx;
 
-	redisAsyncContext *ac;
+	redisContext *c;	/* NULL while there is no connection */
 	struct loop_io *io;
-	bool want_read, want_write;
+	struct redis_out out;
+	struct loop_task flush;
 	struct loop_timer *retry, *watch;
 	uint64_t backoff_ms;
 	uint64_t since_ms;	/* when this connection was begun */
 	unsigned timeout_ms;
 	uint64_t role_ms;	/* when it was last asked whether it is a primary */
 
-	struct pending *oldest, *newest;
+	/* A ring: replies come in the order of the commands. */
+	struct pending *owed;
+	size_t first, count, room;	/* room is a power of two */
+	struct err queued;	/* why Redis refuses to queue a command of the oldest transaction */
+
 	unsigned greetings;	/* replies of the handshake still owed */
+	bool connected, writable_wanted;
+	bool leaving;		/* takes no more commands, and is lost when all is answered */
+	bool broken;		/* is lost in a moment */
 	bool up;
 	bool closing;
 	char why[WHY_MAX];	/* why it was not reached last, as the log has it */
 };
 
-/* ---- hiredis's event hooks ---- */
+/* ---- what is owed ---- */
 
-static void on_io(void *ctx, bool readable, bool writable)
+static int owe(struct redis_async *r, redis_fn fn, void *ctx, int replies)
 {
-	struct redis_async *r = ctx;
+	if (r->count == r->room) {
+		size_t room = r->room == 0 ? 64 : r->room * 2;
+		struct pending *owed = malloc(room * sizeof(*owed));
 
-	if (readable && r->ac != NULL && r->want_read)
-		redisAsyncHandleRead(r->ac);
-	if (writable && r->ac != NULL && r->want_write)
-		redisAsyncHandleWrite(r->ac);
+		if (owed == NULL)
+			return -1;
+		for (size_t i = 0; i < r->count; i++)
+			owed[i] = r->owed[(r->first + i) & (r->room - 1)];
+		free(r->owed);
+		r->owed = owed;
+		r->first = 0;
+		r->room = room;
+	}
+	r->owed[(r->first + r->count++) & (r->room - 1)] =
+	    (struct pending){ fn, ctx, loop_now_ms(r->loop), replies - 1, replies > 1 };
+	return 0;
 }
 
-static void io_update(struct redis_async *r, bool want_read, bool want_write)
+static struct pending shift(struct redis_async *r)
 {
-	if (want_read == r->want_read && want_write == r->want_write)
-		return;
-	r->want_read = want_read;
-	r->want_write = want_write;
-	if (r->io != NULL)
-		loop_io_set(r->io, want_read, want_write);
-}
+	struct pending p = r->owed[r->first];
 
-static void add_read(void *p)
-{
-	struct redis_async *r = p;
-
-	io_update(r, true, r->want_write);
-}
-
-static void del_read(void *p)
-{
-	struct redis_async *r = p;
-
-	io_update(r, false, r->want_write);
-}
-
-static void add_write(void *p)
-{
-	struct redis_async *r = p;
-
-	io_update(r, r->want_read, true);
-}
-
-static void del_write(void *p)
-{
-	struct redis_async *r = p;
-
-	io_update(r, r->want_read, false);
-}
-
-/* hiredis closes the descriptor next: nothing may watch it then. */
-static void io_cleanup(void *p)
-{
-	struct redis_async *r = p;
-
-	r->want_read = r->want_write = false;
-	loop_io_free(&r->io);
+	r->first = (r->first + 1) & (r->room - 1);
+	r->count--;
+	return p;
 }
 
 /* ---- connection ---- */
@@ -126,18 +107,6 @@ static void retry_later(struct redis_async *r)
 	r->backoff_ms = r->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : r->backoff_ms * 2;
 }
 
-static void gone(struct redis_async *r)
-{
-	bool was_up = r->up;
-
-	r->ac = NULL;
-	r->up = false;
-	r->greetings = 0;
-	if (was_up && r->state_fn != NULL)
-		r->state_fn(r->state_ctx, false);
-	retry_later(r);
-}
-
 /* What keeps it from being up is logged once, not with every attempt. */
 static void explain(struct redis_async *r, const char *why)
 {
@@ -149,36 +118,82 @@ static void explain(struct redis_async *r, const char *why)
 
 static void drop(struct redis_async *r)
 {
-	redisAsyncContext *ac = r->ac;
+	bool was_up = r->up;
+	struct err e = ERR_INIT;
 
-	if (ac != NULL)
-		redisAsyncFree(ac);	/* fails the pending, then calls on_disconnect if it was connected */
-	if (r->ac != NULL)
-		gone(r);
+	if (r->c == NULL)
+		return;
+	loop_io_free(&r->io);	/* nothing may watch the descriptor when it is closed */
+	redisFree(r->c);
+	r->c = NULL;
+	r->connected = r->leaving = r->broken = r->up = false;
+	r->greetings = 0;
+	r->queued.cls = ERR_NONE;
+	redis_out_clear(&r->out);
+	err_set(&e, ERR_RETRY, 0, "Redis: the connection was lost");
+	for (size_t n = r->count; n > 0; n--) {
+		struct pending p = shift(r);
+
+		p.fn(p.ctx, NULL, &e);
+	}
+	if (was_up && r->state_fn != NULL)
+		r->state_fn(r->state_ctx, false);
+	retry_later(r);
 }
 
-static void on_disconnect(const redisAsyncContext *ac, int status)
+/* Not from inside a call of the user's. */
+static void drop_soon(struct redis_async *r)
 {
-	struct redis_async *r = ac->data;
-
-	(void)status;
-	gone(r);
+	r->broken = true;
+	loop_timer_start(r->watch, 0, WATCH_MS);
 }
 
-static void on_greeting(redisAsyncContext *ac, void *reply, void *ctx)
+static void watch_writable(struct redis_async *r, bool wanted)
 {
-	struct redis_async *r = ac->data;
-	const redisReply *answer = reply;
+	if (wanted != r->writable_wanted)
+		loop_io_set(r->io, true, wanted);
+	r->writable_wanted = wanted;
+}
 
-	(void)ctx;
-	if (answer == NULL)
-		return;		/* the connection is on its way down */
-	if (answer->type == REDIS_REPLY_ERROR) {
-		explain(r, answer->str);
-		redisAsyncDisconnect(ac);
+static void flush(void *ctx)
+{
+	struct redis_async *r = ctx;
+	int rc;
+
+	if (!r->connected || r->broken)
+		return;
+	rc = redis_out_write(&r->out, r->c->fd);
+	if (rc < 0)
+		drop_soon(r);
+	watch_writable(r, rc > 0);
+}
+
+static int send_to(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx)
+{
+	int replies = redis_out_add(&r->out, c);
+
+	if (replies < 0)
+		return -1;
+	if (owe(r, fn, ctx, replies) != 0) {
+		drop_soon(r);	/* it cannot be taken back, nor its reply told from others */
+		return -1;
+	}
+	loop_defer(r->loop, &r->flush);
+	return 0;
+}
+
+static void on_greeting(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct redis_async *r = ctx;
+
+	if (r->c == NULL)
+		return;		/* the connection is gone */
+	if (reply == NULL) {
+		explain(r, e->text);
+		drop_soon(r);
 		return;
 	}
-	if (r->greetings > 0 && --r->greetings == 0 && !r->up) {
+	if (r->greetings > 0 && --r->greetings == 0 && !r->up && !r->broken && !r->leaving) {
 		r->up = true;
 		r->backoff_ms = BACKOFF_MIN_MS;
 		r->why[0] = '\0';
@@ -191,32 +206,43 @@ static void on_greeting(redisAsyncContext *ac, void *reply, void *ctx)
  * A replica is left: behind the same name there may be the new primary by now. An error (the user may not ask) says
  * nothing.
  */
-static void on_role(redisAsyncContext *ac, void *reply, void *ctx)
+static void on_role(void *ctx, const struct reply *reply, const struct err *e)
 {
-	const redisReply *answer = reply;
+	struct redis_async *r = ctx;
 
-	(void)ctx;
-	if (answer != NULL && answer->type == REDIS_REPLY_ARRAY && answer->elements > 0
-	    && answer->element[0]->type == REDIS_REPLY_STRING && strcmp(answer->element[0]->str, "slave") == 0)
-		redisAsyncDisconnect(ac);
+	(void)e;
+	if (strcmp(reply_str(reply_at(reply, 0), NULL), "slave") == 0)
+		r->leaving = true;
 }
 
 static void ask_role(struct redis_async *r)
 {
+	struct redis_cmd c;
+
 	r->role_ms = loop_now_ms(r->loop);
-	redisAsyncCommand(r->ac, on_role, NULL, "ROLE");
+	cmd_init(&c);
+	cmd_line(&c, "ROLE", NULL);
+	(void)send_to(r, &c, on_role, r);
+	cmd_clear(&c);
 }
 
-static void greet(struct redis_async *r, int argc, const char **argv)
+static void greet(struct redis_async *r, const char *word, const char *second, const char *third)
 {
-	if (redisAsyncCommandArgv(r->ac, on_greeting, NULL, argc, argv, NULL) == REDIS_OK)
+	struct redis_cmd c;
+
+	cmd_init(&c);
+	cmd_line(&c, word, second, third, NULL);
+	if (send_to(r, &c, on_greeting, r) == 0)
 		r->greetings++;
+	else
+		drop_soon(r);
+	cmd_clear(&c);
 }
 
 static void load_scripts(struct redis_async *r)
 {
 	for (size_t i = 0; r->scripts != NULL && r->scripts[i] != NULL; i++)
-		greet(r, 3, (const char *[]){ "SCRIPT", "LOAD", r->scripts[i]->text });
+		greet(r, "SCRIPT", "LOAD", r->scripts[i]->text);
 }
 
 static void handshake(struct redis_async *r)
@@ -224,58 +250,127 @@ static void handshake(struct redis_async *r)
 	char db[16];
 
 	if (r->url.user != NULL)
-		greet(r, 3, (const char *[]){ "AUTH", r->url.user, r->url.password });
+		greet(r, "AUTH", r->url.user, r->url.password);
 	else if (r->url.password != NULL)
-		greet(r, 2, (const char *[]){ "AUTH", r->url.password });
+		greet(r, "AUTH", r->url.password, NULL);
 	if (r->url.db != 0) {
 		snprintf(db, sizeof(db), "%d", r->url.db);
-		greet(r, 2, (const char *[]){ "SELECT", db });
+		greet(r, "SELECT", db, NULL);
 	}
 	load_scripts(r);
 	ask_role(r);
-	greet(r, 1, (const char *[]){ "PING" });
+	greet(r, "PING", NULL, NULL);
 }
 
-static void on_connect(const redisAsyncContext *ac, int status)
+/* ---- replies ---- */
+
+/* The reply that says what came of it: of a transaction that of its last command, for the others' say nothing more. */
+static const redisReply *verdict(const struct pending *p, const redisReply *answer)
 {
-	struct redis_async *r = ac->data;
-
-	if (status != REDIS_OK) {
-		explain(r, ac->errstr);
-		gone(r);	/* hiredis frees ac itself */
-	}
+	if (p->transaction && answer->type == REDIS_REPLY_ARRAY && answer->elements > 0)
+		return answer->element[answer->elements - 1];
+	return answer;
 }
+
+static void on_reply(struct redis_async *r, const redisReply *answer)
+{
+	struct pending *oldest = &r->owed[r->first], p;
+	const redisReply *last = verdict(oldest, answer);
+	struct err e = ERR_INIT;
+
+	if (last->type == REDIS_REPLY_ERROR)
+		redis_error(&e, last);
+	if (oldest->before > 0) {
+		oldest->before--;
+		if (e.cls != ERR_NONE && r->queued.cls == ERR_NONE)
+			r->queued = e;
+		return;
+	}
+	p = shift(r);
+	if (redis_is_noscript(last))
+		load_scripts(r);
+	if (last->type == REDIS_REPLY_ERROR && strncmp(e.text, "READONLY ", 9) == 0)
+		r->leaving = true;
+	if (e.cls != ERR_NONE && r->queued.cls != ERR_NONE)
+		e = r->queued;	/* EXEC itself only says that there was one */
+	r->queued.cls = ERR_NONE;
+	p.fn(p.ctx, e.cls == ERR_NONE ? (const struct reply *)answer : NULL, &e);
+}
+
+static void take_replies(struct redis_async *r)
+{
+	void *answer;
+
+	if (redisBufferRead(r->c) != REDIS_OK) {
+		drop(r);
+		return;
+	}
+	while (!r->broken) {
+		if (redisGetReplyFromReader(r->c, &answer) != REDIS_OK) {
+			drop(r);
+			return;
+		}
+		if (answer == NULL)
+			break;
+		if (r->count > 0)
+			on_reply(r, answer);
+		else
+			drop_soon(r);	/* "max number of clients reached", which nobody asked for */
+		freeReplyObject(answer);
+	}
+	if (r->leaving && r->count == 0)
+		drop(r);
+}
+
+static void on_connected(struct redis_async *r)
+{
+	int error = 0;
+	socklen_t n = sizeof(error);
+
+	if (getsockopt(r->c->fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0 || error != 0) {
+		explain(r, strerror(error));
+		drop(r);
+		return;
+	}
+	r->connected = true;
+	flush(r);
+}
+
+static void on_io(void *ctx, bool readable, bool writable)
+{
+	struct redis_async *r = ctx;
+
+	if (!r->connected) {
+		on_connected(r);
+		return;
+	}
+	if (writable)
+		flush(r);
+	if (readable && !r->broken)
+		take_replies(r);
+}
+
+/* ---- life ---- */
 
 static void try_connect(void *ctx)
 {
 	struct redis_async *r = ctx;
-	redisAsyncContext *ac;
 	struct err e = ERR_INIT;
 
-	if (r->ac != NULL || r->closing)
+	if (r->c != NULL || r->closing)
 		return;
-	ac = r->url.path ? redisAsyncConnectUnix(r->url.path)
-	    : redisAsyncConnect(r->url.host, r->url.port);
-	if (ac != NULL && ac->err == 0)
-		r->io = loop_io_new(r->loop, ac->c.fd, on_io, r, &e);
-	if (ac == NULL || r->io == NULL) {
-		explain(r, ac == NULL ? "no memory" : ac->err != 0 ? ac->errstr : e.text);
-		if (ac != NULL)
-			redisAsyncFree(ac);
+	r->c = r->url.path ? redisConnectUnixNonBlock(r->url.path) : redisConnectNonBlock(r->url.host, r->url.port);
+	if (r->c == NULL || r->c->err != 0 || (r->io = loop_io_new(r->loop, r->c->fd, on_io, r, &e)) == NULL) {
+		explain(r, r->c == NULL ? "no memory" : r->c->err != 0 ? r->c->errstr : e.text);
+		if (r->c != NULL)
+			redisFree(r->c);
+		r->c = NULL;
 		retry_later(r);
 		return;
 	}
-	r->ac = ac;
 	r->since_ms = loop_now_ms(r->loop);
-	ac->data = r;
-	ac->ev.data = r;
-	ac->ev.addRead = add_read;
-	ac->ev.delRead = del_read;
-	ac->ev.addWrite = add_write;
-	ac->ev.delWrite = del_write;
-	ac->ev.cleanup = io_cleanup;
-	redisAsyncSetConnectCallback(ac, on_connect);
-	redisAsyncSetDisconnectCallback(ac, on_disconnect);
+	r->writable_wanted = false;
+	watch_writable(r, true);
 	handshake(r);
 }
 
@@ -283,12 +378,12 @@ static void try_connect(void *ctx)
 static void watch(void *ctx)
 {
 	struct redis_async *r = ctx;
-	uint64_t since = r->oldest != NULL ? r->oldest->sent_ms : r->since_ms;
+	uint64_t since = r->count > 0 ? r->owed[r->first].sent_ms : r->since_ms;
 
-	if (r->timeout_ms > 0 && r->ac != NULL && (r->oldest != NULL || !r->up)
-	    && loop_now_ms(r->loop) - since > r->timeout_ms)
+	if (r->broken || (r->timeout_ms > 0 && r->c != NULL && (r->count > 0 || !r->up)
+	    && loop_now_ms(r->loop) - since > r->timeout_ms))
 		drop(r);
-	else if (r->up && loop_now_ms(r->loop) - r->role_ms >= ROLE_MS)
+	else if (r->up && !r->leaving && loop_now_ms(r->loop) - r->role_ms >= ROLE_MS)
 		ask_role(r);
 }
 
@@ -306,6 +401,8 @@ struct redis_async *redis_async_new(struct loop *l, const char *url, struct redi
 	r->state_fn = fn;
 	r->state_ctx = ctx;
 	r->backoff_ms = BACKOFF_MIN_MS;
+	redis_out_init(&r->out);
+	loop_task_init(&r->flush, flush, r);
 	if (redis_url_parse(&r->url, url, e) != 0
 	    || (r->retry = loop_timer_new(l, try_connect, r, e)) == NULL
 	    || (r->watch = loop_timer_new(l, watch, r, e)) == NULL) {
@@ -326,10 +423,13 @@ void redis_async_free(struct redis_async **r)
 	(*r)->closing = true;
 	(*r)->state_fn = NULL;
 	drop(*r);
-	assert((*r)->oldest == NULL);
+	assert((*r)->count == 0);
+	loop_task_cancel((*r)->loop, &(*r)->flush);
+	redis_out_clear(&(*r)->out);
 	loop_timer_free(&(*r)->retry);
 	loop_timer_free(&(*r)->watch);
 	redis_url_clear(&(*r)->url);
+	free((*r)->owed);
 	free(*r);
 	*r = NULL;
 }
@@ -344,52 +444,11 @@ void redis_async_timeout(struct redis_async *r, unsigned timeout_ms)
 	r->timeout_ms = timeout_ms;
 }
 
-/* ---- commands ---- */
-
-/* hiredis answers in the order of the commands, so the reply is always that of the oldest. */
-static void on_reply(redisAsyncContext *ac, void *reply, void *ctx)
-{
-	struct pending *p = ctx;
-	struct redis_async *r = p->r;
-	const redisReply *answer = reply;
-	struct err e = ERR_INIT;
-
-	assert(r->oldest == p);
-	r->oldest = p->next;
-	if (r->oldest == NULL)
-		r->newest = NULL;
-	if (answer == NULL)
-		err_set(&e, ERR_RETRY, 0, "Redis: the connection was lost");
-	else if (answer->type == REDIS_REPLY_ERROR)
-		redis_error(&e, answer);
-	if (redis_is_noscript(answer))
-		load_scripts(r);
-	if (answer != NULL && answer->type == REDIS_REPLY_ERROR && strncmp(answer->str, "READONLY ", 9) == 0)
-		redisAsyncDisconnect(ac);
-	p->fn(p->ctx, e.cls == ERR_NONE ? (const struct reply *)answer : NULL, &e);
-	free(p);
-}
-
 int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx, struct err *e)
 {
-	struct pending *p;
-
-	if (!r->up)
+	if (!r->up || r->broken || r->leaving)
 		return err_set(e, ERR_RETRY, 0, "Redis: not connected");
-	if (c->failed || (p = calloc(1, sizeof(*p))) == NULL)
+	if (send_to(r, c, fn, ctx) != 0)
 		return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
-	p->r = r;
-	p->fn = fn;
-	p->ctx = ctx;
-	p->sent_ms = loop_now_ms(r->loop);
-	if (redisAsyncCommandArgv(r->ac, on_reply, p, (int)c->argc, c->argv, c->lens) != REDIS_OK) {
-		free(p);
-		return err_set(e, ERR_RETRY, 0, "Redis: the connection is closing");
-	}
-	if (r->newest != NULL)
-		r->newest->next = p;
-	else
-		r->oldest = p;
-	r->newest = p;
 	return 0;
 }

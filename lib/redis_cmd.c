@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/crypto.h"
+#include "lib/decimal.h"
 #include "lib/redis_internal.h"
 
 #define MAX_INTS 64
@@ -25,7 +26,7 @@ void cmd_clear(struct redis_cmd *c)
 
 void cmd_reset(struct redis_cmd *c)
 {
-	c->argc = c->int_count = 0;
+	c->argc = c->int_count = c->parts = 0;
 	c->failed = false;
 	c->script = NULL;
 }
@@ -71,8 +72,8 @@ void cmd_int(struct redis_cmd *c, long long v)
 		c->failed = true;
 		return;
 	}
-	snprintf(c->ints[c->int_count], sizeof(*c->ints), "%lld", v);
-	cmd_str(c, c->ints[c->int_count++]);
+	cmd_bytes(c, c->ints[c->int_count], decimal_signed(c->ints[c->int_count], v));
+	c->int_count++;
 }
 
 void cmd_line(struct redis_cmd *c, ...)
@@ -97,14 +98,33 @@ void redis_script_name(struct redis_script *s)
 	pthread_mutex_unlock(&lock);
 }
 
-void cmd_script(struct redis_cmd *c, struct redis_script *s, int nkeys)
+static void add_script(struct redis_cmd *c, struct redis_script *s, int nkeys)
 {
-	cmd_reset(c);
 	redis_script_name(s);
 	c->script = s;
 	cmd_str(c, "EVALSHA");
-	cmd_str(c, s->sha);
+	cmd_bytes(c, s->sha, sizeof(s->sha) - 1);
 	cmd_int(c, nkeys);
+}
+
+void cmd_script(struct redis_cmd *c, struct redis_script *s, int nkeys)
+{
+	cmd_reset(c);
+	add_script(c, s, nkeys);
+}
+
+void cmd_next(struct redis_cmd *c)
+{
+	if (c->parts == CMD_PARTS_MAX - 1)
+		c->failed = true;
+	else
+		c->begins[c->parts++] = c->argc;
+}
+
+void cmd_next_script(struct redis_cmd *c, struct redis_script *s, int nkeys)
+{
+	cmd_next(c);
+	add_script(c, s, nkeys);
 }
 
 static const redisReply *as_redis(const struct reply *r)
@@ -205,7 +225,7 @@ void redis_url_clear(struct redis_url *u)
 }
 
 /* Decimal in [low, high] up to `end`, or -1. */
-static int decimal(const char *s, const char *end, int low, int high)
+static int read_number(const char *s, const char *end, int low, int high)
 {
 	int v = 0;
 
@@ -229,7 +249,7 @@ static int parse_unix(struct redis_url *u, const char *s)
 	if (query != NULL) {
 		if (strncmp(query, "?db=", 4) != 0)
 			return -1;
-		u->db = decimal(query + 4, s + strlen(s), 0, 65535);
+		u->db = read_number(query + 4, s + strlen(s), 0, 65535);
 	}
 	return u->path != NULL && u->db >= 0 ? 0 : -1;
 }
@@ -239,7 +259,7 @@ static int parse_tcp(struct redis_url *u, const char *s)
 	const char *end = s + strlen(s), *slash, *at, *colon;
 
 	if ((slash = strchr(s, '/')) != NULL) {
-		if (slash[1] != '\0' && (u->db = decimal(slash + 1, end, 0, 65535)) < 0)
+		if (slash[1] != '\0' && (u->db = read_number(slash + 1, end, 0, 65535)) < 0)
 			return -1;
 		end = slash;
 	}
@@ -257,7 +277,7 @@ static int parse_tcp(struct redis_url *u, const char *s)
 	if (colon == NULL)
 		return -1;
 	if ((colon = memchr(colon, ':', (size_t)(end - colon))) != NULL) {
-		if ((u->port = decimal(colon + 1, end, 1, 65535)) < 0)
+		if ((u->port = read_number(colon + 1, end, 1, 65535)) < 0)
 			return -1;
 		end = colon;
 	}

@@ -1,25 +1,47 @@
 /* wire - see wire.h and wire.md. */
 #include "schema/wire.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+#define PREFIX "gs:{p" TEXT(WIRE_PARTITION) "}:"
+
 static const char crockford[] = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/* A request names half a dozen keys: no printf. What does not fit is cut. */
+static void put(struct key *k, size_t *at, const char *s)
+{
+	size_t n = strlen(s), room = sizeof(k->text) - 1 - *at;
+
+	if (n > room)
+		n = room;
+	memcpy(k->text + *at, s, n);
+	*at += n;
+	k->text[*at] = '\0';
+}
 
 struct key wire_key(const char *what, const char *id)
 {
 	struct key k;
+	size_t at = 0;
 
-	snprintf(k.text, sizeof(k.text), "gs:{p%d}:%s%s%s", WIRE_PARTITION, what,
-	    id ? ":" : "", id ? id : "");
+	put(&k, &at, PREFIX);
+	put(&k, &at, what);
+	if (id != NULL) {
+		put(&k, &at, ":");
+		put(&k, &at, id);
+	}
 	return k;
 }
 
 struct key wire_seen_key(const char *source, const char *delivery)
 {
-	struct key k;
+	struct key k = wire_key("seen", source);
+	size_t at = strlen(k.text);
 
-	snprintf(k.text, sizeof(k.text), "gs:{p%d}:seen:%s:%s", WIRE_PARTITION, source, delivery);
+	put(&k, &at, ":");
+	put(&k, &at, delivery);
 	return k;
 }
 

@@ -208,7 +208,8 @@ static void on_over(void *ctx, struct http_request *q)
 		((struct asked *)q->owed)->q = NULL;
 	/* Status 0: the client left before it had an answer. */
 	metrics_request(&r->metrics, q->route, q->status);
-	LOG_EVENT(level, "request", LOG_STR("route", route_name(q->route)), LOG_INT("status", q->status),
+	loop_defer(r->loop, &r->log);
+	LOG_EVENT_SOON(level, "request", LOG_STR("route", route_name(q->route)), LOG_INT("status", q->status),
 	    LOG_INT("us", us), LOG_INT("in", q->bytes_in), LOG_INT("out", q->bytes_out),
 	    LOG_STR("source", q->source ? q->source : "-"), LOG_STR("job", q->job[0] ? q->job : "-"),
 	    LOG_STR("code", q->code ? q->code : "-"), LOG_STR("client", q->client[0] ? q->client : "-"),
@@ -239,6 +240,12 @@ static void open_door(struct reactor *r)
 		server_stop(r->server);
 	else if (++r->server->open == r->server->count)
 		log_info("listening", LOG_STR("addr", r->server->address), LOG_INT("reactors", r->server->count));
+}
+
+static void on_turn_over(void *ctx)
+{
+	(void)ctx;
+	log_flush();
 }
 
 /* ---- Redis ---- */
@@ -569,6 +576,7 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	r->settings = set;
 	r->index = index;
 	r->open_at_ms = clock_mono_ms() + OPEN_WITHOUT_STORE_MS;
+	loop_task_init(&r->log, on_turn_over, r);
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
 	if (room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
@@ -592,6 +600,7 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 void reactor_run(struct reactor *r)
 {
 	loop_run(r->loop);
+	log_flush();
 }
 
 void reactor_clear(struct reactor *r)

@@ -39,6 +39,7 @@ struct reactor {
 	struct redis_async *redis;	/* for what a client waits for */
 	struct redis_async *bulk;	/* for bodies of more than one segment: nobody else queues behind them */
 	struct loop_timer *timer, *touch;
+	struct loop_task log;		/* writes the lines of the turn's requests */
 	struct redis_cmd cmd;		/* for whoever builds a command */
 	struct segment_pool segments;
 	struct orphans orphans;

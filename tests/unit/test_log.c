@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,9 +43,49 @@ static void a_line_stays_a_line(void **state)
 	close(old);
 }
 
+/* Lines that wait keep their order with those that do not, and none is lost when there are many. */
+static void lines_that_wait(void **state)
+{
+	static char text[65536];
+	int fds[2], old = dup(STDERR_FILENO);
+	size_t n = 0, lines = 0;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	for (int i = 0; i < 500; i++)
+		LOG_EVENT_SOON(LOG_LEVEL_INFO, "many", LOG_INT("i", i));
+	LOG_EVENT_SOON(LOG_LEVEL_DEBUG, "hidden", LOG_INT("i", 0));
+	log_info("last", LOG_INT("i", -1));
+	LOG_EVENT_SOON(LOG_LEVEL_INFO, "later", LOG_INT("i", 0));
+	log_flush();
+	log_flush();
+	dup2(old, STDERR_FILENO);
+	close(fds[1]);
+	for (ssize_t got; (got = read(fds[0], text + n, sizeof(text) - 1 - n)) > 0;)
+		n += (size_t)got;
+	text[n] = '\0';
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1, lines++) {
+		char want[64];
+
+		*end = '\0';
+		snprintf(want, sizeof(want), lines < 500 ? "event=many i=%zu" : lines == 500 ? "event=last i=-1"
+		    : "event=later i=0", lines);
+		assert_non_null(strstr(line, want));
+		assert_int_equal(strncmp(line, "t=20", 4), 0);
+		assert_non_null(strstr(line, "Z level=info prog=test pid="));
+	}
+	assert_int_equal(lines, 502);
+	close(fds[0]);
+	close(old);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_line_stays_a_line) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_stays_a_line),
+		cmocka_unit_test(lines_that_wait),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

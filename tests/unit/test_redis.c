@@ -304,9 +304,165 @@ static void a_replica_is_left(void **state)
 	redis_close(&r);
 }
 
+/* ---- transactions, and more than a socket holds ---- */
+
+struct talk {
+	struct loop *loop;
+	struct redis_async *redis;
+	struct redis_cmd c;
+	size_t want, got;
+	struct err e;		/* of the last */
+	long long last;
+	size_t elements;
+};
+
+static void talk_state(void *ctx, bool up)
+{
+	(void)up;
+	loop_stop(((struct talk *)ctx)->loop);
+}
+
+static void talk_begin(struct talk *t, struct redis_script *const *scripts)
+{
+	struct err e = ERR_INIT;
+
+	memset(t, 0, sizeof(*t));
+	cmd_init(&t->c);
+	t->loop = loop_new(&e);
+	loop_timer_start(loop_timer_new(t->loop, on_late, NULL, &e), 30000, 0);
+	t->redis = redis_async_new(t->loop, server.url, scripts, talk_state, t, &e);
+	loop_run(t->loop);
+	assert_true(redis_async_up(t->redis));
+}
+
+static void talk_end(struct talk *t)
+{
+	redis_async_free(&t->redis);
+	cmd_clear(&t->c);
+	loop_free(&t->loop);
+}
+
+static void on_talk(void *ctx, const struct reply *r, const struct err *e)
+{
+	struct talk *t = ctx;
+
+	t->e = *e;
+	t->elements = reply_count(r);
+	t->last = reply_int(t->elements > 0 ? reply_at(r, t->elements - 1) : r);
+	if (++t->got == t->want)
+		loop_stop(t->loop);
+}
+
+static void talk_send(struct talk *t)
+{
+	struct err e = ERR_INIT;
+
+	assert_int_equal(redis_async_do(t->redis, &t->c, on_talk, t, &e), 0);
+	t->want++;
+}
+
+static void talk_wait(struct talk *t)
+{
+	loop_run(t->loop);
+	assert_int_equal(t->got, t->want);
+}
+
+static long long ask_int(struct talk *t, const char *command, const char *key)
+{
+	cmd_line(&t->c, command, key, NULL);
+	talk_send(t);
+	talk_wait(t);
+	return t->last;
+}
+
+static void a_transaction_is_all_or_nothing(void **state)
+{
+	static struct redis_script length = { "length", "return redis.call('STRLEN', KEYS[1])", "" };
+	static struct redis_script *const scripts[] = { &length, NULL };
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, scripts);
+	cmd_line(&t.c, "SET", "tx:a", "12345", NULL);
+	cmd_next(&t.c);
+	cmd_str(&t.c, "SET");
+	cmd_str(&t.c, "tx:b");
+	cmd_int(&t.c, -7);
+	cmd_next_script(&t.c, &length, 1);
+	cmd_str(&t.c, "tx:a");
+	talk_send(&t);
+	talk_wait(&t);
+	assert_int_equal(t.e.cls, ERR_NONE);
+	assert_int_equal(t.elements, 3);
+	assert_int_equal(t.last, 5);
+	assert_int_equal(ask_int(&t, "GET", "tx:b"), -7);
+
+	/* One that Redis does not queue: the reason is that one's, not EXEC's, and nothing was done. */
+	cmd_line(&t.c, "SET", "tx:c", "1", NULL);
+	cmd_next(&t.c);
+	cmd_str(&t.c, "NOSUCHCOMMAND");
+	cmd_next(&t.c);
+	cmd_str(&t.c, "PING");
+	talk_send(&t);
+	talk_wait(&t);
+	assert_non_null(strstr(t.e.text, "unknown command"));
+	assert_int_equal(ask_int(&t, "EXISTS", "tx:c"), 0);
+	assert_int_equal(t.e.cls, ERR_NONE);
+
+	/* Scripts lost: the caller is told, and finds them again. */
+	cmd_line(&t.c, "SCRIPT", "FLUSH", NULL);
+	talk_send(&t);
+	for (int round = 0; round < 2; round++) {
+		cmd_line(&t.c, "PING", NULL);
+		cmd_next_script(&t.c, &length, 1);
+		cmd_str(&t.c, "tx:a");
+		talk_send(&t);
+		talk_wait(&t);
+		assert_int_equal(t.e.cls, round == 0 ? ERR_RETRY : ERR_NONE);
+	}
+	assert_int_equal(t.last, 5);
+	cmd_reset(&t.c);
+	for (int i = 0; i < CMD_PARTS_MAX; i++) {
+		assert_false(t.c.failed);
+		cmd_next(&t.c);
+	}
+	assert_true(t.c.failed);
+	talk_end(&t);
+}
+
+/* Commands of every size between small ones, far more than a socket takes at once, arrive whole and in order. */
+static void megabytes_arrive_in_order(void **state)
+{
+	static const size_t sizes[] = { 1, 100, 65000, 65536, 3000000, 0, 16384, 262144, 7000000, 5 };
+	size_t n = sizeof(sizes) / sizeof(sizes[0]), total = 0;
+	char *bytes = malloc(7000000);
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, NULL);
+	memset(bytes, 'b', 7000000);
+	for (size_t round = 0; round < 4; round++) {
+		for (size_t i = 0; i < n; i++) {
+			cmd_line(&t.c, "APPEND", "big", NULL);
+			cmd_bytes(&t.c, bytes, sizes[i]);
+			talk_send(&t);
+			total += sizes[i];
+			cmd_line(&t.c, "STRLEN", "big", NULL);
+			talk_send(&t);
+		}
+		talk_wait(&t);
+		assert_int_equal(t.last, total);
+	}
+	assert_int_equal(ask_int(&t, "DEL", "big"), 1);
+	free(bytes);
+	talk_end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_transaction_is_all_or_nothing),
+		cmocka_unit_test(megabytes_arrive_in_order),
 		cmocka_unit_test(urls_are_read_strictly),
 		cmocka_unit_test(blocking_commands_and_scripts),
 		cmocka_unit_test(what_passes_is_told_from_what_stays),
