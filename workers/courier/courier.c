@@ -198,7 +198,7 @@ static void renew(void *ctx)
 	struct err e = ERR_INIT;
 	struct redis_cmd cmd;
 
-	if (c->held == 0 || c->renewing)
+	if (c->held == 0 || c->renewing || c->given_back)	/* what was given back is another's to take */
 		return;
 	cmd_init(&cmd);
 	claim_cmd(c, &cmd);
