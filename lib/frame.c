@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define LEVEL 1
 #define STEP_BYTES ((size_t)64 << 10)	/* room that each step offers */
@@ -68,6 +69,31 @@ int frame_end(struct frame_writer *w, struct buf *out, struct err *e)
 void frame_abandon(struct frame_writer *w)
 {
 	ZSTD_CCtx_reset(w->ctx, ZSTD_reset_session_only);
+}
+
+int frame_pack(struct frame_writer *w, const void *bytes, size_t n, size_t room, struct buf *out, struct err *e)
+{
+	size_t got;
+
+	buf_reset(out);
+	if (buf_reserve(out, room) != 0)
+		return err_errno(e, "zstd");
+	got = ZSTD_compress2(w->ctx, out->data, room, bytes, n);
+	if (!ZSTD_isError(got)) {
+		out->len = got;
+		return 1;
+	}
+	return ZSTD_getErrorCode(got) == ZSTD_error_dstSize_tooSmall ? 0
+	    : err_set(e, ERR_SYSTEM, 0, "zstd: %s", ZSTD_getErrorName(got));
+}
+
+int frame_unpack(const void *frame, size_t size, void *out, size_t n, struct err *e)
+{
+	size_t got = ZSTD_decompress(out, n, frame, size);
+
+	if (ZSTD_isError(got))
+		return err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(got));
+	return got == n ? 0 : err_set(e, ERR_INPUT, 0, "a zstd frame holds %zu bytes, not %zu", got, n);
 }
 
 int frame_read(const void *frame, size_t n, struct buf *out, struct err *e)

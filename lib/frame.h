@@ -22,6 +22,12 @@ int frame_end(struct frame_writer *w, struct buf *out, struct err *e);
 /* Forgets a frame that was begun. */
 void frame_abandon(struct frame_writer *w);
 
+/* Makes one frame of n bytes at once. Where it would take more than `room` bytes, out stays empty and 0 is returned;
+ * else 1. -1: no memory. */
+int frame_pack(struct frame_writer *w, const void *bytes, size_t n, size_t room, struct buf *out, struct err *e);
+/* Takes one frame apart, whose text must have exactly n bytes. -1: it has not, or the frame is damaged. */
+int frame_unpack(const void *frame, size_t size, void *out, size_t n, struct err *e);
+
 /* Appends the plain text of one whole frame to out. -1: it is damaged, or too long for out. */
 int frame_read(const void *frame, size_t n, struct buf *out, struct err *e);
 

@@ -15,12 +15,12 @@ end
 
 for _, id in ipairs(ids) do
 	local job = prefix .. 'job:' .. id
-	local have = redis.call('HMGET', job, 'state', 'updated', 'message', 'owed', 'source', 'split')
+	local have = redis.call('HMGET', job, 'state', 'updated', 'message', 'owed', 'source', 'split', 'v')
 	local state, message, owed = have[1], have[3], have[4]
 	local stream = have[6] and prefix .. 'splits' or KEYS[2]
-	if (state == 'accepted' or state == 'running') and message and tonumber(have[2]) <= tonumber(ARGV[3])
-	    and is_lost(stream, message) then
-		redis.call('HSET', job, 'message', redis.call('XADD', stream, '*', 'v', '1', 'job', id))
+	if (state == 'accepted' or state == 'running') and tonumber(have[2]) <= tonumber(ARGV[3])
+	    and (not message or is_lost(stream, message)) then
+		redis.call('HSET', job, 'message', redis.call('XADD', stream, '*', 'v', have[7] or '1', 'job', id))
 		jobs = jobs + 1
 	end
 	if owed and is_lost(KEYS[3], owed) then

@@ -2,7 +2,8 @@
 --
 -- KEYS raw, job, jobs, staging, index, seen (or raw again where the delivery has no id), staged (only where admit.lua
 --      kept room for it)
--- ARGV 1 job id, 2 now ms, 3 number of the last segment, 4 its hash, 5 its bytes, 6 SHA-256 of the body,
+-- ARGV 1 job id, 2 now ms, 3 number of the last segment, 4 its hash, 5 its bytes (both '' where the same
+--      transaction has added it just before), 6 SHA-256 of the body,
 --      7 seconds to remember the delivery (0: it has no id), 8 what proves a delivery to be this one (see
 --      admit.lua; '' for nothing), 9… field, value pairs for the job: source, held (the bytes in raw), then any
 -- Returns {'ok'}; {'same', job} if this delivery was committed before; {'other', job, state} if its id was,
@@ -10,6 +11,7 @@
 local raw, job, jobs, staging, index, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local staged, room = KEYS[7], jobs:sub(1, -5) .. 'room'
 local id, now, last, ttl = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[7])
+local added = ARGV[4] == ''
 
 -- The same call again, after its reply was lost.
 if redis.call('EXISTS', job) == 1 then
@@ -30,7 +32,7 @@ local function unstage()
 end
 
 local function undo()
-	if last > 1 then
+	if last > 1 or added then
 		redis.call('UNLINK', raw)
 	end
 	unstage()
@@ -48,12 +50,18 @@ if ttl > 0 then
 		return {'other', first, state or 'gone'}
 	end
 end
-if last > 1 and redis.call('XLEN', raw) ~= last - 1 then
+if (last > 1 or added) and redis.call('XLEN', raw) ~= (added and last or last - 1) then
 	undo()
 	return {'lost'}
 end
-redis.call('XADD', raw, last .. '-0', 'd', ARGV[5], 'h', ARGV[4])
-local message = redis.call('XADD', jobs, '*', 'v', '1', 'job', id)
+if not added then
+	redis.call('XADD', raw, last .. '-0', 'd', ARGV[5], 'h', ARGV[4])
+end
+local has = {v = '1'}
+for i = 9, #ARGV, 2 do
+	has[ARGV[i]] = ARGV[i + 1]
+end
+local message = redis.call('XADD', jobs, '*', 'v', has.v, 'job', id)
 redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'segments', last, 'hash', ARGV[6], 'message', message,
 	'created', now, 'updated', now, unpack(ARGV, 9))
 redis.call('ZADD', index, now, id)

@@ -19,19 +19,19 @@ local f = {}
 for i = 1, #letter[2], 2 do
 	f[letter[2][i]] = letter[2][i + 1]
 end
-local bytes, segments, held, kept = 0, 0, 0, {}
+local bytes, segments, held, version, kept = 0, 0, 0, '1', {}
 if f.kind == 'document' and ARGV[6] then
 	return {'document'}
 elseif f.kind == 'document' then
 	local was = old:gsub(':raw:', ':job:', 1)
-	local have = redis.call('HMGET', was, 'bytes', 'segments', 'held', 'hash', 'type', 'crs', 'encoding')
+	local have = redis.call('HMGET', was, 'bytes', 'segments', 'held', 'hash', 'type', 'crs', 'encoding', 'v')
 	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
 		return {'cut'}
 	end
 	redis.call('COPY', old, raw)
 	redis.call('PERSIST', raw)
-	bytes, segments, held = have[1], have[2], have[3] or have[1]
-	for i, name in ipairs({'hash', 'type', 'crs', 'encoding'}) do
+	bytes, segments, held, version = have[1], have[2], have[3] or have[1], have[8] or '1'
+	for i, name in ipairs({'hash', 'type', 'crs', 'encoding', 'v'}) do
 		if have[i + 3] then
 			kept[#kept + 1] = name
 			kept[#kept + 1] = have[i + 3]
@@ -58,7 +58,7 @@ else
 		kept[#kept + 1] = f.crs
 	end
 end
-local message = redis.call('XADD', jobs, '*', 'v', '1', 'job', ARGV[2])
+local message = redis.call('XADD', jobs, '*', 'v', version, 'job', ARGV[2])
 redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'source', f.source, 'bytes', bytes, 'segments', segments,
 	'created', ARGV[3], 'updated', ARGV[3], 'ack', 'memory', 'replay_of', ARGV[4], 'message', message,
 	'held', held, unpack(kept))

@@ -10,6 +10,7 @@
 	struct redis_script script_##name = { #name, lua_##name, "" };
 
 SCRIPT(commit)
+SCRIPT(publish)
 SCRIPT(claim)
 SCRIPT(renew)
 SCRIPT(chunk)

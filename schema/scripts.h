@@ -9,7 +9,7 @@
 
 #include "lib/redis.h"
 
-extern struct redis_script script_commit, script_claim, script_renew, script_chunk,
+extern struct redis_script script_commit, script_publish, script_claim, script_renew, script_chunk,
     script_restart, script_finish, script_dismiss, script_replay, script_called,
     script_release, script_abandon, script_sweep, script_audit, script_queue, script_thin,
     script_suspect, script_divide, script_split, script_take, script_done, script_watch, script_whole,

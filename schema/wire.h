@@ -9,10 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 1		/* what is written */
+#define WIRE_PACKED 2		/* what says v of a job, and of its message, some segments of which are compressed */
+#define WIRE_READS 2		/* the newest jobs message that is understood */
 #define WIRE_PARTITION 0
 #define GROUP_WORKERS "workers"
 #define GROUP_COURIERS "couriers"
+
+#define SEGMENT_BYTES_MAX 4194304	/* of a segment's text; also what the settings allow */
 
 #define JOB_ID_LEN 28	/* "0-" and a ULID of 26 characters */
 #define KEY_MAX 512

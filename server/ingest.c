@@ -2,16 +2,14 @@
  * ingest - POST /v1/ingest/{source}: a signed document in, a job out.
  *
  * In:  the upload. Out: 202 once Redis has said that the job is there; otherwise a refusal, and
- * nothing is left behind. Depends on admission, segment_writer and commit.lua; ingest_parts.h has the picture.
+ * nothing is left behind. Depends on admission and segment_writer; ingest_parts.h has the picture.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/checksum.h"
 #include "lib/clock.h"
-#include "schema/scripts.h"
 #include "server/handlers.h"
 #include "server/ingest_parts.h"
 
@@ -38,7 +36,7 @@ void ingest_free(struct ingest *in)
 
 void ingest_abandon(struct ingest *in)
 {
-	if (segment_number(in->writer) > 1 || in->reserved > 0)
+	if (segment_number(in->writer) > 1 || in->reserved > 0 || in->retried)
 		orphans_add(&in->reactor->orphans, in->job);
 }
 
@@ -141,6 +139,8 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 		ingest_free(in);
 		return NULL;
 	}
+	if (a->coding != CODING_NONE)
+		segment_writer_is_packed(in->writer);
 	segment_expect(in->writer, q->declared > 0 ? (uint64_t)q->declared : 0);
 	return in;
 }
@@ -192,68 +192,6 @@ static size_t ingest_body(struct http_request *q, const void *bytes, size_t n)
 
 /* ---- the last byte ---- */
 
-static void add_field(struct redis_cmd *c, const char *name, const char *value)
-{
-	if (value == NULL)
-		return;
-	cmd_str(c, name);
-	cmd_str(c, value);
-}
-
-/* Those of the job's hash, in the order that commit.lua wants. */
-static void add_fields(struct ingest *in, struct redis_cmd *c)
-{
-	add_field(c, "source", in->source->name);
-	cmd_str(c, "held");
-	cmd_int(c, (long long)in->bytes);
-	cmd_str(c, "bytes");
-	cmd_int(c, (long long)in->bytes);
-	add_field(c, "type", in->admission.type);
-	if (in->admission.coding != CODING_NONE)
-		add_field(c, "encoding", coding_name(in->admission.coding));
-	add_field(c, "crs", in->admission.crs);
-	add_field(c, "delivery", ingest_delivery(in));
-	add_field(c, "trace", in->admission.trace[0] != '\0' ? in->admission.trace : NULL);
-	add_field(c, "ack", ack_name(durability_base(&in->reactor->durability)));
-}
-
-static void on_commit(void *ctx, const struct reply *reply, const struct err *e);
-
-static int send_commit(struct ingest *in)
-{
-	struct reactor *r = in->reactor;
-	struct redis_cmd *c = &r->cmd;
-	const struct buf *last = segment_last(in->writer);
-	const char *delivery = ingest_dedupe(in);
-	struct key raw = wire_key("raw", in->job), job = wire_key("job", in->job), jobs = wire_key("jobs", NULL),
-	    staging = wire_key("staging", NULL), list = wire_key("index", NULL), staged = wire_key("staged", NULL),
-	    seen = delivery != NULL ? wire_seen_key(in->source->name, delivery) : raw;
-	char sum[CHECKSUM_HEX + 1];
-
-	checksum_hex(sum, last->data, last->len);
-	cmd_script(c, &script_commit, in->reserved > 0 ? 7 : 6);
-	cmd_str(c, raw.text);
-	cmd_str(c, job.text);
-	cmd_str(c, jobs.text);
-	cmd_str(c, staging.text);
-	cmd_str(c, list.text);
-	cmd_str(c, seen.text);
-	if (in->reserved > 0)
-		cmd_str(c, staged.text);
-	cmd_str(c, in->job);
-	cmd_int(c, (long long)in->created_ms);
-	cmd_int(c, segment_number(in->writer));
-	cmd_str(c, sum);
-	cmd_bytes(c, last->data, last->len);
-	cmd_str(c, in->hash);
-	cmd_int(c, delivery != NULL ? r->settings->redis.dedupe_s : 0);
-	cmd_str(c, body_check_proof(in->check));
-	add_fields(in, c);
-	in->asked_us = clock_mono_us();
-	/* Behind its segments, where there are any: commit.lua counts them. */
-	return segment_number(in->writer) > 1 ? reactor_do_bulk(r, on_commit, in) : reactor_do(r, on_commit, in);
-}
-
 static void ingest_end(struct http_request *q)
 {
 	struct ingest *in = q->user;
@@ -271,39 +209,11 @@ static void ingest_end(struct http_request *q)
 	in->proven = true;
 	hex_encode(in->hash, hash, sizeof(hash));
 	in->created_ms = clock_unix_ms();
-	if (segment_failed(in->writer) || send_commit(in) != 0) {
+	if (segment_failed(in->writer) || ingest_commit(in) != 0) {
 		ingest_refuse_store(in, "Redis did not take all of the body.");
 		return;
 	}
 	in->asking = true;
-}
-
-static void on_commit(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct ingest *in = ctx;
-	const char *verdict = reply_str(reply_at(reply, 0), NULL);
-
-	in->asking = false;
-	if (reply == NULL && !in->retried && in->q != NULL && strncmp(e->text, "NOSCRIPT", 8) == 0) {
-		in->retried = true;	/* Redis lost its scripts; they are on their way to it, ahead of this */
-		if ((in->asking = send_commit(in) == 0))
-			return;
-	}
-	metrics_commit(&in->reactor->metrics, clock_mono_us() - in->asked_us);
-	if (in->q == NULL) {
-		if (reply == NULL)
-			ingest_abandon(in);
-		ingest_free(in);
-	} else if (strcmp(verdict, "ok") == 0) {
-		ingest_answer_accepted(in);
-	} else if (strcmp(verdict, "same") == 0) {
-		ingest_answer_same(in, reply_str(reply_at(reply, 1), NULL));
-	} else if (strcmp(verdict, "other") == 0) {
-		ingest_answer_other(in, reply);
-	} else {
-		ingest_refuse_store(in, reply == NULL ? "Redis did not take the job."
-		    : "Redis lost a part of the body.");
-	}
 }
 
 /*

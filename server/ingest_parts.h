@@ -66,6 +66,11 @@ bool ingest_hold(struct ingest *in);
 /* Bytes have come: asks for more room where it was not kept for all. */
 void ingest_extend(struct ingest *in);
 
+/* ---- ingest_commit.c ---- */
+
+/* All has come: 0: it will be answered. -1: Redis is away. */
+int ingest_commit(struct ingest *in);
+
 /* ---- ingest_answer.c: each answers in the end, when it is as safe as its source asks for ---- */
 
 void ingest_answer_accepted(struct ingest *in);

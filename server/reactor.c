@@ -19,7 +19,7 @@
 #define LEAVE_MS 2000	/* for the orphans' last clean-up */
 
 static struct redis_script *const scripts[] = {
-	&script_commit, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters,
+	&script_commit, &script_publish, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters,
 	&script_bury, &script_admit, &script_queue, &script_acked, NULL
 };
 static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, &script_extend, NULL };
@@ -496,9 +496,7 @@ static void apply(struct reactor *r)
 {
 	const struct settings *set = r->settings;
 
-	r->segments.segment_bytes = (size_t)set->server.segment_bytes;
-	r->segments.window_segments = (size_t)set->server.window_segments;
-	r->segments.window_bytes = (size_t)set->server.window_bytes;
+	segment_pool_set(&r->segments, set);
 	redis_async_timeout(r->redis, (unsigned)set->redis.timeout_ms);
 	redis_async_timeout(r->bulk, (unsigned)set->redis.timeout_ms);
 	for (int i = 0; i < ACK_LEVELS; i++)
@@ -579,7 +577,8 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	loop_task_init(&r->log, on_turn_over, r);
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
-	if (room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
+	if (segment_pool_init(&r->segments, set, e) != 0
+	    || room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
 	    || (r->timer = loop_timer_new(r->loop, on_tick, r, e)) == NULL
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
 	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
@@ -616,6 +615,7 @@ void reactor_clear(struct reactor *r)
 		barrier_free(&r->barriers[i]);
 	loop_timer_free(&r->timer);
 	loop_timer_free(&r->touch);
+	segment_pool_clear(&r->segments, r->loop);
 	loop_free(&r->loop);
 	orphans_clear(&r->orphans);
 	cmd_clear(&r->cmd);

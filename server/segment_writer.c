@@ -6,9 +6,15 @@
 
 #include "lib/checksum.h"
 #include "lib/clock.h"
+#include "lib/frame.h"
 #include "server/reactor.h"
 
 #define SEGMENT_LEAST 16384
+#define SEGMENT_FRAME 160	/* what Redis adds, at most: with it a segment is to fit an allocation of whole pages */
+#define LARGE_BYTES 32768	/* of a body: from there on it counts as large */
+#define TURN_BYTES 262144
+#define READ_BYTES 65536	/* about what one that is woken takes at a time */
+#define PACK_LEAST 1024
 
 struct segment_writer {
 	struct reactor *reactor;
@@ -16,6 +22,8 @@ struct segment_writer {
 	struct buf segment;	/* its ceiling is the segment's size */
 	unsigned written;
 	unsigned waiting;	/* of the written, those without a reply */
+	uint64_t stored, last_stored;
+	bool packed_before, any_packed;
 	bool failed;
 	bool closed;		/* kept for the replies alone */
 	bool stalled;
@@ -25,6 +33,48 @@ struct segment_writer {
 	struct segment_writer *stalled_next;
 };
 
+/* A segment on its way. */
+struct sent {
+	struct segment_writer *writer;
+	size_t bytes;
+};
+
+static void wake(struct segment_pool *p);
+
+static void on_turn(void *ctx)
+{
+	struct segment_pool *p = ctx;
+
+	p->turn_left = TURN_BYTES;
+	wake(p);
+}
+
+void segment_pool_set(struct segment_pool *p, const struct settings *s)
+{
+	p->segment_bytes = (size_t)s->server.segment_bytes;
+	p->window_segments = (size_t)s->server.window_segments;
+	p->window_bytes = (size_t)s->server.window_bytes;
+	p->packing = (enum segment_packing)s->server.compress_segments;
+}
+
+int segment_pool_init(struct segment_pool *p, const struct settings *s, struct err *e)
+{
+	memset(p, 0, sizeof(*p));
+	segment_pool_set(p, s);
+	p->turn_left = TURN_BYTES;
+	buf_init(&p->packed, SEGMENT_BYTES_MAX);
+	loop_task_init(&p->turn, on_turn, p);
+	return (p->packer = frame_writer_new(e)) != NULL ? 0 : -1;
+}
+
+void segment_pool_clear(struct segment_pool *p, struct loop *l)
+{
+	if (l != NULL)
+		loop_task_cancel(l, &p->turn);
+	frame_writer_free(&p->packer);
+	buf_clear(&p->packed);
+}
+
 size_t segment_size(const struct segment_pool *p)
 {
 	size_t share = p->window_bytes / (p->count + 1) & ~(size_t)4095;
@@ -33,7 +83,7 @@ size_t segment_size(const struct segment_pool *p)
 		return p->segment_bytes;
 	if (share < SEGMENT_LEAST)
 		share = SEGMENT_LEAST;
-	return share < p->segment_bytes ? share : p->segment_bytes;
+	return share - SEGMENT_FRAME < p->segment_bytes ? share - SEGMENT_FRAME : p->segment_bytes;
 }
 
 struct segment_writer *segment_writer_new(struct reactor *r, const char *job, segment_room_fn room, void *ctx)
@@ -89,6 +139,11 @@ void segment_writer_free(struct segment_writer **ref)
 		free(w);
 }
 
+void segment_writer_is_packed(struct segment_writer *w)
+{
+	w->packed_before = true;
+}
+
 /* Has this writer, and all of them, room for one more segment on its way? */
 static bool has_room(const struct segment_writer *w)
 {
@@ -98,23 +153,27 @@ static bool has_room(const struct segment_writer *w)
 	    && (p->waiting == 0 || p->waiting + w->segment.max <= p->window_bytes);
 }
 
+static bool is_large(const struct segment_writer *w)
+{
+	return w->written > 0 || w->segment.len >= LARGE_BYTES;
+}
+
 static void stall(struct segment_writer *w)
 {
 	struct segment_pool *p = &w->reactor->segments;
 
 	if (w->stalled)
 		return;
-	metrics_add(&w->reactor->metrics.stalls, 1);
 	w->stalled = true;
 	w->stalled_next = NULL;
 	*(p->stalled ? &p->stalled_last->stalled_next : &p->stalled) = w;
 	p->stalled_last = w;
 }
 
-/* Wakes those for whose next segment there is room, the longest waiting first. */
+/* Wakes those for whose next segment there is room, the longest waiting first, and no more than this turn can serve. */
 static void wake(struct segment_pool *p)
 {
-	size_t room = p->waiting < p->window_bytes ? p->window_bytes - p->waiting : 0;
+	size_t room = p->waiting < p->window_bytes ? p->window_bytes - p->waiting : 0, turn = p->turn_left;
 	struct segment_writer *w = p->stalled, *next;
 
 	for (; w != NULL; w = next) {
@@ -122,9 +181,10 @@ static void wake(struct segment_pool *p)
 		if (!w->failed) {
 			if (w->waiting >= p->window_segments)
 				continue;
-			if (w->segment.max > room && p->waiting > 0)
+			if (turn == 0 || (w->segment.max > room && p->waiting > 0))
 				break;
 			room -= w->segment.max < room ? w->segment.max : room;
+			turn -= READ_BYTES < turn ? READ_BYTES : turn;
 		}
 		leave_stalled(p, w);
 		w->room(w->ctx);
@@ -133,12 +193,14 @@ static void wake(struct segment_pool *p)
 
 static void on_written(void *ctx, const struct reply *reply, const struct err *e)
 {
-	struct segment_writer *w = ctx;
+	struct sent *s = ctx;
+	struct segment_writer *w = s->writer;
 	struct segment_pool *p = &w->reactor->segments;
 
 	(void)e;
 	w->waiting--;
-	p->waiting -= w->segment.max;
+	p->waiting -= s->bytes;
+	free(s);
 	if (reply == NULL)
 		w->failed = true;
 	if (w->closed && w->waiting == 0)
@@ -169,31 +231,90 @@ static int mark(struct segment_writer *w, const char *option)
 	return reactor_do_bulk(w->reactor, on_marked, NULL);
 }
 
+/* Redis has as much to do as may wait for it: who has a segment more can as well make it smaller. */
+static bool is_behind(const struct segment_writer *w)
+{
+	const struct segment_pool *p = &w->reactor->segments;
+
+	return w->waiting + 1 >= p->window_segments || p->waiting >= p->window_bytes / 2;
+}
+
+static bool is_to_be_packed(const struct segment_writer *w)
+{
+	switch (w->packed_before || w->segment.len < PACK_LEAST ? PACKING_NEVER : w->reactor->segments.packing) {
+	case PACKING_ALWAYS:
+		return true;
+	case PACKING_AUTO:
+		return is_behind(w);
+	case PACKING_NEVER:
+		break;
+	}
+	return false;
+}
+
+/* The XADD of the segment at hand; how many bytes it stores. */
+static size_t add_segment(struct segment_writer *w, struct redis_cmd *c)
+{
+	struct segment_pool *p = &w->reactor->segments;
+	struct key raw = wire_key("raw", w->job);
+	const struct buf *bytes = &w->segment;
+	struct err ignored = ERR_INIT;
+
+	if (is_to_be_packed(w) && frame_pack(p->packer, w->segment.data, w->segment.len,
+	    w->segment.len - w->segment.len / 8, &p->packed, &ignored) == 1)
+		bytes = &p->packed;
+	checksum_hex(p->sum, bytes->data, bytes->len);
+	snprintf(p->id, sizeof(p->id), "%u-0", w->written + 1);
+	p->raw = raw;
+	cmd_str(c, "XADD");
+	cmd_str(c, p->raw.text);
+	cmd_str(c, p->id);
+	cmd_str(c, "d");
+	cmd_bytes(c, bytes->data, bytes->len);
+	cmd_str(c, "h");
+	cmd_str(c, p->sum);
+	if (bytes == &p->packed) {
+		cmd_str(c, "z");
+		cmd_int(c, (long long)w->segment.len);
+		w->any_packed = true;
+	}
+	return bytes->len;
+}
+
 static int write_segment(struct segment_writer *w)
 {
 	struct redis_cmd *c = &w->reactor->cmd;
-	struct key raw = wire_key("raw", w->job);
-	char id[16], sum[CHECKSUM_HEX + 1];
+	struct sent *s;
 
-	if (w->written == 0 && mark(w, NULL) != 0)
+	if ((w->written == 0 && mark(w, NULL) != 0) || (s = malloc(sizeof(*s))) == NULL)
 		return -1;
-	snprintf(id, sizeof(id), "%u-0", w->written + 1);
-	checksum_hex(sum, w->segment.data, w->segment.len);
 	cmd_reset(c);
-	cmd_str(c, "XADD");
-	cmd_str(c, raw.text);
-	cmd_str(c, id);
-	cmd_str(c, "d");
-	cmd_bytes(c, w->segment.data, w->segment.len);
-	cmd_str(c, "h");
-	cmd_str(c, sum);
-	if (reactor_do_bulk(w->reactor, on_written, w) != 0)
+	s->writer = w;
+	s->bytes = add_segment(w, c);
+	if (reactor_do_bulk(w->reactor, on_written, s) != 0) {
+		free(s);
 		return -1;
+	}
 	w->written++;
 	w->waiting++;
-	w->reactor->segments.waiting += w->segment.max;
+	w->stored += s->bytes;
+	w->reactor->segments.waiting += s->bytes;
 	buf_reset(&w->segment);
 	return 0;
+}
+
+/* How many of n bytes this turn still has time for. */
+static size_t take_turn(struct segment_writer *w, size_t n)
+{
+	struct segment_pool *p = &w->reactor->segments;
+
+	if (!is_large(w))
+		return n;
+	if (n > p->turn_left)
+		n = p->turn_left;
+	p->turn_left -= n;
+	loop_defer(w->reactor->loop, &p->turn);
+	return n;
 }
 
 size_t segment_add(struct segment_writer *w, const void *bytes, size_t n)
@@ -206,12 +327,17 @@ size_t segment_add(struct segment_writer *w, const void *bytes, size_t n)
 
 		if (room == 0) {
 			if (!has_room(w)) {
+				metrics_add(&w->reactor->metrics.stalls, 1);
 				stall(w);
 				break;
 			}
 			if (write_segment(w) != 0)
 				w->failed = true;
 			continue;
+		}
+		if ((piece = take_turn(w, piece)) == 0) {
+			stall(w);
+			break;
 		}
 		if (buf_append(&w->segment, from, piece) != 0) {
 			w->failed = true;
@@ -239,9 +365,19 @@ unsigned segment_number(const struct segment_writer *w)
 	return w->written + 1;
 }
 
-const struct buf *segment_last(const struct segment_writer *w)
+void segment_last(struct segment_writer *w, struct redis_cmd *c)
 {
-	return &w->segment;
+	w->last_stored = add_segment(w, c);
+}
+
+uint64_t segment_stored(const struct segment_writer *w)
+{
+	return w->stored + w->last_stored;
+}
+
+bool segment_any_packed(const struct segment_writer *w)
+{
+	return w->any_packed;
 }
 
 void segments_touch(struct reactor *r)

@@ -2,10 +2,13 @@
  * segment_writer - a body, piece by piece, into Redis.
  *
  * In:  bytes of one upload. Out: entries of raw:<job>, as schema/wire.md has them, written while the
- * upload runs; all but the last, which the commit takes along. Depends on lib/redis.
+ * upload runs; all but the last, which the commit takes along. Depends on lib/redis and lib/frame.
  *
  * Bytes that wait for Redis are bounded per upload and per pool; a writer whose bound is reached takes
- * no more until `room` is called.
+ * no more until `room` is called. So are the bytes of large bodies in one turn of the loop: a small one that came in
+ * meanwhile is not to wait for the hashing of megabytes.
+ *
+ * A segment is compressed where that costs nothing: when Redis is behind, and the upload would have to wait for it.
  */
 #ifndef GS_SERVER_SEGMENT_WRITER_H
 #define GS_SERVER_SEGMENT_WRITER_H
@@ -15,6 +18,10 @@
 #include <stdint.h>
 
 #include "lib/buf.h"
+#include "lib/checksum.h"
+#include "lib/loop.h"
+#include "lib/redis.h"
+#include "schema/settings.h"
 #include "schema/wire.h"
 
 struct reactor;
@@ -22,14 +29,30 @@ struct segment_writer;
 
 typedef void (*segment_room_fn)(void *ctx);
 
+/* Are segments compressed on their way? In the order of the setting's words. */
+enum segment_packing { PACKING_AUTO, PACKING_ALWAYS, PACKING_NEVER };
+
 /* What the uploads of one reactor share. */
 struct segment_pool {
 	size_t segment_bytes, window_segments, window_bytes;
+	enum segment_packing packing;
+	struct frame_writer *packer;
+	/* Of the command that is being built. */
+	struct buf packed;
+	struct key raw;
+	char id[16], sum[CHECKSUM_HEX + 1];
 	size_t waiting;		/* bytes that Redis owes a reply for */
+	size_t turn_left;	/* bytes that large bodies may still bring in this turn of the loop */
+	struct loop_task turn;
 	unsigned count;		/* open writers */
 	struct segment_writer *first;
 	struct segment_writer *stalled, *stalled_last;
 };
+
+/* New settings count for what begins after them. */
+void segment_pool_set(struct segment_pool *p, const struct settings *s);
+int segment_pool_init(struct segment_pool *p, const struct settings *s, struct err *e);
+void segment_pool_clear(struct segment_pool *p, struct loop *l);
 
 /* Bytes per segment for one more writer: less than segment_bytes where many upload, so that their
  * buffers fit window_bytes together. */
@@ -38,6 +61,8 @@ size_t segment_size(const struct segment_pool *p);
 /* room is called when a writer that took less than it was given can take more, or has failed.
  * NULL without memory. */
 struct segment_writer *segment_writer_new(struct reactor *r, const char *job, segment_room_fn room, void *ctx);
+/* Its bytes are compressed already. */
+void segment_writer_is_packed(struct segment_writer *w);
 /* No reply is awaited any more: room will not be called. */
 void segment_writer_free(struct segment_writer **w);
 
@@ -48,7 +73,11 @@ void segment_expect(struct segment_writer *w, uint64_t n);
 bool segment_failed(const struct segment_writer *w);	/* Redis refused a segment, or went away */
 
 unsigned segment_number(const struct segment_writer *w);	/* of the one not yet written, from 1 */
-const struct buf *segment_last(const struct segment_writer *w);	/* its bytes */
+/* Adds the XADD of that one to c: its bytes are borrowed until the next call for any writer of the pool. */
+void segment_last(struct segment_writer *w, struct redis_cmd *c);
+/* Bytes of all segments, that one among them, as they are in Redis; known after segment_last. */
+uint64_t segment_stored(const struct segment_writer *w);
+bool segment_any_packed(const struct segment_writer *w);
 
 /* Refreshes the staging marks of all writers that have written something. */
 void segments_touch(struct reactor *r);

@@ -136,7 +136,7 @@ static int take(struct queue *q, enum stream s, const struct reply *entry, struc
 	m->stream = s;
 	m->n = (uint64_t)reply_int(reply_field(fields, 0, "n"));
 	snprintf(m->id, sizeof(m->id), "%s", reply_str(reply_at(entry, 0), NULL));
-	if (version > WIRE_VERSION) {
+	if (version > WIRE_READS) {
 		log_warn("message_of_newer_version", LOG_STR("message", m->id), LOG_INT("v", version));
 		return 1;
 	}

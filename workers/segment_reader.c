@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/buf.h"
 #include "lib/checksum.h"
+#include "lib/frame.h"
 #include "schema/reject.h"
 #include "schema/wire.h"
 
@@ -18,6 +20,7 @@ struct segment_reader {
 	uint64_t ask;		/* number of the first that was not asked for */
 	struct redis_cmd cmd;
 	struct reply *reply;	/* holds the segment that was handed out */
+	struct buf plain;	/* or this, where it is compressed */
 };
 
 struct segment_reader *segment_reader_new(struct redis *r, const char *job, uint64_t segments,
@@ -35,6 +38,7 @@ struct segment_reader *segment_reader_new(struct redis *r, const char *job, uint
 	s->prefetch = prefetch;
 	s->next = s->ask = 1;
 	cmd_init(&s->cmd);
+	buf_init(&s->plain, SEGMENT_BYTES_MAX);
 	return s;
 }
 
@@ -58,6 +62,7 @@ void segment_reader_free(struct segment_reader **s)
 	drain(*s);
 	cmd_clear(&(*s)->cmd);
 	reply_free(&(*s)->reply);
+	buf_clear(&(*s)->plain);
 	free(*s);
 	*s = NULL;
 }
@@ -108,9 +113,24 @@ static int ask_primary(struct segment_reader *s, struct err *e)
 	return 0;
 }
 
+/* What stands in Redis may be anything: its length is bounded before there is memory for it. */
+static int unpack(struct segment_reader *s, const struct reply *length, const char **bytes, size_t *n)
+{
+	long long plain = reply_int(length);
+	struct err ignored = ERR_INIT;
+
+	buf_reset(&s->plain);
+	if (plain < 1 || plain > SEGMENT_BYTES_MAX || buf_reserve(&s->plain, (size_t)plain) != 0
+	    || frame_unpack(*bytes, *n, s->plain.data, (size_t)plain, &ignored) != 0)
+		return -1;
+	*bytes = s->plain.data;
+	*n = (size_t)plain;
+	return 0;
+}
+
 int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n, struct err *e)
 {
-	const struct reply *fields, *sum;
+	const struct reply *fields, *sum, *length;
 	char hex[CHECKSUM_HEX + 1];
 
 	reply_free(&s->reply);
@@ -132,7 +152,9 @@ int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n,
 	*bytes = reply_str(reply_field(fields, 0, "d"), n);
 	sum = reply_field(fields, 0, "h");
 	checksum_hex(hex, *bytes, *n);
-	if (sum != NULL && strcmp(hex, reply_str(sum, NULL)) != 0)
+	length = reply_field(fields, 0, "z");
+	if ((sum != NULL && strcmp(hex, reply_str(sum, NULL)) != 0)
+	    || (length != NULL && unpack(s, length, bytes, n) != 0))
 		return err_set(e, ERR_INPUT, R_BODY_LOST, "segment %llu of %llu is damaged",
 		    (unsigned long long)s->next, (unsigned long long)s->segments);
 	s->next++;

@@ -1,9 +1,9 @@
 /*
  * segment_reader - a job's body out of Redis, segment by segment, with the next ones on their way.
  *
- * In:  raw:<job>. Out: its bytes in order, each segment's number and checksum verified. Depends on
- * lib/redis, on a connection of its own, and lib/checksum. Holds one segment; the window waits in
- * the socket's buffers.
+ * In:  raw:<job>. Out: its bytes in order, each segment's number and checksum verified, and decompressed where it was
+ * compressed. Depends on lib/redis, on a connection of its own, lib/checksum and lib/frame. Holds one segment; the
+ * window waits in the socket's buffers.
  */
 #ifndef GS_WORKERS_SEGMENT_READER_H
 #define GS_WORKERS_SEGMENT_READER_H

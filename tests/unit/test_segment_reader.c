@@ -6,10 +6,13 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/checksum.h"
+#include "lib/frame.h"
 #include "schema/reject.h"
 #include "tests/fakes/private_redis.h"
 #include "tests/fakes/seed.h"
@@ -225,9 +228,81 @@ static void a_replica_is_not_believed(void **state)
 	free(text);
 }
 
+/* Puts a segment in place of number 2 of 3, compressed or claiming to be. */
+static void put_second(const char *id, const char *bytes, size_t n, const char *sum, const char *z)
+{
+	struct key raw = wire_key("raw", id);
+	struct redis_cmd c;
+	struct reply *reply;
+	struct err e = ERR_INIT;
+
+	seed_drop(redis, "DEL", raw.text, NULL);
+	cmd_init(&c);
+	for (int i = 1; i <= 3; i++) {
+		char number[8] = { (char)('0' + i), '-', '0', 0 };
+
+		cmd_line(&c, "XADD", raw.text, number, "d", NULL);
+		cmd_bytes(&c, i == 2 ? bytes : "ab", i == 2 ? n : 2);
+		if (i == 2 && sum != NULL) {
+			cmd_str(&c, "h");
+			cmd_str(&c, sum);
+		}
+		if (i == 2) {
+			cmd_str(&c, "z");
+			cmd_str(&c, z);
+		}
+		assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+		reply_free(&reply);
+	}
+	cmd_clear(&c);
+}
+
+static void compressed_segments_are_taken_apart(void **state)
+{
+	static const char text[] = "{\"type\":\"FeatureCollection\",\"features\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[";
+	struct err e = ERR_INIT;
+	struct frame_writer *w = frame_writer_new(&e);
+	char id[JOB_ID_LEN + 1], sum[CHECKSUM_HEX + 1], length[16];
+	struct buf frame;
+
+	(void)state;
+	buf_init(&frame, 1 << 20);
+	assert_int_equal(frame_pack(w, text, sizeof(text) - 1, 10, &frame, &e), 0);	/* no room: nothing gained */
+	assert_int_equal(frame_pack(w, text, sizeof(text) - 1, 200, &frame, &e), 1);
+	assert_true(frame.len < sizeof(text) - 1);
+	checksum_hex(sum, frame.data, frame.len);
+	snprintf(length, sizeof(length), "%zu", sizeof(text) - 1);
+	seed_job(redis, "acme", NULL, "abcdef", 6, 2, id);
+	for (int i = 0; i < 9; i++) {
+		static const char *const lengths[] = { NULL, NULL, "0", "-5", "4194305", "5000", "99999999999999", "x", NULL };
+		struct segment_reader *s = segment_reader_new(body, id, 3, 4, &e);
+		struct buf got;
+		size_t cut = i == 8 ? 3 : 0;	/* and a sum that fits the torn frame */
+
+		buf_init(&got, 1 << 20);
+		err_clear(&e);
+		put_second(id, frame.data, frame.len - cut, i == 1 ? "0123456789abcdef" : i == 8 ? NULL : sum,
+		    lengths[i] != NULL ? lengths[i] : length);
+		if (i == 0) {
+			assert_int_equal(read_all(s, &got, &e), 1);
+			assert_int_equal(got.len, 4 + sizeof(text) - 1);
+			assert_memory_equal(got.data + 2, text, sizeof(text) - 1);
+		} else {
+			assert_int_equal(read_all(s, &got, &e), -1);
+			assert_int_equal(e.code, R_BODY_LOST);
+			assert_non_null(strstr(e.text, "segment 2 of 3 is damaged"));
+		}
+		segment_reader_free(&s);
+		buf_clear(&got);
+	}
+	buf_clear(&frame);
+	frame_writer_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(compressed_segments_are_taken_apart),
 		cmocka_unit_test(body_comes_back_whatever_the_segments),
 		cmocka_unit_test(leaving_early_leaves_nothing_outstanding),
 		cmocka_unit_test(missing_and_damaged_segments_are_named),

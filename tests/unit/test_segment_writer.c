@@ -8,16 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/crypto.h"
+#include "lib/frame.h"
 #include "server/reactor.h"
 
 struct sent {
 	char name[8], id[16];
-	size_t bytes;
+	size_t bytes, plain;	/* plain: what z says, 0 without it */
 	redis_fn fn;
 	void *ctx;
 };
 
 static struct sent sent[256];
+static char unpacked[1 << 20];
 static size_t sent_count, answered;
 static int sending = 0;		/* what reactor_do_bulk returns */
 static int woken;
@@ -35,6 +38,14 @@ int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
 	snprintf(s->name, sizeof(s->name), "%s", r->cmd.argv[0]);
 	snprintf(s->id, sizeof(s->id), "%s", r->cmd.argv[2]);
 	s->bytes = r->cmd.argc > 4 ? r->cmd.lens[4] : 0;
+	s->plain = 0;
+	if (r->cmd.argc > 8) {
+		char digits[24] = "";
+
+		memcpy(digits, r->cmd.argv[8], r->cmd.lens[8]);
+		s->plain = strtoul(digits, NULL, 10);
+		assert_int_equal(frame_unpack(r->cmd.argv[4], r->cmd.lens[4], unpacked, s->plain, NULL), 0);
+	}
 	s->fn = fn;
 	s->ctx = ctx;
 	sent_count++;
@@ -61,11 +72,15 @@ static void room(void *ctx)
 
 static int setup(void **state)
 {
+	struct err e = ERR_INIT;
+	struct settings set = { .server = { .segment_bytes = 32768, .window_segments = 2, .window_bytes = 1 << 20,
+		.compress_segments = PACKING_NEVER } };
+
 	(void)state;
 	memset(&reactor, 0, sizeof(reactor));
-	reactor.segments.segment_bytes = 32768;
-	reactor.segments.window_segments = 2;
-	reactor.segments.window_bytes = 1 << 20;
+	reactor.loop = loop_new(&e);
+	assert_int_equal(segment_pool_init(&reactor.segments, &set, &e), 0);
+	reactor.segments.turn_left = SIZE_MAX;	/* but where turns are what is tested */
 	cmd_init(&reactor.cmd);
 	sent_count = answered = 0;
 	sending = woken = 0;
@@ -80,10 +95,27 @@ static int teardown(void **state)
 	cmd_clear(&reactor.cmd);
 	assert_int_equal(reactor.segments.count, 0);
 	assert_int_equal(reactor.segments.waiting, 0);
+	segment_pool_clear(&reactor.segments, reactor.loop);
+	loop_free(&reactor.loop);
 	return 0;
 }
 
 static char body[1 << 20];
+
+/* Of the last segment, as the commit would send it. */
+static size_t last_bytes(struct segment_writer *w)
+{
+	cmd_reset(&reactor.cmd);
+	segment_last(w, &reactor.cmd);
+	return reactor.cmd.lens[4];
+}
+
+/* What the loop does before it waits. */
+static void next_turn(void)
+{
+	loop_task_cancel(reactor.loop, &reactor.segments.turn);
+	reactor.segments.turn.fn(reactor.segments.turn.ctx);
+}
 
 static void one_segment_stays_here(void **state)
 {
@@ -94,7 +126,7 @@ static void one_segment_stays_here(void **state)
 		assert_int_equal(segment_add(w, body, 1), 1);
 	assert_int_equal(sent_count, 0);
 	assert_int_equal(segment_number(w), 1);
-	assert_int_equal(segment_last(w)->len, 32768);
+	assert_int_equal(last_bytes(w), 32768);
 	segments_touch(&reactor);
 	assert_int_equal(sent_count, 0);
 	segment_writer_free(&w);
@@ -113,7 +145,7 @@ static void the_last_byte_never_leaves_alone(void **state)
 	assert_string_equal(sent[1].id, "1-0");
 	assert_int_equal(sent[1].bytes, 32768);
 	assert_int_equal(segment_number(w), 2);
-	assert_int_equal(segment_last(w)->len, 32768);
+	assert_int_equal(last_bytes(w), 32768);
 	segments_touch(&reactor);
 	assert_string_equal(sent[2].name, "ZADD");
 	assert_string_equal(sent[2].id, "XX");
@@ -194,7 +226,7 @@ static void segments_shrink_where_many_upload(void **state)
 {
 	struct segment_pool p = { .segment_bytes = 262144, .window_segments = 4, .window_bytes = 4194304 };
 	static const struct { unsigned count; size_t want; } cases[] = {
-		{ 0, 262144 }, { 15, 262144 }, { 16, 245760 }, { 99, 40960 }, { 100000, 16384 },
+		{ 0, 262144 }, { 15, 262144 }, { 16, 245600 }, { 99, 40800 }, { 100000, 16224 },
 	};
 
 	(void)state;
@@ -204,6 +236,97 @@ static void segments_shrink_where_many_upload(void **state)
 	}
 	p.segment_bytes = 4096;
 	assert_int_equal(segment_size(&p), 4096);
+}
+
+/* A large body has its part of each turn, a small one is never put off. */
+static void large_bodies_take_turns(void **state)
+{
+	struct segment_writer *large = segment_writer_new(&reactor, JOB, room, NULL),
+	    *small = segment_writer_new(&reactor, JOB, room, NULL);
+	size_t first, n;
+
+	(void)state;
+	reactor.segments.window_segments = 64;
+	reactor.segments.turn_left = 0;
+	next_turn();
+	first = segment_add(large, body, sizeof(body));
+	assert_in_range(first, 100000, 400000);
+	assert_int_equal(segment_add(large, body, sizeof(body)), 0);
+	assert_int_equal(segment_add(small, body, 32768), 32768);
+	assert_int_equal(woken, 0);
+	next_turn();
+	assert_int_equal(woken, 1);
+	n = segment_add(large, body, sizeof(body));
+	assert_in_range(n, 100000, 400000);
+	segment_writer_free(&large);
+	segment_writer_free(&small);
+}
+
+static void fill(char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		text[i] = "0123456789.,[] "[i * i % 15];
+}
+
+/* auto: plain as long as Redis keeps up, compressed when it is behind. */
+static void segments_are_packed_when_redis_is_behind(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	fill(body, sizeof(body));
+	reactor.segments.packing = PACKING_AUTO;
+	assert_int_equal(segment_add(w, body, 5 * 32768), 3 * 32768);
+	assert_int_equal(sent[1].plain, 0);
+	assert_int_equal(sent[1].bytes, 32768);
+	assert_int_equal(sent[2].plain, 32768);
+	assert_in_range(sent[2].bytes, 1, 16384);
+	assert_memory_equal(unpacked, body + 32768, 32768);
+	assert_true(segment_any_packed(w));
+	assert_int_equal(reactor.segments.waiting, sent[1].bytes + sent[2].bytes);
+	answer(true);
+	answer(true);
+	answer(true);
+	assert_int_equal(last_bytes(w), 32768);
+	assert_int_equal(segment_stored(w), sent[1].bytes + sent[2].bytes + 32768);
+	segment_writer_free(&w);
+}
+
+static void always_never_and_what_cannot_be_packed(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	fill(body, sizeof(body));
+	reactor.segments.packing = PACKING_ALWAYS;
+	segment_add(w, body, 5000);
+	assert_in_range(last_bytes(w), 1, 4000);
+	assert_int_equal(segment_stored(w), last_bytes(w));
+	assert_true(segment_any_packed(w));
+	segment_writer_free(&w);
+
+	w = segment_writer_new(&reactor, JOB, room, NULL);	/* small, or random: as it came */
+	segment_add(w, body, 1000);
+	assert_int_equal(last_bytes(w), 1000);
+	segment_writer_free(&w);
+	w = segment_writer_new(&reactor, JOB, room, NULL);
+	random_bytes(body, 20000);
+	segment_add(w, body, 20000);
+	assert_int_equal(last_bytes(w), 20000);
+	assert_false(segment_any_packed(w));
+	segment_writer_free(&w);
+
+	fill(body, sizeof(body));
+	w = segment_writer_new(&reactor, JOB, room, NULL);	/* gzip, say */
+	segment_writer_is_packed(w);
+	segment_add(w, body, 5000);
+	assert_int_equal(last_bytes(w), 5000);
+	segment_writer_free(&w);
+	reactor.segments.packing = PACKING_NEVER;
+	w = segment_writer_new(&reactor, JOB, room, NULL);
+	segment_add(w, body, 5000);
+	assert_int_equal(last_bytes(w), 5000);
+	segment_writer_free(&w);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -218,6 +341,9 @@ int main(void)
 		TEST(all_share_one_window),
 		TEST(replies_after_the_end_are_taken),
 		TEST(segments_shrink_where_many_upload),
+		TEST(large_bodies_take_turns),
+		TEST(segments_are_packed_when_redis_is_behind),
+		TEST(always_never_and_what_cannot_be_packed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

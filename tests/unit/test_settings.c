@@ -45,7 +45,7 @@ static void defaults(void **state)
 
 	(void)state;
 	assert_string_equal(s->server.listen, "127.0.0.1:8080");
-	assert_int_equal(s->server.segment_bytes, 262144);
+	assert_int_equal(s->server.segment_bytes, 261984);
 	assert_string_equal(s->redis.url, "redis://127.0.0.1:6379/0");
 	assert_false(s->redis.allow_volatile);
 	assert_int_equal(s->worker.lease_ms, 30000);

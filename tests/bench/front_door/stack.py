@@ -27,6 +27,9 @@ GEOSLUICE = """
 [server]
 listen = 127.0.0.1:{port}
 max_connections = 20000
+max_connections_per_address = 0
+requests_per_connection = 1000000000
+header_timeout_s = 60
 {server}
 [redis]
 url = unix://{dir}/redis.sock

@@ -1,0 +1,103 @@
+"""Segments compressed on their way into Redis: whole documents come back, after kills too; scripts lost in a commit."""
+import hashlib
+import os
+import re
+import signal
+import unittest
+
+from harness import Stack, children, mixed, sign, until
+
+N = 30000
+BODY, REJECTED = mixed(N)
+SMALL, SMALL_REJECTED = mixed(20)
+
+
+class Compressed(unittest.TestCase):
+    def setUp(self):
+        self.stack = Stack(environ={"GEOSLUICE_SERVER_COMPRESS_SEGMENTS": "always",
+                                    "GEOSLUICE_WORKER_CHUNK_FEATURES": "200"})
+        self.addCleanup(self.stack.close)
+
+    def segments(self, job):
+        """(bytes, length that z says or None) of each."""
+        found = []
+        for _, flat in self.stack.redis("XRANGE", "gs:{p0}:raw:" + job, "-", "+"):
+            fields = dict(zip(flat[::2], flat[1::2]))
+            found.append((len(fields[b"d"]), int(fields[b"z"]) if b"z" in fields else None))
+        return found
+
+    def field(self, job, name):
+        return self.stack.redis("HGET", "gs:{p0}:job:" + job, name)
+
+    def check(self, info, n, rejected):
+        self.assertEqual(info["status"], "successful", info)
+        self.assertEqual((info["counts"]["features"], info["counts"]["rejected"]), (n, rejected))
+
+    def test_a_large_document_is_small_in_redis_and_whole_when_read(self):
+        job, info = self.stack.run("acme", BODY)
+        self.check(info, N, REJECTED)
+        parts = self.segments(job)
+        self.assertGreater(len(parts), 3)
+        self.assertTrue(all(z for _, z in parts))
+        self.assertEqual(sum(z for _, z in parts), len(BODY))
+        self.assertLess(sum(n for n, _ in parts), len(BODY) / 2)
+        self.assertEqual(self.field(job, "v"), b"2")
+        self.assertEqual(int(self.field(job, "held")), sum(n for n, _ in parts))
+        self.assertEqual(self.field(job, "hash").decode(), hashlib.sha256(BODY).hexdigest())
+
+    def test_a_small_one_too_and_its_redelivery_is_known(self):
+        signed = sign("acme", SMALL)
+        first = self.stack.post("acme", SMALL, signed=signed)
+        again = self.stack.post("acme", SMALL, signed=signed)
+        self.assertEqual((first.status, again.status), (202, 202))
+        job = first.json()["jobID"]
+        self.assertEqual(again.json()["jobID"], job)
+        self.check(self.stack.wait_for(job), 20, SMALL_REJECTED)
+        self.assertEqual([z for _, z in self.segments(job)], [len(SMALL)])
+        other = self.stack.post("acme", BODY[:3000], signed=sign("acme", BODY[:3000], signed["webhook-id"]))
+        self.assertEqual(other.status, 422)
+        self.assertEqual(self.stack.redis("ZCARD", "gs:{p0}:index"), 1)
+        self.assertEqual([k for k in self.stack.redis.keys() if ":raw:" in k], ["gs:{p0}:raw:" + job])
+
+    def test_a_worker_killed_on_the_way(self):
+        job = self.stack.post("acme", BODY).json()["jobID"]
+        until(lambda: int(self.field(job, "chunk") or 0) >= 2, "some chunks are done")
+        for pid in children(self.stack.pid("worker")):
+            os.kill(pid, signal.SIGKILL)
+        self.check(self.stack.wait_for(job), N, REJECTED)
+
+    def test_a_torn_frame_ends_the_job_in_words(self):
+        self.stack.kill("worker")
+        job = self.stack.post("acme", BODY).json()["jobID"]
+        key, (_, flat) = "gs:{p0}:raw:" + job, self.stack.redis("XRANGE", "gs:{p0}:raw:" + job, "-", "+")[-1]
+        fields = dict(zip(flat[::2], flat[1::2]))
+        number = len(self.segments(job))
+        self.stack.redis("XDEL", key, "%d-0" % number)
+        self.stack.redis("XSETID", key, "%d-0" % (number - 1))
+        self.stack.redis("XADD", key, "%d-0" % number, "d", fields[b"d"][:-7], "z", fields[b"z"])
+        self.stack.start("worker")
+        info = self.stack.wait_for(job)
+        self.assertEqual(info["status"], "failed")
+        self.assertIn("BODY_LOST", str(info))
+
+
+class LostScripts(unittest.TestCase):
+    """A Redis that loses its scripts while it runs: commits are made once, whatever form they have."""
+
+    def test_commits_go_on(self):
+        stack = Stack(start=("server", "worker"))
+        self.addCleanup(stack.close)
+        for n, body in enumerate((SMALL, mixed(3000)[0], SMALL)):
+            stack.redis("SCRIPT", "FLUSH")
+            signed = sign("acme", body)
+            answer = stack.post("acme", body, signed=signed)
+            self.assertEqual(answer.status, 202, answer)
+            self.assertEqual(stack.wait_for(answer.json()["jobID"])["status"], "successful")
+            self.assertEqual(stack.post("acme", body, signed=signed).json()["jobID"], answer.json()["jobID"])
+            self.assertEqual(stack.redis("ZCARD", "gs:{p0}:index"), n + 1)
+        self.assertEqual(int(stack.redis("HGET", "gs:{p0}:room", "queued:acme")), 0)
+        self.assertTrue(re.search("event=request", stack.log("server")))
+
+
+if __name__ == "__main__":
+    unittest.main()
