@@ -31,7 +31,9 @@ class Ack(unittest.TestCase):
     check_problem = StackTest.check_problem
 
     def stack_with(self, sources, always=False, start=("server",)):
-        stack = Stack(sources, start=(), environ={"GEOSLUICE_REDIS_ACK_TIMEOUT_MS": "1500"})
+        stack = Stack(sources, start=(), environ={
+            "GEOSLUICE_REDIS_ACK_TIMEOUT_MS": "1500",
+            "GEOSLUICE_SERVER_THREADS": "1"})   # each notices a change of Redis's settings by itself
         self.addCleanup(stack.close)
         if always:
             stack.redis("CONFIG", "SET", "appendfsync", "always")
