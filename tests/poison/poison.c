@@ -16,6 +16,8 @@
 void __real_stages_run(struct stages *s, struct feature *f);
 void __wrap_stages_run(struct stages *s, struct feature *f);
 
+/* A sanitiser would tell of it first. */
+__attribute__((no_sanitize("address"), no_sanitize("undefined")))
 static void segfault(void)
 {
 	static volatile int *volatile nowhere;
