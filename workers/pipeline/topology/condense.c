@@ -89,7 +89,7 @@ static struct box box_of_run(struct condenser *c, const struct run *r)
 
 	for (uint32_t i = 0; i <= r->count; i++) {
 		p = position(c, r->first + i);
-		c->odd |= is_odd(p.x) | is_odd(p.y);
+		c->odd |= is_odd(p.x) || is_odd(p.y);
 		widen(&all, &(struct box){ p.x, p.y, p.x, p.y });
 	}
 	return all;
