@@ -35,8 +35,8 @@ int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
 	if (sending != 0)
 		return sending;
 	assert_true(sent_count < sizeof(sent) / sizeof(sent[0]));
-	snprintf(s->name, sizeof(s->name), "%s", r->cmd.argv[0]);
-	snprintf(s->id, sizeof(s->id), "%s", r->cmd.argv[2]);
+	snprintf(s->name, sizeof(s->name), "%.*s", (int)r->cmd.lens[0], r->cmd.argv[0]);
+	snprintf(s->id, sizeof(s->id), "%.*s", (int)r->cmd.lens[2], r->cmd.argv[2]);
 	s->bytes = r->cmd.argc > 4 ? r->cmd.lens[4] : 0;
 	s->plain = 0;
 	if (r->cmd.argc > 8) {
