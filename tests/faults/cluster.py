@@ -28,6 +28,7 @@ from harness import BUILD, SANITISED, SECRETS, Redis, children, is_alive, until 
 PROGRAMS = ("server", "worker", "courier")
 NAMES = ["%s-%d" % (p, i) for p in PROGRAMS for i in (1, 2)]
 DISK_MB = 512
+SPLIT_BYTES = 131072       # so that what is called large fits a run of minutes
 LEASE_MS = 8000 if SANITISED else 2000
 GRACE_S = 5
 PR_SET_PDEATHSIG = 1
@@ -50,6 +51,8 @@ processes = 2
 lease_ms = {lease}
 feature_timeout_ms = {feature}
 chunk_features = 200
+chunk_bytes = 65536
+split_bytes = {split}
 max_deliveries = 50
 grace_s = {grace}
 [courier]
@@ -92,6 +95,7 @@ class Cluster:
         self.dir = folder
         self.lock = threading.RLock()       # over what runs and where
         self.running = {}
+        self.began = {}                     # how long the log of each was when it started
         self.addresses = {}                 # of servers that are up
         self.odd = []                       # what ended that should not have, and the like
         self.mounted = []
@@ -103,8 +107,8 @@ class Cluster:
         with open(self.config, "w") as f:
             f.write(CONFIG.format(
                 grace=GRACE_S, timeout=8000 if SANITISED else 1500, retention=retention_s, lease=LEASE_MS,
-                raw=max(retention_s // 3, 1), dead=retention_s + 15, feature=LEASE_MS // 2, callback=callback_url,
-                **SECRETS))
+                raw=max(retention_s // 3, 1), dead=retention_s + 15, feature=LEASE_MS // 2, split=SPLIT_BYTES,
+                callback=callback_url, **SECRETS))
         for p in PROGRAMS:      # what is built meanwhile is of no concern to a run that takes hours
             shutil.copy(os.path.join(BUILD, "geosluice-" + p), folder)
         for name in self.ports:
@@ -206,6 +210,7 @@ class Cluster:
 
     def start(self, name):
         at = os.path.getsize(self.log_path(name)) if os.path.exists(self.log_path(name)) else 0
+        self.began[name] = at
         self.spawn(name, [os.path.join(self.dir, "geosluice-" + name.split("-")[0]), "--config", self.config],
                    GEOSLUICE_REDIS="unix://%s/%s.sock" % (self.dir, name))
         if name.startswith("server"):
@@ -246,7 +251,8 @@ class Cluster:
             self.odd.append("%s does not end on SIGTERM" % name)
             process.kill()
             code = process.wait()
-        if code not in (0, -signal.SIGKILL):
+        early = code == -signal.SIGTERM and "event=started" not in self.log(name, self.began[name])
+        if code not in (0, -signal.SIGKILL) and not early:     # before its first words it has begun nothing
             self.odd.append("%s ended with %d on SIGTERM" % (name, code))
         self.see_them_end(name, below)
 

@@ -32,6 +32,7 @@ KINDS = [
 # features: from, to, weight
 SIZES = [(1, 10, 60), (20, 200, 26), (500, 1500, 11), (3000, 8000, 3)]
 
+CUT = ("collection", "broken", "cut_short")      # into chunks, where they are long enough
 TYPES = {"sequence": "application/geo+json-seq", "lines": "application/x-ndjson"}
 
 

@@ -12,7 +12,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "system"))
-from documents import Document     # noqa: E402
+from cluster import SPLIT_BYTES     # noqa: E402
+from documents import CUT, Document     # noqa: E402
 from harness import SECRETS, sign  # noqa: E402
 
 TIMEOUT_S = 10
@@ -103,6 +104,8 @@ class Sender(threading.Thread):
         if self.ledger.acknowledged(doc.delivery, job, doc.number, doc.source, doc.has_callback):
             self.ledger.note("bytes", len(doc.body))
             self.ledger.note("features", len(doc.features))
+            if doc.kind in CUT and len(doc.body) >= SPLIT_BYTES:
+                self.ledger.note("split")
         dice = self.rng.random()
         if dice < 0.10:
             self.deliver_again(doc, job)
