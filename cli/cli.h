@@ -17,6 +17,7 @@ int cli_up(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_convert(int argc, char **argv);
 int cli_send(int argc, char **argv);
+int cli_ready(int argc, char **argv);
 int cli_job(int argc, char **argv);
 int cli_dlq(int argc, char **argv);
 int cli_sign(int argc, char **argv);

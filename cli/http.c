@@ -124,6 +124,8 @@ int http_do(const struct http_request *q, struct buf *answer, struct err *e)
 	curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STANDSTILL_S);
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, keep);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, answer);
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, q->own ? 0L : 1L);
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, q->own ? 0L : 2L);
 	set_way(c);
 	set_body(c, q);
 	code = curl_easy_perform(c);

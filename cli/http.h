@@ -23,6 +23,7 @@ struct http_request {
 	FILE *body;			/* NULL: none. Read from where it stands */
 	uint64_t body_bytes;
 	bool open;			/* it needs no token, and gets none */
+	bool own;			/* to this machine's own server: any certificate will do */
 	unsigned timeout_ms;		/* for all of it; 0: only a standstill ends it */
 	/* Called now and then while the body goes out; may be NULL. */
 	void (*progress)(void *ctx, uint64_t sent, uint64_t total);

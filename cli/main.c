@@ -18,6 +18,7 @@ static const struct {
 	{ "dlq", cli_dlq, "list, show, replay or drop dead letters" },
 	{ "sign", cli_sign, "print the headers that sign a file" },
 	{ "token", cli_token, "make a token for those who read or operate" },
+	{ "ready", cli_ready, "say whether the server of this machine takes documents" },
 	{ "settings", cli_settings, "list every setting with its default and range" },
 };
 

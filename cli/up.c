@@ -21,7 +21,7 @@
 
 #include "cli/child.h"
 #include "cli/cli.h"
-#include "cli/http.h"
+#include "cli/own.h"
 #include "cli/port.h"
 #include "cli/up_files.h"
 #include "lib/loop.h"
@@ -59,6 +59,7 @@ struct up {
 	int server_out[2];	/* what the server logs passes here, so that its port is known */
 	char line[LINE_BYTES];
 	size_t line_len;
+	bool tls;	/* the settings have a certificate */
 	char url[128];
 
 	bool ending, killing;
@@ -155,24 +156,15 @@ static void ask_redis(struct up *u)
 /* "… event=listening addr=127.0.0.1:8080 …" */
 static void read_line(struct up *u)
 {
-	const char *addr = strstr(u->line, " addr="), *port;
-	int n;
+	const char *addr = strstr(u->line, " addr=");
+	char listen[100];
 
 	if (strstr(u->line, " event=listening ") == NULL || addr == NULL)
 		return;
 	addr += strlen(" addr=");
 	addr += *addr == '"';
-	n = (int)strcspn(addr, "\" \n");
-	port = addr + n;
-	while (port > addr && *port != ':')
-		port--;
-	/* Any address means this machine's own one too. */
-	if (strncmp(addr, "0.0.0.0:", 8) == 0)
-		snprintf(u->url, sizeof(u->url), "http://127.0.0.1%.*s", (int)(addr + n - port), port);
-	else if (strncmp(addr, "[::]:", 5) == 0)
-		snprintf(u->url, sizeof(u->url), "http://[::1]%.*s", (int)(addr + n - port), port);
-	else
-		snprintf(u->url, sizeof(u->url), "http://%.*s", n, addr);
+	snprintf(listen, sizeof(listen), "%.*s", (int)strcspn(addr, "\" \n"), addr);
+	own_url(u->url, sizeof(u->url), listen, u->tls);
 }
 
 static void on_server_said(void *ctx, bool readable, bool writable)
@@ -197,15 +189,10 @@ static void on_server_said(void *ctx, bool readable, bool writable)
 
 static void ask_server(struct up *u)
 {
-	char url[192];
-	const struct http_request q = { .method = "GET", .url = url, .timeout_ms = ASK_TIMEOUT_MS };
+	char url[sizeof(u->url) + 1];
 	struct err e = ERR_INIT;
-	struct buf answer;
 
-	http_join(url, sizeof(url), u->url, "/readyz");
-	buf_init(&answer, HTTP_ANSWER_MAX);
-	u->ready = http_do(&q, &answer, &e) == 200;
-	buf_clear(&answer);
+	u->ready = own_is_ready(u->url, ASK_TIMEOUT_MS, &e);
 	if (!u->ready)
 		return;
 	printf("geosluice is ready.\n  server    %s\n  settings  %s\n  Redis     %s\n", u->url,
@@ -345,6 +332,7 @@ static int read_settings(struct up *u, struct err *e)
 	u->programs[SERVER].end_within_ms = (uint64_t)s->server.grace_s * 1000 + SPARE_MS;
 	u->programs[WORKER].end_within_ms = (uint64_t)s->worker.grace_s * 1000 + SPARE_MS;
 	u->programs[COURIER].end_within_ms = (uint64_t)s->courier.grace_s * 1000 + SPARE_MS;
+	u->tls = *s->server.tls_certificate != '\0';
 	rc = port_check(s->server.listen, e);
 	settings_free(&s);
 	return rc;

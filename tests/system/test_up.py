@@ -11,7 +11,8 @@ import unittest
 import urllib.request
 
 from harness import BUILD, PATIENCE_S, children, collection, is_alive, until
-from harness import BOW_TIE, FAR_AWAY, SOUND
+from harness import BOW_TIE, FAR_AWAY, SECRETS, SOUND
+from test_tls import make_certificate
 
 GEOSLUICE = os.path.join(BUILD, "geosluice")
 ENVIRON = {k: v for k, v in os.environ.items() if not k.startswith("GEOSLUICE_")}
@@ -130,6 +131,47 @@ class Running(Case):
         until(lambda: self.up.family().get("server") not in (None, before["server"]), "the server runs again")
         until(lambda: self.up.url() not in ("", url), "the server is ready again")
         self.assertEqual(self.send("--url", self.up.url(), "--wait", "-", input=collection(SOUND)).returncode, 0)
+
+    def ask_ready(self, listen):
+        return subprocess.run([GEOSLUICE, "ready", "--config", os.path.join(self.folder, "mine.ini")],
+                              env=dict(ENVIRON, GEOSLUICE_LISTEN=listen), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
+
+    def test_over_tls(self):
+        """Its own server's certificate is for another name than 127.0.0.1; that must not keep `up` from the end."""
+        certificate, key = make_certificate(self.folder, "geosluice.example")
+        config = os.path.join(self.folder, "mine.ini")
+        with open(config, "w") as f:
+            f.write("[server]\ntls_certificate = %s\ntls_key = %s\n[source demo]\nsecret = %s\n"
+                    % (certificate, key, SECRETS["acme"]))
+        url = self.start(config)
+        self.assertRegex(url, r"^https://127\.0\.0\.1:\d+$")
+        port = url.rpartition(":")[2]
+        done = self.ask_ready("127.0.0.1:" + port)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        with open(os.path.join(self.folder, "var", "demo.secret"), "w") as f:
+            f.write(SECRETS["acme"])
+        done = self.send("--url", url, "-", input=collection(SOUND))
+        self.assertEqual(done.returncode, 2, "a document went to somebody whose certificate is no good")
+        self.assertIn(b"certificate", done.stderr)
+        self.assertEqual(self.up.end(), 0, self.up.said())
+        done = self.ask_ready("127.0.0.1:" + port)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn(b"geosluice: https://127.0.0.1:", done.stderr)
+
+    def test_ready_asks_where_the_server_listens(self):
+        url = self.start()
+        with open(os.path.join(self.folder, "mine.ini"), "w") as f:
+            f.write("[source demo]\nsecret = %s\n" % SECRETS["acme"])
+        port = url.rpartition(":")[2]
+        self.assertEqual(self.ask_ready("127.0.0.1:" + port).returncode, 0)
+        self.assertEqual(self.ask_ready("0.0.0.0:" + port).returncode, 0)     # every address means its own one too
+        redis = self.up.family()["redis"]
+        os.kill(redis, signal.SIGSTOP)
+        try:
+            until(lambda: self.ask_ready("127.0.0.1:" + port).returncode == 2, "it is not ready without Redis")
+        finally:
+            os.kill(redis, signal.SIGCONT)
 
     def test_when_it_is_killed_its_children_end(self):
         self.start()
