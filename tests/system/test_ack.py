@@ -1,5 +1,6 @@
 """Acknowledgement levels: what a source asks for is reached and named, or refused; never lowered in silence."""
 import os
+import random
 import re
 import signal
 import socket
@@ -7,7 +8,7 @@ import subprocess
 import threading
 import unittest
 
-from harness import BUILD, PATIENCE_S, REDIS_SERVER, SOUND, Stack, StackTest, collection, sign, until
+from harness import BUILD, PATIENCE_S, REDIS_SERVER, SOUND, Redis, Stack, StackTest, collection, mixed, sign, until
 
 BODY = collection(SOUND)
 SAFE = """
@@ -30,9 +31,9 @@ def redis_version():
 class Ack(unittest.TestCase):
     check_problem = StackTest.check_problem
 
-    def stack_with(self, sources, always=False, start=("server",)):
+    def stack_with(self, sources, always=False, start=("server",), ack="memory"):
         stack = Stack(sources, start=(), environ={
-            "GEOSLUICE_REDIS_ACK_TIMEOUT_MS": "1500",
+            "GEOSLUICE_REDIS_ACK_TIMEOUT_MS": "1500", "GEOSLUICE_SOURCE_ACME_ACK": ack,
             "GEOSLUICE_SERVER_THREADS": "1"})   # each notices a change of Redis's settings by itself
         self.addCleanup(stack.close)
         if always:
@@ -107,13 +108,13 @@ class Ack(unittest.TestCase):
             return None
         return port
 
-    def replica(self, stack):
+    def replica(self, stack, *more):
         """A replica of the stack's Redis: its process."""
         port = until(lambda: self.listen(stack), "Redis listens")
         where = os.path.join(stack.dir, "replica")
         os.mkdir(where)
         stack._spawn("replica", [REDIS_SERVER, "--port", "0", "--unixsocket", where + "/redis.sock", "--dir", where,
-                                 "--save", "", "--replicaof", "127.0.0.1 %d" % port])
+                                 "--save", "", "--replicaof", "127.0.0.1 %d" % port, *more])
         self.addCleanup(lambda: "replica" in stack.running and stack.stop("replica"))
         until(lambda: b"state=online" in stack.redis("INFO", "replication"), "the replica follows")
         return stack.running["replica"]
@@ -134,6 +135,52 @@ class Ack(unittest.TestCase):
         again = until(lambda: (a := self.post(stack, "twin", "once")).status == 202 and a, "the replica is back")
         self.assertEqual(self.reached(stack, again, "replica"), job)
         self.reached(stack, self.post(stack, "safe"), "aof")
+
+    def test_a_primary_that_dies_takes_nothing_that_a_replica_was_said_to_have(self):
+        """Documents keep coming while the primary is killed and the replica takes its place."""
+        stack = self.stack_with("", ack="replica")
+        replica = self.replica(stack, "--appendonly", "yes")
+        until(lambda: self.post(stack, "acme").status == 202, "the replica is noticed")
+        for name in ("worker", "courier"):
+            stack.start(name)
+        said, over = [], threading.Event()
+
+        def keep_posting(sender):
+            rng = random.Random(sender)
+            while not over.is_set():
+                body, rejected = mixed(rng.choice((1, 10, 300)))
+                try:
+                    answer = self.post(stack, "acme", body=body)
+                except OSError:
+                    continue
+                if answer.status == 202:
+                    said.append((answer.json(), body.count(b'"Feature"'), rejected))
+
+        threads = [threading.Thread(target=keep_posting, args=(i,)) for i in range(4)]
+        for t in threads:
+            t.start()
+        try:
+            until(lambda: len(said) > 60, "documents come in")
+            stack.kill("redis")
+            heir = Redis(os.path.join(stack.dir, "replica", "redis.sock"))
+            heir("REPLICAOF", "NO", "ONE")
+            os.rename(os.path.join(stack.dir, "replica", "redis.sock"), os.path.join(stack.dir, "redis.sock"))
+            until(lambda: stack.get("/readyz").status == 200, "the replica has taken over")
+        finally:
+            over.set()
+            for t in threads:
+                t.join()
+        self.assertIsNone(replica.poll())
+        for answer, features, rejected in said:
+            self.assertEqual(answer["acknowledged"], "replica")
+            info = stack.wait_for(answer["jobID"])
+            self.assertEqual((info["status"], info["counts"]["features"], info["counts"]["rejected"]),
+                             ("successful", features, rejected), info)
+            lines = stack.get("/v1/jobs/%s/results" % answer["jobID"], "application/geo+json-seq").lines()
+            self.assertEqual(len(lines), features - rejected)
+            until(lambda job=answer["jobID"]: stack.job(job).get("callback", {}).get("outcome") == "delivered",
+                  "the callback came")
+            self.assertEqual(len({c.headers["webhook-id"] for c in stack.receiver.about(answer["jobID"])}), 1)
 
 
 if __name__ == "__main__":
