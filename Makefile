@@ -203,14 +203,16 @@ deps: $(PROGRAMS)
 bench: $(PROGRAMS) $(BENCH)
 	@$(SCRIPT) tests/bench/run.py "$(wildcard $(CORPUS))"
 	@$(SCRIPT) tests/bench/front_door/run.py
+	@$(SCRIPT) tests/bench/parallel.py --corpus "$(wildcard $(CORPUS))"
 
 bench-http: $(PROGRAMS)
 	@$(SCRIPT) tests/bench/front_door/run.py
 
-# One large collection, one process against two. FILE: a FeatureCollection; TIMES: its features so often.
+# One large collection, one process against two; and a gigabyte. With FILE (TIMES: its features so often) only the
+# former, and nothing is written to docs/.
 TIMES ?= 1
 bench-parallel: $(PROGRAMS)
-	@$(SCRIPT) tests/bench/parallel.py "$(FILE)" --times $(TIMES)
+	@$(SCRIPT) tests/bench/parallel.py $(if $(FILE),"$(FILE)" --times $(TIMES),--corpus "$(wildcard $(CORPUS))")
 
 profile: $(PROGRAMS)
 	@$(SCRIPT) tests/bench/profile.py "$(wildcard $(CORPUS))"

@@ -22,6 +22,7 @@ int chunk_message_write(const struct chunk_message *m, struct buf *out, struct e
 	c.n_twice = m->twice_count;
 	c.vertices = m->vertices;
 	c.tail = m->tail;
+	c.until = m->until;
 	buf_reset(out);
 	n = geosluice__chunk__get_packed_size(&c);
 	if (buf_reserve(out, n + 1) != 0)
@@ -47,6 +48,7 @@ int chunk_message_read(struct chunk_message *m, const void *bytes, size_t n, str
 	m->head_end = c->head_end;
 	m->vertices = c->vertices;
 	m->tail = c->tail;
+	m->until = c->until;
 	m->twice_count = c->n_twice;
 	if (c->n_twice > 0 && (m->twice = malloc(c->n_twice * sizeof(*m->twice))) == NULL)
 		rc = err_errno(e, "chunk message");

@@ -22,6 +22,7 @@ struct chunk_message {		/* see feature.proto */
 	size_t twice_count;
 	uint64_t vertices;
 	bool tail;
+	uint64_t until;
 };
 
 /* Replaces what is in out. */

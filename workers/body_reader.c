@@ -87,9 +87,9 @@ void body_reader_rewind(struct body_reader *b)
 		inflate_restart(b->inflate);
 }
 
-void body_reader_seek(struct body_reader *b, uint64_t segment)
+void body_reader_seek(struct body_reader *b, uint64_t segment, uint64_t last)
 {
-	segment_reader_seek(b->segments, segment);
+	segment_reader_seek(b->segments, segment, last);
 }
 
 uint64_t body_reader_received(const struct body_reader *b, uint64_t parsed)

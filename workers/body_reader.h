@@ -22,8 +22,8 @@ void body_reader_free(struct body_reader **b);
 int body_reader_next(struct body_reader *b, const char **bytes, size_t *n, struct err *e);
 void body_reader_rewind(struct body_reader *b);	/* begins again with the first byte */
 
-/* Goes on with this segment, from 1, of a body that has no coding. */
-void body_reader_seek(struct body_reader *b, uint64_t segment);
+/* Goes on with this segment, from 1, of a body that has no coding. `last` as in segment_reader_seek. */
+void body_reader_seek(struct body_reader *b, uint64_t segment, uint64_t last);
 
 /* How far a reader that has parsed so many bytes of the document is in the body as it was received. */
 uint64_t body_reader_received(const struct body_reader *b, uint64_t parsed);

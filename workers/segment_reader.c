@@ -15,6 +15,7 @@ struct segment_reader {
 	struct redis *redis;
 	struct key key;
 	uint64_t segments;
+	uint64_t last;		/* none behind it is likely to be wanted */
 	unsigned prefetch;
 	uint64_t next;		/* number of the segment to hand out, from 1 */
 	uint64_t ask;		/* number of the first that was not asked for */
@@ -34,7 +35,7 @@ struct segment_reader *segment_reader_new(struct redis *r, const char *job, uint
 	}
 	s->redis = r;
 	s->key = wire_key("raw", job);
-	s->segments = segments;
+	s->segments = s->last = segments;
 	s->prefetch = prefetch;
 	s->next = s->ask = 1;
 	cmd_init(&s->cmd);
@@ -67,8 +68,9 @@ void segment_reader_free(struct segment_reader **s)
 	*s = NULL;
 }
 
-void segment_reader_seek(struct segment_reader *s, uint64_t segment)
+void segment_reader_seek(struct segment_reader *s, uint64_t segment, uint64_t last)
 {
+	s->last = last != 0 && last < s->segments ? last : s->segments;
 	if (s->next == segment)
 		return;
 	drain(s);
@@ -77,13 +79,18 @@ void segment_reader_seek(struct segment_reader *s, uint64_t segment)
 
 void segment_reader_rewind(struct segment_reader *s)
 {
-	segment_reader_seek(s, 1);
+	segment_reader_seek(s, 1, 0);
 }
 
-/* Keeps `prefetch` segments asked for beyond the next one. */
+static bool is_wanted(const struct segment_reader *s, uint64_t segment)
+{
+	return segment <= s->next || (segment <= s->last && segment <= s->next + s->prefetch);
+}
+
+/* Keeps `prefetch` segments asked for beyond the next one, as far as they are wanted. */
 static int ask_ahead(struct segment_reader *s, struct err *e)
 {
-	while (s->ask <= s->segments && s->ask <= s->next + s->prefetch) {
+	while (s->ask <= s->segments && is_wanted(s, s->ask)) {
 		char id[32];
 
 		snprintf(id, sizeof(id), "%llu-0", (unsigned long long)s->ask);

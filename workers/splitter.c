@@ -20,6 +20,7 @@
 #define UNITS_FIRST 100000	/* while nothing is known: a microsecond each */
 #define UNITS_LEAST 2000
 #define UNITS_MOST 20000000
+#define TAPER 8		/* towards the end chunks are this part of what is left, so that all workers end at once */
 
 /* A boundary, and where its bytes are. */
 struct mark {
@@ -38,7 +39,7 @@ struct splitter {
 	uint64_t segment;		/* its number */
 	uint64_t chunk;			/* number of the next */
 	uint64_t units;			/* that a chunk may come to */
-	struct mark begin, last;	/* of this chunk, of its last boundary */
+	struct mark start, begin, last;	/* of the scan, of this chunk, of its last boundary */
 	uint64_t vertices_before;
 	struct chunk_message message;
 	size_t twice_room;
@@ -132,7 +133,7 @@ struct splitter *splitter_new(const struct settings *settings, struct redis *com
 	s->commands = commands;
 	s->chunk = j->split.chunk;
 	s->units = UNITS_FIRST;
-	s->begin = s->last = (struct mark){ j->split.at, j->split.next, j->split.segment, j->split.skip };
+	s->start = s->begin = s->last = (struct mark){ j->split.at, j->split.next, j->split.segment, j->split.skip };
 	scan_init(&s->scan, s->begin.at, s->begin.elements, (size_t)settings->worker.max_feature_bytes,
 	    (size_t)settings->worker.max_token_bytes);
 	buf_init(&s->hashes, (size_t)64 << 20);
@@ -140,7 +141,7 @@ struct splitter *splitter_new(const struct settings *settings, struct redis *com
 	s->segment = s->begin.segment - 1;
 	s->reader = segment_reader_new(body, j->id, j->segments, (unsigned)settings->worker.prefetch_segments, e);
 	if (s->reader != NULL)
-		segment_reader_seek(s->reader, s->begin.segment);
+		segment_reader_seek(s->reader, s->begin.segment, 0);
 	if (s->reader == NULL || load_ids(s, e) != 0)
 		splitter_free(&s);
 	return s;
@@ -218,9 +219,23 @@ static int cut(struct splitter *s, struct mark m, uint64_t to, bool tail, struct
 	c->head_end = s->job->split.head_end;
 	c->vertices = s->scan.vertices - s->vertices_before;
 	c->tail = tail;
+	c->until = tail ? 0 : m.segment;
 	s->upto = m;
 	s->ready = true;
 	return chunk_message_write(c, &s->packed, e);
+}
+
+/* What a chunk may come to that begins here; what is left is thought to be like what was scanned. */
+static uint64_t units_allowed(const struct splitter *s)
+{
+	uint64_t bytes = s->begin.at - s->start.at, rest = s->job->bytes - s->begin.at;
+	uint64_t share, least = s->units / TAPER;
+
+	if (bytes == 0 || rest > s->job->bytes)
+		return s->units;
+	share = (uint64_t)((double)units_of(s->begin.elements - s->start.elements, s->vertices_before, bytes) /
+	    (double)bytes * (double)rest / TAPER);
+	return share >= s->units ? s->units : share > least ? share : least;
 }
 
 static bool is_enough(const struct splitter *s)
@@ -229,7 +244,7 @@ static bool is_enough(const struct splitter *s)
 
 	return features >= (uint64_t)s->settings->worker.chunk_features ||
 	    bytes >= (uint64_t)s->settings->worker.chunk_bytes ||
-	    units_of(features, s->scan.vertices - s->vertices_before, bytes) >= s->units;
+	    units_of(features, s->scan.vertices - s->vertices_before, bytes) >= units_allowed(s);
 }
 
 /* The features end here, or what follows is no JSON: what there is becomes a chunk, the rest is the tail. An element

@@ -26,7 +26,7 @@ static int head_ready(struct transform *t, struct err *e)
 		return 0;
 	t->head_of[0] = '\0';
 	buf_reset(&t->head);
-	body_reader_seek(t->reader, 1);
+	body_reader_seek(t->reader, 1, 1);
 	while (t->head.len < end) {
 		int rc = transform_next_bytes(t, &bytes, &n, e);
 
@@ -72,7 +72,7 @@ static int part_pass(struct transform *t, struct err *e)
 	int rc = 0;
 
 	chunk_writer_begin(t->writer, t->job, m->first, true);
-	body_reader_seek(t->reader, m->segment);
+	body_reader_seek(t->reader, m->segment, m->until);
 	while (at < m->to && (rc = transform_next_bytes(t, &bytes, &n, e)) == 0) {
 		bytes += skip;
 		n -= skip;

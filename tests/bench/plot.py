@@ -17,26 +17,36 @@ def bars(title, rows):
     return out, 30 + 26 * len(rows) + 24
 
 
-def lines(title, series):
-    """A line per (name, [(x, y), ...]); x is logarithmic, y begins at 0."""
+def lines(title, series, logarithmic=True):
+    """A line per (name, [(x, y), ...]); y begins at 0, and so does x unless it is logarithmic."""
     points = [p for _, ps in series for p in ps]
-    left, right = math.log10(min(x for x, _ in points)), math.log10(max(x for x, _ in points))
+
+    def scale(x):
+        return math.log10(x) if logarithmic else x
+
+    left = scale(min(x for x, _ in points)) if logarithmic else 0
+    right = scale(max(x for x, _ in points))
     most = max(y for _, y in points) * 1.15
 
     def at(x, y):
-        return 60 + 600 * (math.log10(x) - left) / max(right - left, 1e-9), 230 - 190 * y / most
+        return 60 + 600 * (scale(x) - left) / max(right - left, 1e-9), 230 - 190 * y / most
 
+    if logarithmic:
+        ticks = [10 ** e for e in range(math.ceil(left), math.floor(right) + 1)]
+    else:
+        ticks = [round(right * i / 4) for i in range(5)]
     out = ['<text x="0" y="16" font-weight="bold">%s</text>' % title,
            '<path d="M60 40V230H660" stroke="#666" fill="none"/>',
            '<text x="52" y="234" text-anchor="end">0</text>',
            '<text x="52" y="46" text-anchor="end">%.2g</text>' % most]
-    for e in range(math.ceil(left), math.floor(right) + 1):
-        out.append('<text x="%.0f" y="248" text-anchor="middle">%s</text>' % (at(10 ** e, 0)[0], format(10 ** e, ",")))
+    for x in ticks:
+        out.append('<text x="%.0f" y="248" text-anchor="middle">%s</text>' % (at(x, 0)[0], format(x, ",")))
     for i, (name, ps) in enumerate(series):
         colour = COLOURS[i % len(COLOURS)]
         out.append('<polyline points="%s" stroke="%s" stroke-width="2" fill="none"/>' % (
             " ".join("%.1f,%.1f" % at(x, y) for x, y in ps), colour))
-        out += ['<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>' % (at(x, y) + (colour,)) for x, y in ps]
+        if len(ps) < 20:
+            out += ['<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>' % (at(x, y) + (colour,)) for x, y in ps]
         out.append('<text x="%d" y="270" fill="%s">%s</text>' % (60 + 210 * i, colour, name))
     return out, 300
 

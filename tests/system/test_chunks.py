@@ -168,5 +168,26 @@ class Chunks(StackTest):
         self.stack.wait_for(large, 2 * PATIENCE_S)
 
 
+class Sizes(StackTest):
+    """With the sizes that are shipped."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ={"GEOSLUICE_WORKER_SPLIT_BYTES": "1"})
+
+    def test_chunks_get_smaller_towards_the_end(self):
+        """So that nobody waits for the one who has the last."""
+        n = 30000
+        job, info = self.stack.run("acme", collection(*[dict(SOUND, id=i) for i in range(n)]))
+        self.check_counts(info, n, 0)
+        most = int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split_chunk"))
+        sizes = [len(self.frame(job, i)) for i in range(most - 1)]      # the last is the tail
+        self.assertLess(sum(sizes[-6:]) / 6, max(sizes) / 2, sizes)
+        self.assertLess(most, 100)
+
+    def frame(self, job, chunk):
+        return self.stack.redis("HGET", "gs:{p0}:out:" + job, str(chunk))
+
+
 if __name__ == "__main__":
     unittest.main()

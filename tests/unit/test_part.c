@@ -54,7 +54,7 @@ static int fresh(void **state)
 static void a_message_comes_back_as_it_went(void **state)
 {
 	uint64_t twice[] = { 0, 3, 77 };
-	struct chunk_message in = { 5, 80, 1000, 9000, 3, 17, 40, twice, 3, 1234, true }, out;
+	struct chunk_message in = { 5, 80, 1000, 9000, 3, 17, 40, twice, 3, 1234, true, 4 }, out;
 	struct buf b;
 
 	(void)state;
@@ -67,6 +67,7 @@ static void a_message_comes_back_as_it_went(void **state)
 	assert_int_equal(out.to, 9000);
 	assert_int_equal(out.skip, 17);
 	assert_true(out.tail);
+	assert_int_equal(out.until, 4);
 	chunk_message_clear(&out);
 	assert_int_equal(chunk_message_read(&out, "\xff\xff", 2, &e), -1);
 	assert_int_equal(e.cls, ERR_INPUT);

@@ -117,6 +117,27 @@ static void leaving_early_leaves_nothing_outstanding(void **state)
 	free(text);
 }
 
+static void what_is_behind_the_last_wanted_is_not_asked_for_ahead(void **state)
+{
+	char *text = make_text(1000), id[JOB_ID_LEN + 1];
+	struct err e = ERR_INIT;
+	struct segment_reader *s;
+	const char *bytes;
+	size_t n;
+
+	(void)state;
+	seed_job(redis, "acme", NULL, text, 1000, 10, id);
+	s = segment_reader_new(body, id, 100, 8, &e);
+	segment_reader_seek(s, 3, 5);
+	for (int i = 3; i <= 7; i++) {	/* who wants more gets it */
+		assert_int_equal(segment_reader_next(s, &bytes, &n, &e), 0);
+		assert_memory_equal(bytes, text + 10 * (i - 1), 10);
+		assert_int_equal(redis_outstanding(body), i < 5 ? 5 - i : 0);
+	}
+	segment_reader_free(&s);
+	free(text);
+}
+
 static void missing_and_damaged_segments_are_named(void **state)
 {
 	static const struct { const char *cut, *add, *sum, *says; } cases[] = {
@@ -305,6 +326,7 @@ int main(void)
 		cmocka_unit_test(compressed_segments_are_taken_apart),
 		cmocka_unit_test(body_comes_back_whatever_the_segments),
 		cmocka_unit_test(leaving_early_leaves_nothing_outstanding),
+		cmocka_unit_test(what_is_behind_the_last_wanted_is_not_asked_for_ahead),
 		cmocka_unit_test(missing_and_damaged_segments_are_named),
 		cmocka_unit_test(a_replica_is_not_believed),
 		cmocka_unit_test(a_killed_redis_is_waited_for),
