@@ -20,9 +20,9 @@ STAGES = (
     ("reading the file, the document's outer structure, yajl", ("pipeline_feed",), ("on_feature",)),
     ("validation, antimeridian, winding, bbox", ("stages_run",), (
         "topology_check", "topology_check_output", "topology_round", "reproject_feature")),
-    ("the sweep: is there any fault? (document and output)", ("repair_suspect",), ()),
+    ("the sweep: is there any fault? (document and output)", ("repair_suspect", "repair_open"), ()),
     ("GEOS: which fault, and where", ("GEOSisValidDetail_r",), ()),
-    ("the repair", ("repair_areal",), ()),
+    ("the repair", ("repair_areal", "repair_finish"), ()),
     ("GEOS confirms repairs, on fewer positions", ("confirmed",), ()),
     ("PROJ", ("reproject_feature",), ()),
     ("writing features", ("encode_feature",), ()),

@@ -79,6 +79,16 @@ static void each_failure_is_reported(void **state)
 			verdict = repair_suspect(g, &limits, &e);
 			assert_true(verdict == 1 || (verdict == -1 && e.cls == ERR_SYSTEM));
 		}
+		for (n = 0, out = NULL; out == NULL; n++) {
+			struct err e = ERR_INIT;
+			struct repair *r;
+
+			until_failure = n;
+			if (repair_open(&r, g, &limits, &e) == 1)
+				out = repair_finish(&r, shapes_arena, NULL, &e);
+			assert_null(r);
+			assert_true(out != NULL || e.cls == ERR_SYSTEM);
+		}
 	}
 }
 

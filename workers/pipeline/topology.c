@@ -266,10 +266,14 @@ static int check_document(struct visit *v)
 
 /* ---- faults of reprojection and rounding ---- */
 
+/* A fault that is mended in silence needs no name. */
 static bool is_sound(struct visit *v, const struct geometry *g, struct geos_fault *fault)
 {
+	bool unnamed = v->f->severity[R_OUTPUT_INVALID] == SEV_FIX;
+
+	fault->reason[0] = '\0';
 	return !geometry_is_areal(g) || v->t->left_invalid
-	    || mender_check(&v->t->mender, g, fault) == GEOS_VALID;
+	    || mender_check(&v->t->mender, g, unnamed ? NULL : fault) == GEOS_VALID;
 }
 
 static int check_output(struct visit *v)
@@ -280,11 +284,14 @@ static int check_output(struct visit *v)
 
 	if (is_sound(v, *v->slot, &fault))
 		return 0;
-	v->reason = fault.reason;
+	v->reason = fault.reason[0] != '\0' ? fault.reason : NULL;
 	if (feature_note_at(v->f, R_OUTPUT_INVALID, &v->place, NULL, v->reason) != SEV_FIX)
 		return v->f->fatal != R_NONE ? -1 : 0;
-	out = mender_mend(&v->t->mender, *v->slot, v->f->arena, &why);
-	return out != NULL ? put(v, out) : fail(v, why);
+	if ((out = mender_mend(&v->t->mender, *v->slot, v->f->arena, &why)) != NULL)
+		return put(v, out);
+	if (mender_check(&v->t->mender, *v->slot, &fault) != GEOS_VALID)
+		v->reason = fault.reason;
+	return fail(v, why);
 }
 
 static int round_one(struct visit *v)
@@ -297,7 +304,7 @@ static int round_one(struct visit *v)
 		return fail(v, R_FEATURE_MEMORY);
 	if (is_sound(v, out, &fault))
 		return put(v, out);
-	switch (feature_note_at(v->f, R_OUTPUT_INVALID, &v->place, NULL, fault.reason)) {
+	switch (feature_note_at(v->f, R_OUTPUT_INVALID, &v->place, NULL, fault.reason[0] != '\0' ? fault.reason : NULL)) {
 	case SEV_REJECT:
 		return -1;
 	case SEV_WARN:
@@ -315,8 +322,12 @@ static int visit_all(struct visit *v, int (*one)(struct visit *v))
 {
 	struct geometry *g = *v->slot;
 
-	if (g->type != GEOM_COLLECTION)
-		return one(v);
+	if (g->type != GEOM_COLLECTION) {
+		int rc = one(v);
+
+		mender_forget(&v->t->mender);
+		return rc;
+	}
 	for (size_t i = 0; i < g->member_count; i++) {
 		struct visit member = *v;
 

@@ -48,4 +48,15 @@ int repair_suspect(const struct geometry *in, const struct repair_limits *l, str
 struct geometry *repair_areal(const struct geometry *in, struct arena *a,
     const struct repair_limits *l, struct repair_stats *stats, struct err *e);
 
+/*
+ * The two questions in one: as repair_suspect, but the work goes on in repair_finish, which answers as
+ * repair_areal. 1: *r is to be finished or closed, while `in` is there; else it is NULL.
+ */
+struct repair;
+int repair_open(struct repair **r, const struct geometry *in, const struct repair_limits *l, struct err *e);
+/* Is it segments that meet where they must not? Then there is no doubt that GEOS calls `in` invalid, too. */
+bool repair_crosses(const struct repair *r);
+struct geometry *repair_finish(struct repair **r, struct arena *a, struct repair_stats *stats, struct err *e);
+void repair_close(struct repair **r);	/* NULL-safe; clears it */
+
 #endif

@@ -207,14 +207,15 @@ static bool any_dirty(const struct work *w)
 	return false;
 }
 
+int split_begin(struct work *w)
+{
+	w->stats.passes++;
+	return node_find(w);
+}
+
 int split_until_noded(struct work *w)
 {
-	for (;;) {
-		if (node_find(w) == -1)
-			return -1;
-		w->stats.passes++;
-		if ((w->faulty && w->stop_at_fault) || (w->merge_count == 0 && w->split_count == 0))
-			return 0;
+	while (w->merge_count > 0 || w->split_count > 0) {
 		if (w->stats.passes == MAX_PASSES)
 			return err_set(w->err, ERR_LIMIT, R_REPAIR_FAILED,
 			    "repair: crossings do not settle");
@@ -226,5 +227,9 @@ int split_until_noded(struct work *w)
 		if (w->v.count == 0 || !any_dirty(w))
 			return 0;
 		w->tolerant = true;
+		w->stats.passes++;
+		if (node_find(w) == -1)
+			return -1;
 	}
+	return 0;
 }

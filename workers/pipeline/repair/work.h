@@ -147,7 +147,9 @@ int work_load(struct work *w);
 /* node.c: finds where segments meet; splits, merges and flags are noted in w. */
 int node_find(struct work *w);
 
-/* split.c: node_find and carrying out what it found, until nothing moves any more. */
+/* split.c: the first pass of node_find; */
+int split_begin(struct work *w);
+/* and carrying out what it found, and finding again, until nothing moves any more. */
 int split_until_noded(struct work *w);
 
 /* touch.c: 1 if what two rings of the input fill touches (it does not overlap), else 0; -1 failed. */

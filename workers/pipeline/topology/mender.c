@@ -5,7 +5,6 @@
 
 #include "lib/clock.h"
 #include "workers/pipeline/precision.h"
-#include "workers/pipeline/repair/repair.h"
 #include "workers/pipeline/topology/condense.h"
 #include "workers/pipeline/winding.h"
 
@@ -21,13 +20,21 @@ static bool expired(void *ctx)
 
 int mender_init(struct mender *m)
 {
+	memset(m, 0, sizeof(*m));
 	m->geos = geos_new(expired, m);
 	m->deadline_ms = UINT64_MAX;
 	return m->geos != NULL ? 0 : -1;
 }
 
+void mender_forget(struct mender *m)
+{
+	repair_close(&m->open);
+	m->checked = NULL;
+}
+
 void mender_clear(struct mender *m)
 {
+	mender_forget(m);
 	geos_free(&m->geos);
 }
 
@@ -44,10 +51,16 @@ static struct repair_limits limits(struct mender *m)
 enum geos_verdict mender_check(struct mender *m, const struct geometry *g, struct geos_fault *fault)
 {
 	struct repair_limits l = limits(m);
-	struct err e = ERR_INIT;
 
-	if (g->positions == 0 || repair_suspect(g, &l, &e) == 0)
+	mender_forget(m);
+	if (g->positions == 0)
 		return GEOS_VALID;
+	m->checked = g;
+	m->failed = (struct err)ERR_INIT;
+	if (repair_open(&m->open, g, &l, &m->failed) == 0)
+		return GEOS_VALID;
+	if (fault == NULL && m->open != NULL && repair_crosses(m->open))
+		return GEOS_INVALID;
 	return geos_check(m->geos, g, fault);
 }
 
@@ -72,8 +85,15 @@ struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct 
 	struct repair_limits l = limits(m);
 	struct repair_stats stats;
 	struct err e = ERR_INIT;
-	struct geometry *out = repair_areal(g, a, &l, &stats, &e);
+	struct geometry *out = NULL;
 
+	if (m->checked != g)
+		out = repair_areal(g, a, &l, &stats, &e);
+	else if (m->open != NULL)
+		out = repair_finish(&m->open, a, &stats, &e);
+	else
+		e = m->failed;
+	mender_forget(m);
 	if (out == NULL) {
 		*why = e.cls == ERR_SYSTEM ? R_FEATURE_MEMORY : (enum reject_code)e.code;
 		return NULL;

@@ -9,12 +9,17 @@
 
 #include <stdint.h>
 
+#include "lib/err.h"
 #include "schema/reject.h"
+#include "workers/pipeline/repair/repair.h"
 #include "workers/pipeline/topology/geos.h"
 
 struct mender {
 	struct geos *geos;
 	uint64_t deadline_ms;	/* on the monotonic clock; UINT64_MAX: none */
+	const struct geometry *checked;	/* last */
+	struct repair *open;		/* its repair, begun; NULL: it is sound, or `failed` */
+	struct err failed;		/* why it could not be begun */
 };
 
 int mender_init(struct mender *m);	/* -1: no memory. It must not move afterwards. */
@@ -23,8 +28,12 @@ void mender_clear(struct mender *m);
 /* Is the time up? */
 bool mender_expired(const struct mender *m);
 
-/* GEOS's verdict, without asking GEOS where the sweep of repair/ finds nothing. */
+/*
+ * GEOS's verdict, without asking GEOS where the sweep of repair/ finds nothing; nor, if no name is wanted
+ * (fault is NULL), where it finds what GEOS finds. What it found is kept for mender_mend, until mender_forget.
+ */
 enum geos_verdict mender_check(struct mender *m, const struct geometry *g, struct geos_fault *fault);
+void mender_forget(struct mender *m);
 
 /*
  * A valid geometry with g's interior (docs/repair.md), or NULL and why: REPAIR_EMPTY, REPAIR_FAILED,
