@@ -102,7 +102,7 @@ $(BUILD)/geosluice-worker: $(BUILD)/workers/main.o $(BUILD)/libworker.a $(BUILD)
 $(BUILD)/tests/geosluice-worker: $(BUILD)/tests/poison/poison.o $(BUILD)/workers/main.o $(BUILD)/libworker.a \
 		$(BUILD)/libpipeline.a $(BUILD)/libcore.a
 	$(call say,LINK $@)
-	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--wrap=stages_run -o $@ $^ $(call libs,$(PKGS_worker) $(PKGS_pipeline) $(PKGS_core)) \
+	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--wrap=stages_run,--wrap=name_hash -o $@ $^ $(call libs,$(PKGS_worker) $(PKGS_pipeline) $(PKGS_core)) \
 		-lgeos_c -lpthread -lm
 
 $(BUILD)/geosluice-courier: $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.a $(BUILD)/libcore.a

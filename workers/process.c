@@ -178,12 +178,18 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 static int divide(struct process *p, const struct job *j, struct err *e)
 {
 	struct job_split at = { 0 };
+	struct suspect s;
 	int rc;
 
 	if (j->bytes < (uint64_t)p->settings->worker.split_bytes || j->coding != CODING_NONE || j->sequence ||
 	    j->whole || j->next > 0 || j->pass_crs != NULL || settings_source(p->settings, j->source) == NULL)
 		return 1;
-	if ((rc = splitter_probe(p->body, j, p->settings, &at, e)) != 0)
+	if (suspects_find(j->suspects, 0, &s) && s.undecoded)
+		return 1;	/* perhaps it was the probe that died, of a document that is one feature */
+	flight_begin(p->flight, j->id);
+	rc = splitter_probe(p->body, j, p->settings, &at, &p->flight->place, e);
+	flight_end(p->flight);
+	if (rc != 0)
 		return rc < 0 && e->cls == ERR_INPUT ? (err_clear(e), 1) : rc;
 	rc = job_divide(j, p->commands, &at, e);
 	return rc < 0 ? -1 : 0;	/* stale: nothing is to be done here in any case */

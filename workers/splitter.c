@@ -51,8 +51,22 @@ struct splitter {
 
 /* ---- the head ---- */
 
+/* It may die of a document that is one feature, as any decoder may. */
+static int probe_piece(struct head *head, const char *bytes, size_t n, uint64_t *end, struct pipeline_place *place)
+{
+	int rc;
+
+	place->feature = 0;
+	place->stage = AT_DECODE;
+	place->since_ms = clock_mono_ms();
+	rc = head_feed(head, bytes, n, end);
+	place->since_ms = 0;
+	place->stage = AT_NOTHING;
+	return rc;
+}
+
 int splitter_probe(struct redis *body, const struct job *j, const struct settings *s, struct job_split *at,
-    struct err *e)
+    struct pipeline_place *place, struct err *e)
 {
 	struct segment_reader *r = segment_reader_new(body, j->id, j->segments, 1, e);
 	struct pipeline_options o;
@@ -73,7 +87,7 @@ int splitter_probe(struct redis *body, const struct job *j, const struct setting
 		if ((rc = segment_reader_next(r, &bytes, &n, e)) != 0)
 			break;
 		segment++;
-		if ((rc = head_feed(head, bytes, n, &at->head_end)) != 0)
+		if ((rc = probe_piece(head, bytes, n, &at->head_end, place)) != 0)
 			break;
 		before += n;
 	}

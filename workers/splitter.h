@@ -15,13 +15,14 @@
 
 #include "schema/settings.h"
 #include "workers/job.h"
+#include "workers/pipeline/pipeline.h"
 
 struct splitter;
 
 /* Is this a job for it, and where do its features begin? Reads the head of the body. 0: *head_end, and where that
- * lies. 1: no. -1: e (ERR_RETRY while Redis is away). */
+ * lies. 1: no. -1: e (ERR_RETRY while Redis is away). place: as of a pipeline. */
 int splitter_probe(struct redis *body, const struct job *j, const struct settings *s, struct job_split *at,
-    struct err *e);
+    struct pipeline_place *place, struct err *e);
 
 /* Both connections are borrowed, body used by nobody else meanwhile; so is j, which has split.state. */
 struct splitter *splitter_new(const struct settings *s, struct redis *commands, struct redis *body,

@@ -9,6 +9,8 @@
 #include "schema/scripts.h"
 #include "workers/patience.h"
 
+#define DEATHS_TO_MASK 2
+#define DEATHS_TO_FAIL 4	/* one that died of its stages first may need a death more before it is masked */
 #define SUSPICIONS_MAX 1000	/* of one job: more deaths than that count as tries of the job */
 
 static int tell(struct redis *r, const char *job, uint64_t feature, const char *code, const char *token,
@@ -82,10 +84,29 @@ bool suspects_untried(const char *lines, uint64_t first, uint64_t behind, struct
 	return false;
 }
 
-bool suspects_unreadable(const char *lines, uint64_t first, uint64_t behind, struct suspect *out)
+static bool undecoded(const char *lines, uint64_t first, uint64_t behind, unsigned deaths, struct suspect *out)
 {
 	while (lines != NULL && (lines = parse(lines, out)) != NULL)
-		if (out->feature >= first && out->feature < behind && out->undecoded && out->deaths > 1)
+		if (out->feature >= first && out->feature < behind && out->undecoded && out->deaths >= deaths)
 			return true;
 	return false;
+}
+
+bool suspects_undecodable(const char *lines, uint64_t first, uint64_t behind, struct suspect *out)
+{
+	struct suspect next;
+	uint64_t from = first;
+	bool any = false;
+
+	/* Lines stand in the order of deaths. */
+	while (undecoded(lines, from, any ? out->feature : behind, DEATHS_TO_MASK, &next)) {
+		*out = next;
+		any = true;
+	}
+	return any;
+}
+
+bool suspects_unreadable(const char *lines, uint64_t first, uint64_t behind, struct suspect *out)
+{
+	return undecoded(lines, first, behind, DEATHS_TO_FAIL, out);
 }

@@ -6,7 +6,8 @@
  *
  *   died once  ──▶ tried alone in a fresh process ──survives──▶ worked on like all others
  *                          │ dies                                      │ dies
- *   died twice ◀───────────┴───────────────────────────────────────────┘ ──▶ rejected, its neighbours delivered
+ *   died twice ◀───────────┴───────────────────────────────────────────┘ ──▶ rejected, its neighbours delivered;
+ *                                                   where it died of reading it, its text is masked first (mask.h)
  */
 #ifndef GS_WORKERS_SUSPECTS_H
 #define GS_WORKERS_SUSPECTS_H
@@ -18,7 +19,7 @@ struct suspect {
 	uint64_t feature;
 	unsigned deaths;
 	bool tried;		/* alone, since the last of them, and it survived */
-	bool undecoded;
+	bool undecoded;		/* the last time, while it was read */
 	enum reject_code code;
 	char reason[96];
 };
@@ -31,7 +32,9 @@ int suspects_tried(struct redis *r, const char *job, uint64_t feature, struct er
 bool suspects_find(const char *lines, uint64_t feature, struct suspect *out);
 /* The first feature from `first` to before `behind` that waits for its trial. */
 bool suspects_untried(const char *lines, uint64_t first, uint64_t behind, struct suspect *out);
-/* One that kills whoever reads it: the document cannot be read past it. */
+/* The first from `first` to before `behind` that killed those who decoded it: it is not shown to the decoder again. */
+bool suspects_undecodable(const char *lines, uint64_t first, uint64_t behind, struct suspect *out);
+/* One that kills all the same: the document cannot be read past it. */
 bool suspects_unreadable(const char *lines, uint64_t first, uint64_t behind, struct suspect *out);
 
 #endif

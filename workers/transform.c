@@ -36,6 +36,7 @@ struct transform *transform_new(const struct settings *s, struct redis *commands
 	t->alive = alive;
 	t->alive_ctx = alive_ctx;
 	buf_init(&t->head, (size_t)1 << 20);
+	mask_init(&t->mask, (size_t)s->worker.dead_letter_bytes);
 	if ((t->writer = chunk_writer_new(sink_find("redis"), commands, &limits, e)) == NULL)
 		transform_free(&t);
 	return t;
@@ -47,6 +48,7 @@ void transform_free(struct transform **t)
 		return;
 	chunk_writer_free(&(*t)->writer);
 	buf_clear(&(*t)->head);
+	mask_clear(&(*t)->mask);
 	free(*t);
 	*t = NULL;
 }
@@ -110,6 +112,8 @@ static int gate(void *ctx, struct feature *f, struct err *e)
 	struct transform *t = ctx;
 	struct suspect s;
 
+	if (transform_unmask(t, f, e) != 0)
+		return -1;
 	if (t->part != NULL && t->part->chunk.tail)
 		return transform_go_on(t, e) == 0 ? 1 : -1;	/* it has none, or the document fails */
 	if (t->trial ? f->index != t->suspect.feature : f->index < chunk_writer_next(t->writer))
@@ -152,16 +156,30 @@ int transform_next_bytes(struct transform *t, const char **bytes, size_t *n, str
 	}
 }
 
+static int find_masked(struct transform *t, struct err *e)
+{
+	if (t->mask.count == 0)
+		return 0;
+	mask_seek(&t->mask, 0, false, 0);
+	if (transform_find_masked(t, 0, UINT64_MAX, 0, e) != 0)
+		return -1;
+	body_reader_rewind(t->reader);
+	return 0;
+}
+
 /* Feeds the whole body once. As pipeline_finish: 0, 1 or -1. */
 static int pass(struct transform *t, struct err *e)
 {
+	uint64_t at = 0;
 	const char *bytes;
 	size_t n;
 	int rc;
 
 	chunk_writer_begin(t->writer, t->job, t->job->next, false);
-	while ((rc = transform_next_bytes(t, &bytes, &n, e)) == 0)
-		if (pipeline_feed(t->pipeline, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
+	if (find_masked(t, e) != 0)
+		return -1;
+	for (; (rc = transform_next_bytes(t, &bytes, &n, e)) == 0; at += n)
+		if (transform_feed(t, at, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
 			return -1;
 	if (rc < 0 || (rc = pipeline_finish(t->pipeline, e)) != 0)
 		return rc;
@@ -244,57 +262,10 @@ static int job_open(struct transform *t, const struct pipeline_options *o, struc
 	return t->pipeline == NULL ? -1 : 0;
 }
 
-static void close_both(struct transform *t)
+void transform_close(struct transform *t)
 {
 	pipeline_free(&t->pipeline);
 	body_reader_free(&t->reader);
-}
-
-/* What a process died of, alone. 0: it was survived (or never met). -1: e. */
-static int try_alone(struct transform *t, const struct pipeline_options *o, struct err *e)
-{
-	struct err why = ERR_INIT;
-	int rc;
-
-	log_info("feature_trial", LOG_STR("job", t->job->id), LOG_INT("feature", t->suspect.feature));
-	t->trial = true;
-	t->trial_over = false;
-	if ((rc = t->open(t, o, &why)) == 0)
-		rc = t->pass(t, &why);
-	close_both(t);
-	t->trial = false;
-	if (rc < 0 && !t->trial_over && why.cls == ERR_RETRY)
-		return err_set(e, why.cls, why.code, "%s", why.text);
-	return suspects_tried(t->commands, t->job->id, t->suspect.feature, e);
-}
-
-/* Features that a process died of once. 0: go on. 1: a fresh process has to. -1: e. */
-static int trials(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
-    struct err *e)
-{
-	if (!suspects_untried(t->job->suspects, first, behind, &t->suspect))
-		return 0;
-	if (t->worked)
-		return 1;
-	if (try_alone(t, o, e) != 0)
-		return -1;
-	return suspects_untried(t->job->suspects, t->suspect.feature + 1, behind, &t->suspect) ? 1 : 0;
-}
-
-int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
-    struct err *why)
-{
-	struct suspect s;
-	int rc;
-
-	if (suspects_unreadable(t->job->suspects, first, behind, &s))
-		return err_set(why, ERR_LIMIT, (int)s.code, "feature %llu: %s",
-		    (unsigned long long)s.feature, s.reason);
-	if ((rc = trials(t, o, first, behind, why)) == 1)
-		return TRANSFORM_WORK_AGAIN;
-	if (rc == 0 && (rc = t->open(t, o, why)) == 0)
-		rc = t->pass(t, why);
-	return rc < 0 && t->again && why->cls == ERR_RETRY && !t->stale ? TRANSFORM_WORK_AGAIN : rc;
 }
 
 void transform_begin(struct transform *t, struct job *j, struct part *p,
@@ -314,7 +285,7 @@ void transform_end(struct transform *t)
 {
 	if (!t->flight->no_memory)	/* else it ends, and its place tells of what */
 		flight_end(t->flight);
-	close_both(t);
+	transform_close(t);
 }
 
 /* Once or, where the document says at its end how it was to be read, twice. */

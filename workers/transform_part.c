@@ -62,6 +62,17 @@ static int check(const struct transform *t)
 	return pipeline_totals(t->pipeline).features == m->first + m->features ? 0 : 1;
 }
 
+static int find_masked(struct transform *t, struct err *e)
+{
+	const struct chunk_message *m = &t->part->chunk;
+
+	if (t->mask.count == 0)
+		return 0;
+	mask_seek(&t->mask, m->from, true, m->first);
+	body_reader_seek(t->reader, m->segment, m->until);
+	return transform_find_masked(t, m->from, m->to, m->skip, e);
+}
+
 /* 0: read. 1: the document has to be read as a whole. -1: e. */
 static int part_pass(struct transform *t, struct err *e)
 {
@@ -72,6 +83,8 @@ static int part_pass(struct transform *t, struct err *e)
 	int rc = 0;
 
 	chunk_writer_begin(t->writer, t->job, m->first, true);
+	if (find_masked(t, e) != 0)
+		return -1;
 	body_reader_seek(t->reader, m->segment, m->until);
 	while (at < m->to && (rc = transform_next_bytes(t, &bytes, &n, e)) == 0) {
 		bytes += skip;
@@ -79,7 +92,7 @@ static int part_pass(struct transform *t, struct err *e)
 		skip = 0;
 		if (n > m->to - at)
 			n = m->to - at;
-		if (pipeline_feed(t->pipeline, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
+		if (transform_feed(t, at, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
 			return -1;
 		at += n;
 	}

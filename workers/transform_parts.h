@@ -7,6 +7,7 @@
 
 #include "workers/body_reader.h"
 #include "workers/chunk_writer.h"
+#include "workers/mask.h"
 #include "workers/part.h"
 #include "workers/suspects.h"
 #include "workers/transform.h"
@@ -35,6 +36,7 @@ struct transform {
 	bool trial_over;
 	struct suspect suspect;	/* that one */
 	bool stale;
+	struct mask mask;	/* features that are not shown to the decoder */
 
 	/* of the document whose chunk was the last: its first bytes */
 	char head_of[JOB_ID_LEN + 1];
@@ -57,6 +59,13 @@ int transform_work(struct transform *t, const struct pipeline_options *o, uint64
 int transform_verdict(void *ctx, const struct verdict *v, struct err *e);
 /* The next bytes of the document; waits while Redis is away. 0, 1 (end) or -1. */
 int transform_next_bytes(struct transform *t, const char **bytes, size_t *n, struct err *e);
+/* Where are the features that are to be masked? Feeds the finder from `at` to before `to`; the reader stands there. */
+int transform_find_masked(struct transform *t, uint64_t at, uint64_t to, uint64_t skip, struct err *e);
+/* Bytes of the document from offset `at` on, to the decoder. */
+int transform_feed(struct transform *t, uint64_t at, const char *bytes, size_t n, struct err *e);
+/* A feature that was masked gets its own text back, for the dead letter. -1: another one was masked than was meant. */
+int transform_unmask(struct transform *t, struct feature *f, struct err *e);
+void transform_close(struct transform *t);	/* reader and pipeline */
 /* Between two features or pieces: is the job still ours, and are we to do more of it? */
 int transform_go_on(struct transform *t, struct err *e);
 

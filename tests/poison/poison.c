@@ -1,9 +1,9 @@
 /*
  * poison - features that do to the pipeline what a fault in it would do.
  *
- * In:  a feature whose properties name a poison: {"poison": "segfault"}, "loop", "allocate", or "kill".
- * Out: that, in the place of its stages. Linked into the tests' worker alone, by --wrap=stages_run; all
- * other features go on to the real stages.
+ * In:  a feature whose properties name a poison: {"poison": "segfault"}, "loop", "allocate", or "kill"; or one that has
+ * a member of this name: {"poison-segfault": 1}. Out: that, in the place of its stages; or while it is decoded. Linked
+ * into the tests' worker alone, by --wrap=stages_run and --wrap=name_hash; all else goes on to the real functions.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -11,10 +11,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "workers/pipeline/decode_names.h"
 #include "workers/pipeline/stages.h"
 
 void __real_stages_run(struct stages *s, struct feature *f);
 void __wrap_stages_run(struct stages *s, struct feature *f);
+uint64_t __real_name_hash(const char *s, size_t n, uint64_t seed);
+uint64_t __wrap_name_hash(const char *s, size_t n, uint64_t seed);
 
 /* A sanitiser would tell of it first. */
 __attribute__((no_sanitize("address"), no_sanitize("undefined")))
@@ -47,12 +50,22 @@ static void killed(void)
 	kill(getpid(), SIGKILL);
 }
 
+static const struct { const char *name; void (*act)(void); } poisons[] = {
+	{ "\"segfault\"", segfault }, { "\"loop\"", loop }, { "\"allocate\"", allocate },
+	{ "\"kill\"", killed },
+};
+
+/* Of each member, when the decoder has read its name. */
+uint64_t __wrap_name_hash(const char *s, size_t n, uint64_t seed)
+{
+	for (size_t i = 0; n > 7 && memcmp(s, "poison-", 7) == 0 && i < sizeof(poisons) / sizeof(poisons[0]); i++)
+		if (strlen(poisons[i].name) == n - 7 + 2 && memcmp(poisons[i].name + 1, s + 7, n - 7) == 0)
+			poisons[i].act();
+	return __real_name_hash(s, n, seed);
+}
+
 void __wrap_stages_run(struct stages *s, struct feature *f)
 {
-	static const struct { const char *name; void (*act)(void); } poisons[] = {
-		{ "\"segfault\"", segfault }, { "\"loop\"", loop }, { "\"allocate\"", allocate },
-		{ "\"kill\"", killed },
-	};
 	const char *text = f->raw + f->properties.at;
 
 	for (size_t i = 0; i < sizeof(poisons) / sizeof(poisons[0]); i++)

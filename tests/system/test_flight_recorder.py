@@ -1,4 +1,5 @@
 """Features that crash, hang and eat memory, in a worker that obeys them: each costs itself alone."""
+import json
 import os
 import subprocess
 import unittest
@@ -15,11 +16,17 @@ SETTINGS = {
 
 
 def poisoned(n, poisons):
-    """A collection of n features; poisons: index → what it does."""
+    """n features; poisons: index → what it does ("segfault"), or does while it is read ("decode-segfault")."""
     features = []
     for i in range(n):
-        features.append(dict(SOUND, id=i, properties={"poison": poisons[i]} if i in poisons else {"n": i}))
-    return collection(*features)
+        what = poisons.get(i, "")
+        properties = {"n": i, "text": "]}{[\\\","}
+        if what.startswith("decode-"):
+            properties["poison-" + what[7:]] = 1
+        elif what:
+            properties["poison"] = what
+        features.append(dict(SOUND, id=i, properties=properties))
+    return features
 
 
 class FlightRecorder(unittest.TestCase):
@@ -33,9 +40,9 @@ class FlightRecorder(unittest.TestCase):
     def tearDownClass(cls):
         cls.stack.close()
 
-    def delivers_all_but(self, n, poisons, code):
+    def delivers_all_but(self, n, poisons, code, written=lambda features: collection(*features), **kwargs):
         """poisons cost themselves and nobody else."""
-        job, info = self.stack.run("acme", poisoned(n, poisons))
+        job, info = self.stack.run("acme", written(poisoned(n, poisons)), **kwargs)
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, n, len(poisons))
         results = self.stack.get("/v1/jobs/%s/results" % job, "application/geo+json-seq").lines()
@@ -70,6 +77,44 @@ class FlightRecorder(unittest.TestCase):
     def test_a_feature_that_eats_all_memory(self):
         self.delivers_all_but(30, {7: "allocate"}, "FEATURE_MEMORY")
 
+    def test_a_feature_that_crashes_while_it_is_read(self):
+        letters, job = self.delivers_all_but(2500, {1200: "decode-segfault"}, "FEATURE_CRASH")
+        self.assertIn("signal 11 (Segmentation fault) in stage decode", letters[0]["reason"])
+        self.assertIn("feature_masked job=%s feature=1200" % job, self.stack.log("worker"))
+        text = json.loads(self.stack.get("/v1/dead-letters/" + letters[0]["id"]).json()["raw"])
+        self.assertEqual(text["properties"]["n"], 1200, "the letter has its own text")
+
+    def test_many_that_cannot_be_read(self):
+        kinds = {0: "decode-segfault", 3: "segfault", 4: "decode-segfault", 5: "decode-segfault",
+                 39: "decode-segfault"}
+        self.delivers_all_but(40, kinds, "FEATURE_CRASH")
+        self.delivers_all_but(2, {0: "decode-segfault", 1: "decode-segfault"}, "FEATURE_CRASH")
+
+    def test_a_feature_that_never_ends_while_it_is_read(self):
+        self.delivers_all_but(30, {11: "decode-loop"}, "FEATURE_TIMEOUT")
+
+    @unittest.skipIf(SANITISED, "memory has no limit there")
+    def test_a_feature_that_eats_all_memory_while_it_is_read(self):
+        self.delivers_all_but(30, {7: "decode-allocate"}, "FEATURE_MEMORY")
+
+    def test_documents_of_all_forms(self):
+        one = {3: "decode-segfault", 8: "decode-segfault"}
+        lines = self.delivers_all_but(10, one, "FEATURE_CRASH", content_type="application/x-ndjson",
+                                      written=lambda fs: b"".join(json.dumps(f).encode() + b"\n" for f in fs))
+        self.assertEqual(sorted(x["index"] for x in lines[0]), [3, 8])
+        self.delivers_all_but(10, one, "FEATURE_CRASH", content_type="application/geo+json-seq", written=lambda fs:
+                              b"".join(b"\x1e" + json.dumps(f, indent=1).encode() + b"\n" for f in fs))
+        self.delivers_all_but(1, {0: "decode-segfault"}, "FEATURE_CRASH",
+                              written=lambda fs: json.dumps(fs[0], indent=1).encode())
+        self.delivers_all_but(10, one, "FEATURE_CRASH", written=lambda fs: json.dumps(
+            {"name": {"features": [1, 2]}, "note": "features", "features": fs, "type": "FeatureCollection"}).encode())
+
+    def test_what_is_masked_is_what_the_decoder_means_or_nothing(self):
+        """A member of that name in a Feature is no collection: then the document fails, and nothing is changed."""
+        bad = dict(SOUND, features=[dict(SOUND, id=1)], properties={"poison-segfault": 1})
+        _, info = self.stack.run("acme", json.dumps(bad).encode())
+        self.assertEqual((info["status"], info["code"]), ("failed", "FEATURE_CRASH"), info)
+
     def test_every_process_says_what_it_could_apply(self):
         until(lambda: self.stack.log("worker").count("event=sandbox ") >= 2, "both have said it")
         line = [x for x in self.stack.log("worker").splitlines() if "event=sandbox " in x][0]
@@ -80,7 +125,7 @@ class FlightRecorder(unittest.TestCase):
         shipped = subprocess.run(["strings", "-a", os.path.join(BUILD, "geosluice-worker")], stdout=subprocess.PIPE,
                                  check=True).stdout
         tested = subprocess.run(["strings", "-a", WORKER], stdout=subprocess.PIPE, check=True).stdout
-        for word in (b'"poison"', b"__wrap_stages_run"):
+        for word in (b'"poison"', b"__wrap_stages_run", b"__wrap_name_hash"):
             self.assertIn(word, tested)
             self.assertNotIn(word, shipped)
 

@@ -122,8 +122,23 @@ static void the_line_about_a_feature_is_found(void **state)
 	assert_true(suspects_untried(lines, 0, UINT64_MAX, &s) && s.feature == 3);
 	assert_false(suspects_untried(lines, 4, UINT64_MAX, &s));
 	assert_false(suspects_untried(lines, 0, 3, &s));
-	assert_true(suspects_unreadable(lines, 0, UINT64_MAX, &s) && s.feature == 9 && s.code == R_FEATURE_MEMORY);
-	assert_false(suspects_unreadable("3 2 ab FEATURE_CRASH work x", 0, UINT64_MAX, &s));
+	assert_true(suspects_undecodable(lines, 0, UINT64_MAX, &s) && s.feature == 9 && s.code == R_FEATURE_MEMORY);
+	assert_false(suspects_undecodable("3 2 ab FEATURE_CRASH work x", 0, UINT64_MAX, &s));
+	assert_false(suspects_unreadable(lines, 0, UINT64_MAX, &s));
+	assert_true(suspects_unreadable("3 4 ab FEATURE_CRASH decode x", 0, UINT64_MAX, &s));
+}
+
+static void those_to_be_masked_come_in_their_order(void **state)
+{
+	static const char lines[] = "9 2 a FEATURE_CRASH decode x\n3 3 b FEATURE_CRASH decode x\n"
+	    "4 1 c FEATURE_CRASH decode x\n12 2 d FEATURE_CRASH decode x";
+	struct suspect s;
+
+	(void)state;
+	assert_true(suspects_undecodable(lines, 0, UINT64_MAX, &s) && s.feature == 3);
+	assert_true(suspects_undecodable(lines, 4, UINT64_MAX, &s) && s.feature == 9);
+	assert_true(suspects_undecodable(lines, 10, UINT64_MAX, &s) && s.feature == 12);
+	assert_false(suspects_undecodable(lines, 10, 12, &s));
 }
 
 /* Samples per window and windows are recycling.c's own: what counts is that it says yes in the one case. */
@@ -159,6 +174,7 @@ int main(void)
 		cmocka_unit_test(between_features_nobody_is_suspected),
 		cmocka_unit_test(a_feature_is_overdue_behind_its_limit),
 		cmocka_unit_test(the_line_about_a_feature_is_found),
+		cmocka_unit_test(those_to_be_masked_come_in_their_order),
 		cmocka_unit_test(only_a_steady_climb_is_growth),
 	};
 

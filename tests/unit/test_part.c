@@ -94,6 +94,7 @@ static void next(const char *consumer, enum stream stream, struct message *m)
 /* A job that was divided, and claimed by a splitter. */
 static void divided(struct job *j, const char *doc)
 {
+	struct pipeline_place place = { 0 };
 	struct job_split at = { 0 };
 	char id[JOB_ID_LEN + 1];
 	struct message m = { 0 };
@@ -101,7 +102,7 @@ static void divided(struct job *j, const char *doc)
 	seed_job(redis, "acme", NULL, doc, strlen(doc), 50, id);
 	next("w-0", STREAM_JOBS, &m);
 	assert_int_equal(job_claim(j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-	assert_int_equal(splitter_probe(body, j, settings, &at, &e), 0);
+	assert_int_equal(splitter_probe(body, j, settings, &at, &place, &e), 0);
 	assert_int_equal(at.head_end, strchr(doc, '[') + 1 - doc);
 	assert_int_equal(job_divide(j, redis, &at, &e), 0);
 	assert_int_equal(job_divide(j, redis, &at, &e), 0);	/* the reply was lost */
