@@ -141,11 +141,13 @@ static void write_room(struct buf *b, const struct room *m)
 	    "# TYPE geosluice_redis_max_bytes gauge\ngeosluice_redis_max_bytes %" PRIu64 "\n"
 	    "# HELP geosluice_queue_jobs Jobs that wait for a worker.\n"
 	    "# TYPE geosluice_queue_jobs gauge\ngeosluice_queue_jobs %" PRIu64 "\n"
-	    "# HELP geosluice_queue_age_seconds How long the oldest of them has waited.\n"
+	    "# HELP geosluice_queue_chunks Chunks of large collections that wait for a worker.\n"
+	    "# TYPE geosluice_queue_chunks gauge\ngeosluice_queue_chunks %" PRIu64 "\n"
+	    "# HELP geosluice_queue_age_seconds How long the oldest job or chunk has waited.\n"
 	    "# TYPE geosluice_queue_age_seconds gauge\ngeosluice_queue_age_seconds %.3f\n"
 	    "# HELP geosluice_room_level 0: open, 1: greedy sources are put off, 2: full.\n"
 	    "# TYPE geosluice_room_level gauge\ngeosluice_room_level %d\n", room_limit(m), m->used, m->most,
-	    m->queued, (double)m->queue_ms / 1000, (int)m->level);
+	    m->queued, m->queued_chunks, (double)m->queue_ms / 1000, (int)m->level);
 }
 
 static void answer_metrics(struct http_request *q)

@@ -370,7 +370,7 @@ static void owe(struct judgement *j, redis_fn fn)
 static void judge_store(struct reactor *r)
 {
 	struct key probe = wire_key("probe", NULL), room = wire_key("room", NULL),
-	    jobs = wire_key("jobs", NULL);
+	    jobs = wire_key("jobs", NULL), splits = wire_key("splits", NULL), chunks = wire_key("chunks", NULL);
 	struct judgement *j;
 
 	if (r->judging != NULL || (j = calloc(1, sizeof(*j))) == NULL)
@@ -382,8 +382,10 @@ static void judge_store(struct reactor *r)
 	owe(j, on_probe);
 	cmd_line(&r->cmd, "HGETALL", room.text, NULL);
 	owe(j, on_held);
-	cmd_script(&r->cmd, &script_queue, 1);
+	cmd_script(&r->cmd, &script_queue, 3);
 	cmd_str(&r->cmd, jobs.text);
+	cmd_str(&r->cmd, splits.text);
+	cmd_str(&r->cmd, chunks.text);
 	cmd_str(&r->cmd, GROUP_WORKERS);
 	cmd_int(&r->cmd, (long long)clock_unix_ms());
 	owe(j, on_queue);

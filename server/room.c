@@ -130,6 +130,7 @@ void room_take_queue(struct room *m, const struct reply *queue)
 {
 	m->queued = (uint64_t)reply_int(reply_at(queue, 0));
 	m->queue_ms = (uint64_t)reply_int(reply_at(queue, 1));
+	m->queued_chunks = (uint64_t)reply_int(reply_at(queue, 2));
 }
 
 /* Of whatever is nearest to its limit. */

@@ -35,7 +35,8 @@ struct room {
 	uint64_t *since, all_since;	/* let in since this was read */
 	uint64_t used, most;		/* INFO: used_memory, maxmemory; 0: not limited */
 	uint64_t limit;			/* of all; 0: none */
-	uint64_t queued, queue_ms;	/* jobs that wait for a worker, and since when the oldest does */
+	uint64_t queued, queued_chunks;	/* jobs that wait for a worker; chunks that do */
+	uint64_t queue_ms;		/* since when the oldest of both does */
 	enum room_level level;
 };
 

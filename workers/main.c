@@ -13,6 +13,7 @@
 #include "schema/settings.h"
 #include "workers/flight_recorder.h"
 #include "workers/janitor.h"
+#include "workers/memory_limit.h"
 #include "workers/patience.h"
 #include "workers/process.h"
 #include "workers/supervisor.h"
@@ -104,6 +105,7 @@ int main(int argc, char **argv)
 	}
 	gethostname(w.host, sizeof(w.host) - 1);
 	n = s->worker.processes > 0 ? (unsigned)s->worker.processes : cores();
+	s->worker.memory_bytes = memory_limit(s, n, cgroup_memory_bytes(""));
 	w.flights = flights_new(n, feature_limit_ms(s), (uint64_t)s->worker.memory_bytes, &e);
 	if (w.flights == NULL || (roles = calloc(n + 1, sizeof(*roles))) == NULL) {
 		log_error("refused", LOG_STR("reason", e.text));

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -166,6 +167,23 @@ class Chunks(StackTest):
         self.stack.run("acme", json.dumps(SOUND).encode())
         self.assertEqual(self.stack.job(large)["status"], "running")
         self.stack.wait_for(large, 2 * PATIENCE_S)
+
+    def test_chunks_that_wait_are_seen(self):
+        job = self.stack.post("acme", collection(*mixture(20000))).json()["jobID"]
+        until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks") >= 6, "it has chunks")
+        frozen = [self.stack.pid("worker")] + children(self.stack.pid("worker"))
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            found = until(lambda: re.search(rb"geosluice_queue_chunks ([1-9]\d*)\n", self.stack.get("/metrics").body),
+                          "the server sees them")
+            until(lambda: float(re.search(rb"geosluice_queue_age_seconds ([\d.]+)\n",
+                                          self.stack.get("/metrics").body).group(1)) > 0.5, "and that they wait")
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        self.assertLessEqual(int(found.group(1)), 8)
+        self.check_counts(self.stack.wait_for(job, 2 * PATIENCE_S), 20000)
 
 
 class Sizes(StackTest):

@@ -165,33 +165,77 @@ static void who_holds_more_than_its_share_is_put_off(void **state)
 	assert_int_equal(check("b", 10), P_NONE);
 }
 
-/* As queue.lua sees it: entries of `jobs`, of which `taken` went to a worker. */
-static void queued(unsigned entries, unsigned taken, unsigned age_ms)
+/* Entries of a stream, of which `taken` went to a worker. */
+static void waiting(const char *stream, unsigned entries, unsigned taken)
 {
-	struct key jobs = wire_key("jobs", NULL);
-	struct reply *reply;
-	struct redis_cmd c;
+	struct key key = wire_key(stream, NULL);
 	char id[32];
 
-	seed_drop(redis, "FLUSHALL", NULL);
 	for (unsigned i = 0; i < entries; i++) {
 		snprintf(id, sizeof(id), "1000-%u", i);
-		seed_drop(redis, "XADD", jobs.text, id, "v", "1", NULL);
+		seed_drop(redis, "XADD", key.text, id, "v", "1", NULL);
 	}
 	if (taken > 0) {
 		snprintf(id, sizeof(id), "%u", taken);
-		seed_drop(redis, "XGROUP", "CREATE", jobs.text, GROUP_WORKERS, "0", NULL);
-		seed_drop(redis, "XREADGROUP", "GROUP", GROUP_WORKERS, "w", "COUNT", id, "STREAMS", jobs.text, ">", NULL);
+		seed_drop(redis, "XGROUP", "CREATE", key.text, GROUP_WORKERS, "0", NULL);
+		seed_drop(redis, "XREADGROUP", "GROUP", GROUP_WORKERS, "w", "COUNT", id, "STREAMS", key.text, ">", NULL);
 	}
+}
+
+/* As queue.lua sees it. */
+static void look(unsigned age_ms)
+{
+	static const char *const streams[] = { "jobs", "splits", "chunks" };
+	struct key key[3];
+	struct reply *reply;
+	struct redis_cmd c;
+
 	cmd_init(&c);
-	cmd_script(&c, &script_queue, 1);
-	cmd_str(&c, jobs.text);
+	cmd_script(&c, &script_queue, 3);
+	for (int i = 0; i < 3; i++) {
+		key[i] = wire_key(streams[i], NULL);
+		cmd_str(&c, key[i].text);
+	}
 	cmd_str(&c, GROUP_WORKERS);
 	cmd_int(&c, 1000 + age_ms);
 	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
 	room_take_queue(&room, reply);
 	reply_free(&reply);
 	cmd_clear(&c);
+}
+
+static void queued(unsigned entries, unsigned taken, unsigned age_ms)
+{
+	seed_drop(redis, "FLUSHALL", NULL);
+	waiting("jobs", entries, taken);
+	look(age_ms);
+}
+
+static void splits_and_chunks_wait_too(void **state)
+{
+	(void)state;
+	configure("[redis]\nmax_queued_jobs = 10\nmax_queue_age_s = 5\n[source a]\nsecret = x\n[source b]\nsecret = x\n");
+	seed_drop(redis, "FLUSHALL", NULL);
+	waiting("splits", 3, 1);
+	waiting("chunks", 64, 4);
+	look(1000);
+	assert_int_equal(room.queued, 2);
+	assert_int_equal(room.queued_chunks, 60);	/* of documents that are in work: no jobs that wait */
+	assert_int_equal(room.queue_ms, 1000);
+	uses(1, 0);
+	assert_int_equal(check("b", 10), P_NONE);
+	look(5000);
+	uses(1, 0);
+	assert_int_equal(check("b", 10), P_STORE_FULL);
+	seed_drop(redis, "FLUSHALL", NULL);
+	waiting("splits", 12, 0);
+	look(1);
+	uses(1, 0);
+	assert_int_equal(check("b", 10), P_STORE_FULL);
+	seed_drop(redis, "FLUSHALL", NULL);
+	waiting("chunks", 4, 4);
+	look(9000);
+	assert_int_equal(room.queued + room.queued_chunks + room.queue_ms, 0);
 }
 
 static void a_long_or_old_queue_shuts_the_door(void **state)
@@ -307,6 +351,7 @@ int main(void)
 		cmocka_unit_test(what_was_let_in_since_counts),
 		cmocka_unit_test(who_holds_more_than_its_share_is_put_off),
 		cmocka_unit_test(a_long_or_old_queue_shuts_the_door),
+		cmocka_unit_test(splits_and_chunks_wait_too),
 		cmocka_unit_test(buckets),
 		cmocka_unit_test(a_large_body_is_paid_for_afterwards),
 	};
