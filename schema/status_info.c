@@ -115,6 +115,7 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 	const struct job j = { hash, first };
 	const char *state = reply_str(reply_field(hash, first, "state"), NULL);
 	bool successful = strcmp(state, "successful") == 0, failed = strcmp(state, "failed") == 0;
+	bool shed = reply_field(hash, first, "shed") != NULL;	/* more came than may be kept */
 
 	json_object(b, NULL);
 	json_str(b, "id", job_id);
@@ -143,10 +144,12 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 	put_progress(b, &j, successful);
 	put_counts(b, &j);
 	put_dropped(b, &j);
+	if (shed)
+		json_bool(b, "resultsDropped", true);
 	put_callback(b, &j);
 	json_array(b, "links");
 	put_link(b, job_id, "", "self", "application/json");
-	if (successful)
+	if (successful && !shed)
 		put_link(b, job_id, "/results", REL_RESULTS, "application/geo+json");
 	if (successful || failed)
 		put_link(b, job_id, "/report", "related", "application/x-ndjson");

@@ -6,7 +6,7 @@
 #include "schema/scripts.h"
 #include "schema/wire.h"
 
-#define BATCH "500"	/* letters that one call looks at */
+#define BATCH "500"	/* that one call looks at */
 #define FROM_MAX 48
 
 static int remove_letters(struct redis *r, struct redis_cmd *c, const struct reply *list, uint64_t *removed,
@@ -69,4 +69,44 @@ int bounds_round(struct redis *r, const struct settings *s, uint64_t *removed, s
 		    thin(r, s->sources[i].name, s->sources[i].max_dead_bytes, 0, removed, e) != 0)
 			return -1;
 	return thin(r, "", s->redis.max_dead_bytes, s->redis.max_dead_letters, removed, e);
+}
+
+/* ---- results ---- */
+
+/* source: "" for all. */
+static int shed(struct redis *r, const char *source, int64_t bytes, uint64_t *jobs, struct err *e)
+{
+	struct key expiring = wire_key("expiring", NULL), room = wire_key("room", NULL);
+	struct reply *reply;
+	struct redis_cmd c;
+	long long from = 0;
+	int rc = 0;
+
+	cmd_init(&c);
+	while (rc == 0 && from >= 0) {
+		cmd_script(&c, &script_shed, 2);
+		cmd_str(&c, expiring.text);
+		cmd_str(&c, room.text);
+		cmd_str(&c, source);
+		cmd_int(&c, bytes);
+		cmd_int(&c, from);
+		cmd_str(&c, BATCH);
+		if ((rc = redis_do(r, &c, &reply, e)) != 0)
+			break;
+		from = reply_int(reply_at(reply, 0));
+		*jobs += (uint64_t)reply_int(reply_at(reply, 1));
+		reply_free(&reply);
+	}
+	cmd_clear(&c);
+	return rc;
+}
+
+int bounds_results(struct redis *r, const struct settings *s, uint64_t *jobs, struct err *e)
+{
+	*jobs = 0;
+	for (size_t i = 0; i < s->source_count; i++)
+		if (s->sources[i].max_result_bytes > 0 &&
+		    shed(r, s->sources[i].name, s->sources[i].max_result_bytes, jobs, e) != 0)
+			return -1;
+	return s->redis.max_result_bytes > 0 ? shed(r, "", s->redis.max_result_bytes, jobs, e) : 0;
 }

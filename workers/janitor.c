@@ -300,7 +300,7 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 	const struct { const char *name; uint64_t n; } all[] = {
 		{ "janitor_uploads", did->uploads }, { "janitor_jobs", did->jobs },
 		{ "janitor_letters", did->letters }, { "janitor_replays", did->replays },
-		{ "janitor_letters_dropped", did->dropped },
+		{ "janitor_letters_dropped", did->dropped }, { "janitor_results_dropped", did->shed },
 		{ "janitor_callbacks", did->callbacks }, { "janitor_consumers", did->consumers },
 		{ "janitor_jobs_put_back", found->jobs }, { "janitor_callbacks_put_back", found->callbacks },
 	};
@@ -322,6 +322,7 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 	if (sum > 0)
 		log_info("janitor", LOG_INT("uploads", did->uploads), LOG_INT("jobs", did->jobs),
 		    LOG_INT("letters", did->letters), LOG_INT("dropped", did->dropped),
+		    LOG_INT("results", did->shed),
 		    LOG_INT("replays", did->replays),
 		    LOG_INT("callbacks", did->callbacks), LOG_INT("consumers", did->consumers));
 	if (found->jobs + found->callbacks > 0)
@@ -367,6 +368,8 @@ int janitor_run(const struct settings *s, const char *name)
 				(void)audit_round(&audit, r, (uint64_t)s->worker.lease_ms, clock_unix_ms(), &found, &e);
 			if (e.cls == ERR_NONE)
 				(void)bounds_round(r, s, &did.dropped, &e);
+			if (e.cls == ERR_NONE)
+				(void)bounds_results(r, s, &did.shed, &e);
 			tell(r, &did, &found);
 		}
 		if (e.cls != ERR_NONE)

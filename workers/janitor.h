@@ -19,6 +19,7 @@ struct janitor_report {
 	uint64_t jobs;		/* entries of the index whose job has expired */
 	uint64_t letters;	/* dead letters past their time */
 	uint64_t dropped;	/* dead letters beyond what may be kept */
+	uint64_t shed;		/* jobs whose results are beyond what may be kept */
 	uint64_t replays;	/* notes on which job replays a letter that is gone */
 	uint64_t callbacks;	/* owed for jobs that are no longer kept */
 	uint64_t consumers;	/* idle, with nothing pending */

@@ -252,6 +252,79 @@ static void letters_beyond_the_bounds_go_and_are_counted(void **state)
 	assert_string_equal(seed_field(redis, "b", "dropped:LON_RANGE"), "");	/* its job is not kept */
 }
 
+/* A job that ended at `at` and holds so many bytes of results, five of report among them. */
+static void ended(const char *job, const char *source, int at, int bytes)
+{
+	struct key hash = wire_key("job", job), out = wire_key("out", job), lines = wire_key("report", job),
+	    expiring = wire_key("expiring", NULL), room = wire_key("room", NULL);
+	char text[64], score[16], member[128], kind[64];
+
+	snprintf(text, sizeof(text), "%d", bytes);
+	snprintf(score, sizeof(score), "%d", at);
+	snprintf(member, sizeof(member), "out %s %d %s", job, bytes, source);
+	snprintf(kind, sizeof(kind), "results:%s", source);
+	seed_drop(redis, "HSET", hash.text, "state", "successful", "results", text, NULL);
+	seed_drop(redis, "HSET", out.text, "0", "features", NULL);
+	seed_drop(redis, "HSET", lines.text, "0", "lines", NULL);
+	seed_drop(redis, "ZADD", expiring.text, score, member, NULL);
+	snprintf(member, sizeof(member), "raw %s %d %s", job, bytes, source);
+	seed_drop(redis, "ZADD", expiring.text, score, member, NULL);
+	seed_drop(redis, "HINCRBY", room.text, kind, text, NULL);
+}
+
+static uint64_t bound_results(const char *conf)
+{
+	struct settings *s = settings_parse(conf, strlen(conf), &e);
+	uint64_t jobs = 0;
+
+	assert_non_null(s);
+	assert_int_equal(bounds_results(redis, s, &jobs, &e), 0);
+	settings_free(&s);
+	return jobs;
+}
+
+static bool has(const char *kind, const char *job)
+{
+	struct key key = wire_key(kind, job);
+
+	return seed_int(redis, "EXISTS", key.text, NULL) == 1;
+}
+
+static void results_beyond_the_bounds_go_and_their_reports_stay(void **state)
+{
+	struct key room = wire_key("room", NULL), expiring = wire_key("expiring", NULL);
+
+	(void)state;
+	seed_drop(redis, "FLUSHALL", NULL);
+	ended("old", "one", 1000, 105);
+	ended("middle", "two", 2000, 105);
+	ended("new", "one", 3000, 105);
+	seed_drop(redis, "HINCRBY", room.text, "results:one", "50", NULL);	/* of one that runs */
+	assert_int_equal(bound_results(""), 0);
+	assert_int_equal(bound_results("[redis]\nmax_result_bytes = 365\n"), 0);
+	assert_int_equal(bound_results("[redis]\nmax_result_bytes = 364\n"), 1);
+	assert_true(!has("out", "old") && has("report", "old") && has("out", "middle") && has("out", "new"));
+	assert_string_equal(seed_field(redis, "old", "shed"), "100");
+	assert_string_equal(seed_field(redis, "old", "results"), "5");
+	assert_int_equal(seed_int(redis, "HGET", room.text, "results:one", NULL), 160);
+	assert_int_equal(seed_int(redis, "ZSCORE", expiring.text, "out old 5 one", NULL), 1000);
+	assert_int_equal(bound_results("[source one]\nsecret = x\nmax_result_bytes = 100\n"), 1);
+	assert_true(has("out", "middle") && !has("out", "new"));
+	assert_int_equal(bound_results("[redis]\nmax_result_bytes = 1\n"), 1);
+	assert_int_equal(seed_int(redis, "HGET", room.text, "results:one", NULL), 60);
+	assert_int_equal(seed_int(redis, "HGET", room.text, "results:two", NULL), 5);
+	assert_int_equal(bound_results("[redis]\nmax_result_bytes = 1\n"), 0);	/* reports, and what is not done */
+	for (int i = 0; i < 1200; i++) {	/* several calls */
+		char job[16];
+
+		snprintf(job, sizeof(job), "j%d", i);
+		ended(job, i % 2 ? "one" : "two", 5000 + i, 105);
+	}
+	assert_int_equal(bound_results("[source two]\nsecret = x\nmax_result_bytes = 10000\n"),
+	    600 - (10000 - 600 * 5 - 5) / 100);
+	assert_true(has("out", "j1199") && has("out", "j1") && has("out", "j1198") && !has("out", "j0"));
+}
+
 static void consumers_go_only_if_idle_and_free(void **state)
 {
 	struct key jobs = wire_key("jobs", NULL);
@@ -344,6 +417,7 @@ int main(void)
 		TEST(expired_jobs_leave_the_index_and_take_their_keys),
 		TEST(old_letters_go_and_what_refers_to_them),
 		TEST(letters_beyond_the_bounds_go_and_are_counted),
+		TEST(results_beyond_the_bounds_go_and_their_reports_stay),
 		TEST(consumers_go_only_if_idle_and_free),
 		TEST(an_empty_redis_is_no_fault),
 		TEST(callbacks_go_with_the_job_that_they_tell_of),
