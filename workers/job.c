@@ -12,7 +12,6 @@
 #include "workers/patience.h"
 
 #define NONCE_BYTES 8
-#define RELEASED_IDLE_MS 86400000	/* above the longest lease that limits.def allows */
 
 static char *copy_text(const struct reply *r)
 {
@@ -192,7 +191,7 @@ int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
 	return call(redis_insist, r, &c, e);
 }
 
-int job_release(struct job *j, struct redis *r, bool keep, struct err *e)
+int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct err *e)
 {
 	struct key key = wire_key("job", j->id), jobs = wire_key(stream_name(j->message.stream), NULL);
 	struct redis_cmd c;
@@ -206,6 +205,7 @@ int job_release(struct job *j, struct redis *r, bool keep, struct err *e)
 	cmd_str(&c, j->consumer);
 	cmd_str(&c, j->message.id);
 	cmd_int(&c, keep ? 0 : RELEASED_IDLE_MS);
+	cmd_str(&c, tried ? "1" : "0");
 	return call(redis_do, r, &c, e);
 }
 

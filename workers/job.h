@@ -59,8 +59,8 @@ void job_clear(struct job *j);
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
 /* Gives it back, for any worker to take at once; or keeps it for the process that follows in this slot.
- * It is no try then. Tries once. */
-int job_release(struct job *j, struct redis *r, bool keep, struct err *e);
+ * It is no try then, unless `tried`. Tries once. */
+int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct err *e);
 
 /* From now on it is worked on in chunks, which begin at `at`: its message goes to the splitters. */
 int job_divide(const struct job *j, struct redis *r, const struct job_split *at, struct err *e);

@@ -12,8 +12,6 @@
 #include "workers/finish.h"
 #include "workers/patience.h"
 
-#define NONCE_BYTES 8
-
 static void keys_to_cmd(struct redis_cmd *c, struct key *keys, const char *const *names, int n, const char *job)
 {
 	for (int i = 0; i < n; i++) {
@@ -40,8 +38,7 @@ int part_take(struct part *p, struct redis *r, const struct message *m, const ch
     long long max_deliveries, struct err *e)
 {
 	static const char *const names[] = { "job", "parts" };
-	unsigned char dice[NONCE_BYTES];
-	char nonce[2 * NONCE_BYTES + 1];
+	unsigned char dice[PART_NONCE_BYTES];
 	struct key keys[2];
 	struct redis_cmd c;
 	struct reply *reply;
@@ -50,12 +47,12 @@ int part_take(struct part *p, struct redis *r, const struct message *m, const ch
 
 	memset(p, 0, sizeof(*p));
 	random_bytes(dice, sizeof(dice));
-	hex_encode(nonce, dice, sizeof(dice));
+	hex_encode(p->nonce, dice, sizeof(dice));
 	cmd_init(&c);
 	cmd_script(&c, &script_take, 2);
 	keys_to_cmd(&c, keys, names, 2, m->job);
 	cmd_int(&c, (long long)m->n);
-	cmd_str(&c, nonce);
+	cmd_str(&c, p->nonce);
 	cmd_int(&c, max_deliveries);
 	rc = redis_insist(r, &c, &reply, e);
 	cmd_clear(&c);
@@ -75,6 +72,31 @@ void part_clear(struct part *p)
 {
 	job_clear(&p->job);
 	chunk_message_clear(&p->chunk);
+}
+
+int part_release(const struct part *p, struct redis *r, bool keep, struct err *e)
+{
+	static const char *const names[] = { "parts", "*chunks" };
+	struct key keys[2];
+	struct redis_cmd c;
+	struct reply *reply;
+	int rc;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_give_back, 2);
+	keys_to_cmd(&c, keys, names, 2, p->job.id);
+	cmd_int(&c, (long long)p->job.message.n);
+	cmd_str(&c, p->nonce);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_str(&c, p->job.consumer);
+	cmd_str(&c, p->job.message.id);
+	cmd_int(&c, keep ? 0 : RELEASED_IDLE_MS);
+	rc = redis_do(r, &c, &reply, e);
+	cmd_clear(&c);
+	if (rc == 0)
+		rc = job_answer(reply, "give_back", e);
+	reply_free(&reply);
+	return rc;
 }
 
 int part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *e)

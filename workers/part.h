@@ -13,15 +13,21 @@
 #include "workers/job.h"
 #include "workers/sinks/sink.h"
 
+#define PART_NONCE_BYTES 8
+
 struct part {
 	struct job job;		/* as claimed by its splitter; message is the chunk's own */
 	struct chunk_message chunk;
+	char nonce[2 * PART_NONCE_BYTES + 1];	/* with which it was taken */
 };
 
 /* As job_claim; part_clear is due in any case but -1. */
 int part_take(struct part *p, struct redis *r, const struct message *m, const char *consumer,
     long long max_deliveries, struct err *e);
 void part_clear(struct part *p);
+
+/* As job_release: it was no try. */
+int part_release(const struct part *p, struct redis *r, bool keep, struct err *e);
 
 struct part_end {
 	const char *kind;	/* "features", "tail", "failed" */

@@ -74,11 +74,11 @@ static void process_close(struct process *p)
 }
 
 /* Gives the job back; or, where a fresh process is to go on with it, leaves it to the one in this slot. */
-static void give_back(struct process *p, struct job *j)
+static void give_back(struct process *p, struct job *j, bool tried)
 {
 	struct err e = ERR_INIT;
 
-	if (job_release(j, p->commands, p->again, &e) == 0)
+	if (job_release(j, p->commands, p->again, tried, &e) == 0)
 		log_info(p->again ? "job_kept" : "job_released", LOG_STR("job", j->id));
 	else if (e.text[0] != '\0')
 		log_warn("job_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
@@ -138,15 +138,15 @@ static int work_split(struct process *p, const struct message *m, struct err *e)
 	return rc < 0 ? -1 : 0;
 }
 
-static int part_give_back(struct process *p, const struct message *m)
+static void part_give_back(struct process *p, const struct part *part)
 {
+	const struct job *j = &part->job;
 	struct err e = ERR_INIT;
 
-	if (p->again)
-		return 0;	/* who follows in this slot finds it first */
-	if (queue_release(&p->queue, m, &e) == 0)
-		log_info("chunk_released", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
-	return 0;
+	if (part_release(part, p->commands, p->again, &e) == 0)
+		log_info(p->again ? "chunk_kept" : "chunk_released", LOG_STR("job", j->id), LOG_INT("chunk", j->message.n));
+	else if (e.text[0] != '\0')
+		log_warn("chunk_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
 }
 
 static int work_part(struct process *p, struct message *m, struct err *e)
@@ -161,14 +161,14 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 	p->part = m;
 	rc = rc == CLAIM_WORN ? transform_bury_part(p->transform, &part, e) : transform_part(p->transform, &part, e);
 	p->part = NULL;
-	p->again = rc == TRANSFORM_AGAIN || recycling_due(&p->recycling);
+	p->again = rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || recycling_due(&p->recycling);
 	if (rc == TRANSFORM_LAST)
 		rc = part_watch(&part.job, p->commands, p->settings, e);
 	if (rc == TRANSFORM_STALE) {
 		log_info("chunk_let_go", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
 		rc = queue_drop(&p->queue, m, e);
 	} else if (rc == TRANSFORM_AGAIN || (rc < 0 && e->cls == ERR_RETRY && patience_over())) {
-		part_give_back(p, m);
+		part_give_back(p, &part);
 	}
 	part_clear(&part);
 	return rc < 0 ? -1 : 0;
@@ -213,9 +213,9 @@ static int work_job(struct process *p, const struct message *m, struct err *e)
 	}
 	log_debug("job_claimed", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch), LOG_INT("next", j.next));
 	rc = rc == CLAIM_WORN ? transform_bury(p->transform, &j, e) : transform_run(p->transform, &j, e);
-	p->again = rc == TRANSFORM_AGAIN || recycling_due(&p->recycling);
-	if (rc == TRANSFORM_AGAIN || (rc < 0 && e->cls == ERR_RETRY && patience_over()))
-		give_back(p, &j);
+	p->again = rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || recycling_due(&p->recycling);
+	if (rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || (rc < 0 && e->cls == ERR_RETRY && patience_over()))
+		give_back(p, &j, rc == TRANSFORM_FULL);
 	if (rc == TRANSFORM_STALE) {
 		log_info("job_let_go", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch));
 		queue_look_back(&p->queue);	/* it may still be ours to acknowledge */
@@ -298,7 +298,7 @@ int process_run(const struct settings *s, const char *consumer, struct flight *f
 	while (rc == 0 && !patience_over() && !p.again)
 		rc = turn(&p, &failures);
 	if (p.splitter != NULL) {
-		give_back(&p, &p.split);
+		give_back(&p, &p.split, false);
 		split_close(&p);
 	}
 	process_close(&p);

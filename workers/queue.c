@@ -10,7 +10,6 @@
 #define SCAN_MS 1000	/* a job that was released is taken up so soon */
 
 #define BUSY_BLOCK_MS 20
-#define RELEASED_IDLE_MS 86400000	/* above the longest lease that limits.def allows */
 
 static const char *const names[STREAM_COUNT] = { "jobs", "chunks", "splits" };
 

@@ -19,6 +19,7 @@
 #include "schema/wire.h"
 
 #define STREAM_ID_MAX 48
+#define RELEASED_IDLE_MS 86400000	/* above the longest lease that limits.def allows */
 
 enum stream { STREAM_JOBS, STREAM_CHUNKS, STREAM_SPLITS, STREAM_COUNT };
 

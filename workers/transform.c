@@ -312,8 +312,8 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 	transform_begin(t, j, NULL, job_open, all_passes);
 	transform_options(&o, t, src);
 	rc = transform_work(t, &o, j->next, UINT64_MAX, &why);
-	if (rc == TRANSFORM_WORK_AGAIN) {
-		rc = TRANSFORM_AGAIN;
+	if (rc == TRANSFORM_WORK_AGAIN || rc == TRANSFORM_WORK_FULL) {
+		rc = rc == TRANSFORM_WORK_FULL ? TRANSFORM_FULL : TRANSFORM_AGAIN;
 	} else if (rc != 0) {
 		t->flight->no_memory = why.cls == ERR_SYSTEM && why.code == R_FEATURE_MEMORY;
 		rc = end_badly(t, j, &why, e);

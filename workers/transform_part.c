@@ -203,8 +203,8 @@ int transform_part(struct transform *t, struct part *p, struct err *e)
 	transform_begin(t, &p->job, p, part_open, part_pass);
 	transform_options(&o, t, src);
 	rc = transform_work(t, &o, p->chunk.first, p->chunk.tail ? p->chunk.first : behind, &why);
-	if (rc == TRANSFORM_WORK_AGAIN)
-		rc = TRANSFORM_AGAIN;
+	if (rc == TRANSFORM_WORK_AGAIN || rc == TRANSFORM_WORK_FULL)
+		rc = rc == TRANSFORM_WORK_FULL ? TRANSFORM_FULL : TRANSFORM_AGAIN;
 	else if (rc == 1)
 		rc = whole(t, e);
 	else

@@ -102,6 +102,7 @@ static void mask_undecodable(struct transform *t, uint64_t first, uint64_t behin
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why)
 {
+	bool fresh = !t->worked;
 	struct suspect s;
 	int rc;
 
@@ -113,6 +114,8 @@ int transform_work(struct transform *t, const struct pipeline_options *o, uint64
 		return TRANSFORM_WORK_AGAIN;
 	if (rc == 0 && (rc = t->open(t, o, why)) == 0)
 		rc = t->pass(t, why);
-	return rc < 0 && t->again && why->cls == ERR_RETRY && !t->stale ? TRANSFORM_WORK_AGAIN : rc;
+	if (rc < 0 && t->again && why->cls == ERR_RETRY && !t->stale)
+		return fresh ? TRANSFORM_WORK_FULL : TRANSFORM_WORK_AGAIN;
+	return rc;
 }
 

@@ -16,7 +16,6 @@ SETTINGS = {
     "GEOSLUICE_WORKER_CHUNK_FEATURES": "50",
     "GEOSLUICE_WORKER_CHUNKS_OUTSTANDING": "8",
     "GEOSLUICE_SERVER_SEGMENT_BYTES": "8192",
-    "GEOSLUICE_WORKER_MAX_DELIVERIES": "50",    # the killings are no fault of the document's
 }
 CRS = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
 
@@ -205,6 +204,33 @@ class Sizes(StackTest):
 
     def frame(self, job, chunk):
         return self.stack.redis("HGET", "gs:{p0}:out:" + job, str(chunk))
+
+
+class Stops(StackTest):
+    """Workers that are stopped in order."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(start=("server", "courier"), environ={
+            "GEOSLUICE_WORKER_SPLIT_BYTES": "1",
+            "GEOSLUICE_WORKER_CHUNK_FEATURES": "100000",
+            "GEOSLUICE_WORKER_PROCESSES": "1",
+        })
+
+    def test_a_chunk_that_is_given_back_was_not_tried(self):
+        n = 20000
+        job = self.stack.post("acme", collection(*[dict(BOW_TIE, id=i) for i in range(n)])).json()["jobID"]
+        for _ in range(6):      # one more than it may be tried
+            released = self.stack.log("worker").count("event=chunk_released")
+            self.stack.start("worker")
+            until(lambda: (self.stack.redis("HGET", "gs:{p0}:parts:" + job, "c0") or b"-")[:1] != b"-",
+                  "the first chunk is taken")
+            self.assertEqual(self.stack.stop("worker"), 0)
+            self.assertEqual(self.stack.log("worker").count("event=chunk_released"), released + 1)
+        self.stack.start("worker")
+        info = self.stack.wait_for(job)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, n)
 
 
 if __name__ == "__main__":

@@ -302,6 +302,34 @@ static void a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame
 	job_clear(&j);
 }
 
+static void a_chunk_that_is_given_back_was_not_tried(void **state)
+{
+	struct part parts[PARTS], p, twin;
+	struct job j;
+
+	(void)state;
+	all_taken(&j, parts);
+	for (int i = 0; i < 7; i++) {
+		assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w-2", 3, &e), CLAIM_RUN);
+		assert_int_equal(part_release(&p, redis, i % 2, &e), 0);
+		assert_int_equal(part_release(&p, redis, i % 2, &e), 1);	/* the reply was lost */
+		part_clear(&p);
+	}
+	/* Whoever has it by now keeps it. */
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w-2", 3, &e), CLAIM_RUN);
+	assert_int_equal(part_take(&twin, redis, &parts[0].job.message, "w-3", 3, &e), CLAIM_RUN);
+	assert_int_equal(part_release(&p, redis, false, &e), 1);
+	part_clear(&p);
+	assert_int_equal(part_release(&twin, redis, false, &e), 0);
+	/* The last of all_taken was never given back: that one was a try, and so was p's. */
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w-2", 2, &e), CLAIM_WORN);
+	part_clear(&p);
+	part_clear(&twin);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
 static void given_up_it_is_one_workers_again(void **state)
 {
 	struct part parts[PARTS];
@@ -335,6 +363,7 @@ int main(void)
 		TEST(a_chunk_done_twice_counts_once_and_the_last_ends_the_job),
 		TEST(of_failures_the_first_in_the_document_counts),
 		TEST(a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame),
+		TEST(a_chunk_that_is_given_back_was_not_tried),
 		TEST(given_up_it_is_one_workers_again),
 	};
 

@@ -193,7 +193,7 @@ static void progress_forgives_tries_and_release_is_none(void **state)
 		j = next;
 	}
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(job_release(&j, redis, false, &e), 0);
+		assert_int_equal(job_release(&j, redis, false, false, &e), 0);
 		assert_int_equal(job_claim(&next, redis, &j.message, "w0", 3, &e), CLAIM_RUN);
 		job_clear(&j);
 		j = next;
@@ -212,7 +212,7 @@ static void a_released_job_is_taken_over_at_once(void **state)
 	claimed(&j, "w0");
 	queue_init(&q, redis, "w1", 60000, 10);
 	assert_int_equal(queue_next(&q, false, &m, &e), 1);
-	assert_int_equal(job_release(&j, redis, false, &e), 0);
+	assert_int_equal(job_release(&j, redis, false, false, &e), 0);
 	q.pending[STREAM_JOBS].scan_at_ms = 0;
 	assert_int_equal(queue_next(&q, false, &m, &e), 0);
 	assert_string_equal(m.job, j.id);
@@ -254,7 +254,7 @@ static void an_old_epoch_changes_nothing(void **state)
 	assert_int_equal(job_claim(&now, redis, &old.message, "w1", 3, &e), CLAIM_RUN);
 	assert_int_equal(chunk(&old, 1, 2, false), 1);
 	assert_int_equal(job_renew(&old, redis, 9, &e), 1);
-	assert_int_equal(job_release(&old, redis, false, &e), 1);
+	assert_int_equal(job_release(&old, redis, false, false, &e), 1);
 	assert_int_equal(job_restart(&old, redis, "EPSG:3857", &e), 1);
 	assert_int_equal(end_well(&old, 1), 1);
 	assert_int_equal(finish_failed(&old, redis, settings, R_JSON_SYNTAX, "no", 1, &e), 1);
