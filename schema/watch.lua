@@ -11,7 +11,6 @@ local have = redis.call('HMGET', job, 'state', 'split', 'left', 'fail', 'epoch',
 if have[1] ~= 'running' or not have[2] then
 	return {'gone'}
 end
-redis.call('HSET', job, 'tries', '0', 'updated', ARGV[1])
 local first = math.huge
 for _, field in ipairs(redis.call('HKEYS', parts)) do
 	if tonumber(field) then
@@ -30,4 +29,5 @@ if have[4] then
 elseif have[2] == 'done' and first == math.huge then
 	return {'successful', have[5], have[6], have[7], have[11] or ''}
 end
+redis.call('HSET', job, 'tries', '0', 'updated', ARGV[1])	-- to look is no try; to end it is
 return {'waits', have[3], have[5]}

@@ -22,16 +22,19 @@ static void keys_to_cmd(struct redis_cmd *c, struct key *keys, const char *const
 	}
 }
 
-static int fill(struct part *p, const struct message *m, const char *consumer, const struct reply *reply,
-    struct err *e)
+static void fill(struct part *p, const struct message *m, const char *consumer, const struct reply *reply)
 {
+	struct err why = ERR_INIT;
 	const char *text;
 	size_t n;
 
 	job_fill(&p->job, m, consumer, reply, 3);
 	p->job.epoch = reply_int(reply_at(reply, 1));
 	text = reply_str(reply_at(reply, 2), &n);
-	return chunk_message_read(&p->chunk, text, n, e);
+	if (chunk_message_read(&p->chunk, text, n, &why) == 0)
+		return;
+	p->unreadable = true;
+	log_error("chunk_unreadable", LOG_STR("job", p->job.id), LOG_INT("chunk", m->n), LOG_STR("reason", why.text));
 }
 
 int part_take(struct part *p, struct redis *r, const struct message *m, const char *consumer,
@@ -60,10 +63,8 @@ int part_take(struct part *p, struct redis *r, const struct message *m, const ch
 		return -1;
 	said = reply_str(reply_at(reply, 0), NULL);
 	rc = strcmp(said, "run") == 0 ? CLAIM_RUN : strcmp(said, "worn") == 0 ? CLAIM_WORN : CLAIM_OVER;
-	if (rc != CLAIM_OVER && fill(p, m, consumer, reply, e) != 0) {
-		part_clear(p);
-		rc = -1;
-	}
+	if (rc != CLAIM_OVER)
+		fill(p, m, consumer, reply);
 	reply_free(&reply);
 	return rc;
 }

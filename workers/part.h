@@ -19,6 +19,7 @@ struct part {
 	struct job job;		/* as claimed by its splitter; message is the chunk's own */
 	struct chunk_message chunk;
 	char nonce[2 * PART_NONCE_BYTES + 1];	/* with which it was taken */
+	bool unreadable;	/* nobody knows what is in it: part_whole */
 };
 
 /* As job_claim; part_clear is due in any case but -1. */

@@ -32,6 +32,7 @@ struct process {
 	bool again;		/* a fresh process is to go on */
 	struct splitter *splitter;	/* NULL: no collection is being split here */
 	struct job split;		/* that one */
+	uint64_t full_ms;		/* since when no more of its chunks may be out; 0: they may */
 	struct message *part;	/* the chunk at hand, or NULL */
 	uint64_t renew_at_ms;
 };
@@ -90,6 +91,22 @@ static void split_close(struct process *p)
 {
 	splitter_free(&p->splitter);
 	job_clear(&p->split);
+	p->full_ms = 0;
+}
+
+/* Nothing came of any chunk for a whole lease? Then their entries may be lost. */
+static int look_after(struct process *p, bool full, struct err *e)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (!full || p->full_ms == 0) {
+		p->full_ms = full ? now : 0;
+		return 0;
+	}
+	if (now - p->full_ms < (uint64_t)p->settings->worker.lease_ms)
+		return 0;
+	p->full_ms = now;
+	return part_watch(&p->split, p->commands, p->settings, e);
 }
 
 /* As many chunks as may be outstanding; stays if there are more. -1: e. */
@@ -97,9 +114,12 @@ static int split_on(struct process *p, struct err *e)
 {
 	struct err why = ERR_INIT;
 	int rc = SPLIT_MORE;
+	bool given = false;
 
-	while (rc == SPLIT_MORE && !patience_over())
+	while (rc == SPLIT_MORE && !patience_over()) {
 		rc = splitter_step(p->splitter, &why);
+		given = given || rc == SPLIT_MORE;
+	}
 	if (rc < 0 && why.cls == ERR_INPUT) {
 		rc = finish_failed(&p->split, p->commands, p->settings, (enum reject_code)why.code, why.text, 0, e);
 		log_warn("split_failed", LOG_STR("job", p->split.id), LOG_STR("reason", why.text));
@@ -111,8 +131,9 @@ static int split_on(struct process *p, struct err *e)
 	if (rc == SPLIT_DONE || rc == SPLIT_STALE) {
 		log_info(rc == SPLIT_DONE ? "split_done" : "split_let_go", LOG_STR("job", p->split.id));
 		split_close(p);
+		return 0;
 	}
-	return 0;
+	return look_after(p, rc == SPLIT_FULL && !given, e);
 }
 
 /* A message of `splits`: its job is cut here from now on, or looked after. */
@@ -149,6 +170,16 @@ static void part_give_back(struct process *p, const struct part *part)
 		log_warn("chunk_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
 }
 
+/* What is in the chunk nobody knows: one worker reads the document. */
+static int give_up(struct process *p, const struct part *part, const struct message *m, struct err *e)
+{
+	int rc = part_whole(part, p->commands, e);
+
+	if (rc == 0)
+		log_info("read_whole", LOG_STR("job", m->job), LOG_STR("source", part->job.source));
+	return rc < 0 ? -1 : queue_drop(&p->queue, m, e);
+}
+
 static int work_part(struct process *p, struct message *m, struct err *e)
 {
 	struct part part;
@@ -158,6 +189,11 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 		return -1;
 	if (rc == CLAIM_OVER)
 		return queue_drop(&p->queue, m, e);
+	if (part.unreadable) {
+		rc = give_up(p, &part, m, e);
+		part_clear(&part);
+		return rc;
+	}
 	p->part = m;
 	rc = rc == CLAIM_WORN ? transform_bury_part(p->transform, &part, e) : transform_part(p->transform, &part, e);
 	p->part = NULL;

@@ -53,7 +53,8 @@ feature_timeout_ms = {feature}
 chunk_features = 200
 chunk_bytes = 65536
 split_bytes = {split}
-max_deliveries = 50
+chunks_outstanding = 4
+max_deliveries = 8
 grace_s = {grace}
 [courier]
 allow = 127.0.0.0/8

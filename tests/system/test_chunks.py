@@ -128,6 +128,38 @@ class Chunks(StackTest):
         self.check_counts(info, 3000)
         self.same_as_convert(job, body)
 
+    def test_all_chunks_that_are_out_are_lost(self):
+        """While it is being split: the splitter alone can tell."""
+        body = collection(*mixture(20000))
+        job = self.stack.post("acme", body).json()["jobID"]
+        hash_key = "gs:{p0}:job:" + job
+        until(lambda: int(self.stack.redis("HGET", hash_key, "left") or 0) >= 8, "all are out that may be")
+        self.stack.kill("worker")
+        self.assertEqual(self.stack.redis("HGET", hash_key, "split"), b"open")
+        self.stack.redis("XTRIM", "gs:{p0}:chunks", "MAXLEN", "0")
+        self.stack.start("worker")
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 20000)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+
+    def test_a_chunk_whose_message_cannot_be_read(self):
+        body = collection(*mixture(20000))
+        job = self.stack.post("acme", body).json()["jobID"]
+        parts = "gs:{p0}:parts:" + job
+        spoil = ("for _, f in ipairs(redis.call('HKEYS', KEYS[1])) do if tonumber(f) then "
+                 "redis.call('HSET', KEYS[1], f, ARGV[1]) end end")
+
+        def met():
+            self.stack.redis("EVAL", spoil, 1, parts, b"\xff\xff")
+            return "event=chunk_unreadable job=" + job in self.stack.log("worker")
+        until(met, "one of them was taken")
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.check_counts(info, 20000)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+
     def test_workers_killed_at_random(self):
         dice = random.Random(5)
         body = collection(*mixture(6000))

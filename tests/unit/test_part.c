@@ -330,6 +330,53 @@ static void a_chunk_that_is_given_back_was_not_tried(void **state)
 	job_clear(&j);
 }
 
+static void a_chunk_that_nobody_can_read_is_no_error_of_who_takes_it(void **state)
+{
+	struct part parts[PARTS], p;
+	struct job j;
+
+	(void)state;
+	all_taken(&j, parts);
+	seed_drop(redis, "HSET", wire_key("parts", j.id).text, "0", "\xff\xff", NULL);
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w", 5, &e), CLAIM_RUN);
+	assert_true(p.unreadable);
+	part_clear(&p);
+	assert_int_equal(part_take(&p, redis, &parts[0].job.message, "w", 1, &e), CLAIM_WORN);
+	assert_true(p.unreadable);
+	part_clear(&p);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
+/* Counts that do not add up are a fault in here or in Redis: trying to end the job wears it out. */
+static void a_job_that_cannot_be_ended_is_tried_so_often(void **state)
+{
+	struct part parts[PARTS];
+	struct job j, again;
+
+	(void)state;
+	all_taken(&j, parts);
+	assert_int_equal(end_of(&parts[4], "tail", 0), PART_DONE);
+	assert_int_equal(job_claim(&again, redis, &j.message, "w", 3, &e), CLAIM_RUN);
+	assert_int_equal(part_watch(&again, redis, settings, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "tries"), "0");	/* to look is no try */
+	job_clear(&again);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(end_of(&parts[i], "features", 2), i < 3 ? PART_DONE : PART_LAST);	/* 8, not 7 */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(job_claim(&again, redis, &j.message, "w", 3, &e), CLAIM_RUN);
+		assert_int_equal(part_watch(&again, redis, settings, &e), -1);
+		err_clear(&e);
+		job_clear(&again);
+	}
+	assert_int_equal(job_claim(&again, redis, &j.message, "w", 3, &e), CLAIM_WORN);
+	job_clear(&again);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
 static void given_up_it_is_one_workers_again(void **state)
 {
 	struct part parts[PARTS];
@@ -364,6 +411,8 @@ int main(void)
 		TEST(of_failures_the_first_in_the_document_counts),
 		TEST(a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame),
 		TEST(a_chunk_that_is_given_back_was_not_tried),
+		TEST(a_chunk_that_nobody_can_read_is_no_error_of_who_takes_it),
+		TEST(a_job_that_cannot_be_ended_is_tried_so_often),
 		TEST(given_up_it_is_one_workers_again),
 	};
 
