@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ZSTD_STATIC_LINKING_ONLY	/* ZSTD_c_literalCompressionMode */
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -26,6 +27,19 @@ struct frame_writer *frame_writer_new(struct err *e)
 	}
 	ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_compressionLevel, LEVEL);
 	return w;
+}
+
+/*
+ * Negative levels look for repetitions in great steps, and leave what is between them as it is. Coordinates are digits
+ * with few repetitions: Huffman codes alone halve them, and cost most of the time that is spent here.
+ */
+void frame_writer_set(struct frame_writer *w, enum frame_effort effort)
+{
+	static const int levels[] = { [FRAME_USUAL] = LEVEL, [FRAME_QUICK] = -131072, [FRAME_TEXT] = -5 };
+
+	ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_compressionLevel, levels[effort]);
+	/* 1: always. A libzstd that knows no such parameter makes larger frames. */
+	ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_literalCompressionMode, effort == FRAME_USUAL ? 0 : 1);
 }
 
 void frame_writer_free(struct frame_writer **w)

@@ -15,6 +15,12 @@
 /* Compresses at level 1. One writer makes many frames, one after the other. */
 struct frame_writer;
 struct frame_writer *frame_writer_new(struct err *e);
+/*
+ * Between two frames. GeoJSON becomes, at so much CPU time per MB: usual (level 1) 2.7 to 5 times smaller at 2.7 to
+ * 5 ms; quick 2 times at 1.2 ms; text 3.4 to 5 times at 2.1 to 3 ms.
+ */
+enum frame_effort { FRAME_USUAL, FRAME_QUICK, FRAME_TEXT };
+void frame_writer_set(struct frame_writer *w, enum frame_effort effort);
 void frame_writer_free(struct frame_writer **w);
 /* What is ready is appended to out; -1: out is at its ceiling, or there is no memory. */
 int frame_add(struct frame_writer *w, const void *bytes, size_t n, struct buf *out, struct err *e);

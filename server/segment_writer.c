@@ -55,16 +55,19 @@ void segment_pool_set(struct segment_pool *p, const struct settings *s)
 	p->window_segments = (size_t)s->server.window_segments;
 	p->window_bytes = (size_t)s->server.window_bytes;
 	p->packing = (enum segment_packing)s->server.compress_segments;
+	frame_writer_set(p->packer, p->packing == PACKING_ALWAYS ? FRAME_TEXT : FRAME_QUICK);
 }
 
 int segment_pool_init(struct segment_pool *p, const struct settings *s, struct err *e)
 {
 	memset(p, 0, sizeof(*p));
+	if ((p->packer = frame_writer_new(e)) == NULL)
+		return -1;
 	segment_pool_set(p, s);
 	p->turn_left = TURN_BYTES;
 	buf_init(&p->packed, SEGMENT_BYTES_MAX);
 	loop_task_init(&p->turn, on_turn, p);
-	return (p->packer = frame_writer_new(e)) != NULL ? 0 : -1;
+	return 0;
 }
 
 void segment_pool_clear(struct segment_pool *p, struct loop *l)

@@ -71,6 +71,32 @@ static void frames_come_back_whatever_the_pieces(void **state)
 	frame_writer_free(&w);
 }
 
+/* Digits without repetitions are what coordinates are: each effort makes them smaller, and all can be read. */
+static void every_effort_packs_digits(void **state)
+{
+	static char digits[200000], back[sizeof(digits)];
+	static const enum frame_effort efforts[] = { FRAME_QUICK, FRAME_TEXT, FRAME_USUAL, FRAME_QUICK };
+	struct err e = ERR_INIT;
+	struct frame_writer *w = frame_writer_new(&e);
+	unsigned dice = 1;
+	struct buf frame;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(digits); i++)
+		digits[i] = "0123456789,.[]"[((dice = dice * 1103515245 + 12345) >> 16) % 14];
+	buf_init(&frame, 1 << 20);
+	for (size_t i = 0; i < sizeof(efforts) / sizeof(efforts[0]); i++) {
+		frame_writer_set(w, efforts[i]);
+		assert_int_equal(frame_pack(w, digits, sizeof(digits), sizeof(digits), &frame, &e), 1);
+		assert_in_range(frame.len, sizeof(digits) / 4, sizeof(digits) * 6 / 10);
+		memset(back, 0, sizeof(back));
+		assert_int_equal(frame_unpack(frame.data, frame.len, back, sizeof(back), &e), 0);
+		assert_memory_equal(back, digits, sizeof(digits));
+	}
+	buf_clear(&frame);
+	frame_writer_free(&w);
+}
+
 static void an_abandoned_frame_leaves_no_trace(void **state)
 {
 	struct err e = ERR_INIT;
@@ -146,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_come_back_whatever_the_pieces),
+		cmocka_unit_test(every_effort_packs_digits),
 		cmocka_unit_test(an_abandoned_frame_leaves_no_trace),
 		cmocka_unit_test(damage_and_excess_are_errors),
 		cmocka_unit_test(checksums_are_the_published_ones),
