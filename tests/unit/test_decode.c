@@ -20,6 +20,7 @@
 static unsigned char severity[R_COUNT];
 
 static const struct decode_options usual = { severity, 32, 200, 4000, false };
+static const struct decode_options named = { severity, 32, 200, 4000, true };
 static const struct decode_options tight = { severity, 12, 20, 120, false };
 
 /* One line per feature: index, offset, codes and what it holds; then the end. */
@@ -208,6 +209,13 @@ static const struct example examples[] = {
 	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"properties\":{}}", "MEMBER_MISPLACED@55\n", NULL },
 	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"bbox\":[1,2,3]}", "BBOX_LENGTH@49\n", NULL },
 	{ "{\"type\":\"FeatureCollection\",\"features\":[],\"bbox\":[1,2,3,\"4\"]}", "BBOX_TYPE@49\n", NULL },
+
+	/* named as one, with a first record that is broken: how its line ends says whether others may have several */
+	{ "{\"a\":tru[\n{\"type\":\"Point\",\n\"coordinates\":[1,2]}",
+	  "0@0 !SEQ_RECORD {\"a\":tru[\n1@10 {\"type\":\"Feature\",\"geometry\":" POINT ",\"properties\":null}\nend\n", &named },
+	{ "{\"a\":trux}\n{\"type\":\"Point\",\n\"coordinates\":[1,2]}",
+	  "0@0 !SEQ_RECORD {\"a\":trux}\n1@11 !SEQ_RECORD {\"type\":\"Point\",\n"
+	  "2@28 !SEQ_RECORD \"coordinates\":[1,2]}\nend\n", &named },
 
 	/* sequences: the broken record only */
 	{ "\x1e{\"a\":}\n\x1e" F("null") "\n\x1e{\"type\":\"Point\",\"coo",

@@ -507,6 +507,8 @@ static size_t skip(struct decode *d, const char *p, size_t n)
 	const char *next = memchr(p, d->format == FORMAT_LINES ? '\n' : SEPARATOR, n);
 	size_t used = next == NULL ? n : (size_t)(next - p);
 
+	if (d->undecided)	/* its first line may end here */
+		decide_by_line(d, p, n);
 	d->in_feature = true;
 	d->piece = p;
 	d->piece_len = used;
