@@ -1,10 +1,11 @@
 /*
- * fuzz_decode - any bytes, in pieces: the decoder neither crashes nor depends on the pieces, and what
- * is written of a feature reads back as the same feature.
+ * fuzz_decode - any bytes, in pieces: the decoder neither crashes nor depends on the pieces, nor on what
+ * of them went past the parser, and what is written of a feature reads back as the same feature.
  *
  * The first byte says how the rest is cut, the second how severe faults are. Limits are low, so that
  * they are met.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static unsigned char severity[R_COUNT];
 
-static int decode_all(const struct decode_options *o, feature_fn fn, const char *data, size_t size,
+static int decode_all(const struct decode_options *o, bool alone, feature_fn fn, const char *data, size_t size,
     unsigned cut, struct buf *out)
 {
 	struct err e = ERR_INIT;
@@ -30,6 +31,8 @@ static int decode_all(const struct decode_options *o, feature_fn fn, const char 
 
 	if (d == NULL)
 		abort();
+	if (alone)
+		decode_by_parser_alone(d);
 	for (int pass = 0; rc == 1; pass++) {
 		struct pieces pieces = { data, size, cut, cut };
 		size_t n;
@@ -63,7 +66,7 @@ static void read_back(const char *text, size_t len)
 	struct buf again;
 
 	buf_init(&again, 1 << 24);
-	if (decode_all(&o, on_second, text, len, 0, &again) != 0 || again.len < len ||
+	if (decode_all(&o, false, on_second, text, len, 0, &again) != 0 || again.len < len ||
 	    memcmp(again.data, text, len) != 0)
 		abort();
 	buf_clear(&again);
@@ -93,18 +96,25 @@ static int on_feature(void *ctx, struct feature *f, struct err *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct decode_options o = { severity, 16, 40, 400, false };
-	struct buf whole, pieces;
+	struct {
+		bool alone;
+		unsigned cut;
+	} ways[] = { { true, 0 }, { false, 0 }, { false, 1 } };
+	struct buf first, other;
 
 	if (size < OPTION_BYTES)
 		return 0;
 	options_severity(severity, data[1]);
-	buf_init(&whole, 1 << 24);
-	buf_init(&pieces, 1 << 24);
-	decode_all(&o, on_feature, (const char *)data + OPTION_BYTES, size - OPTION_BYTES, 0, &whole);
-	decode_all(&o, on_feature, (const char *)data + OPTION_BYTES, size - OPTION_BYTES, 1 + data[0], &pieces);
-	if (whole.len != pieces.len || memcmp(whole.data, pieces.data, whole.len) != 0)
-		abort();
-	buf_clear(&whole);
-	buf_clear(&pieces);
+	ways[2].cut += data[0];
+	buf_init(&first, 1 << 24);
+	buf_init(&other, 1 << 24);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		decode_all(&o, ways[i].alone, on_feature, (const char *)data + OPTION_BYTES, size - OPTION_BYTES,
+		    ways[i].cut, i == 0 ? &first : &other);
+		if (i > 0 && (first.len != other.len || memcmp(first.data, other.data, first.len) != 0))
+			abort();
+	}
+	buf_clear(&first);
+	buf_clear(&other);
 	return 0;
 }

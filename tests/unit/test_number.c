@@ -96,6 +96,62 @@ static void decimals_are_read_exactly(void **state)
 	}
 }
 
+/* number_read takes the number that a text begins with as number_parse takes it, or not at all. */
+static void read_like_parse(const char *number, bool usual)
+{
+	static const char behind[][3] = { ",", "]", " ", "\n", "-1", ".5", "\"", "}" };
+	char text[128];
+
+	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
+		size_t len = strlen(number), n;
+		double got = 7, want = 0;
+
+		if (behind[i][0] == '.' && strchr(number, '.') == NULL)
+			continue;	/* another number */
+		n = (size_t)snprintf(text, sizeof(text), "%s%s%32s", number, behind[i], "e1234567890");
+		n = number_read(text, n, &got);
+		if (!usual) {
+			assert_int_equal(n, 0);
+			continue;
+		}
+		if (n != len)
+			fail_msg("%s: %zu bytes are read", text, n);
+		assert_true(number_parse(number, len, &want));
+		same_bits(got, want, number);
+	}
+	if (strlen(number) < NUMBER_READ_ROOM)
+		assert_int_equal(number_read(text, NUMBER_READ_ROOM - 1, &(double){ 0 }), 0);
+}
+
+static void usual_numbers_are_read_in_place(void **state)
+{
+	static const char *const usual[] = { "0", "-0", "-0.0", "7", "12345678", "0.5", "-8.376", "12345678.12345678",
+		"123.1234567890123456", "0.0000000000000001" };
+	static const char *const others[] = { "-", "+1", "00", "-01", "1.", "-.5", ".5", "123456789",
+		"0.12345678901234567", "1234.1234567890123456", "1e5", "1E5", "1.5e5", "nan", "x", "[1", "--1" };
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
+		read_like_parse(usual[i], true);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		read_like_parse(others[i], false);
+	for (int i = 0; i < 20000; i++) {
+		int whole = 1 + (int)(rnd() % 8), places = (int)(rnd() % 17), len = 0;
+
+		if (rnd() & 1)
+			text[len++] = '-';
+		for (int k = 0; k < whole; k++)
+			text[len++] = (char)('0' + (k == 0 && whole > 1 ? 1 + rnd() % 9 : rnd() % 10));
+		if (places > 0)
+			text[len++] = '.';
+		for (int k = 0; k < places; k++)
+			text[len++] = (char)('0' + rnd() % 10);
+		text[len] = '\0';
+		read_like_parse(text, whole + places <= 19);
+	}
+}
+
 /* The digits that count, without sign, point, exponent and the zeros around them. */
 static void significant(const char *text, char *out)
 {
@@ -185,6 +241,7 @@ int main(void)
 		cmocka_unit_test(listed_texts_are_read),
 		cmocka_unit_test(overflow_is_told),
 		cmocka_unit_test(decimals_are_read_exactly),
+		cmocka_unit_test(usual_numbers_are_read_in_place),
 		cmocka_unit_test(doubles_are_written_shortest),
 		cmocka_unit_test(forms_are_plain),
 	};

@@ -11,122 +11,16 @@
  */
 #include "workers/pipeline/decode.h"
 
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_parse.h>
 
 #include "workers/pipeline/decode_parts.h"
 
 #define SEPARATOR '\x1e'
 
-/*
- * yajl does not look whether it got memory, so an allocation that fails leaves it by longjmp.
- * Its handle can be freed afterwards, except while it is being made: then `made` is freed.
- */
-struct yajl {
-	yajl_handle handle;
-	yajl_alloc_funcs memory;
-	jmp_buf no_memory;
-	void *made[8];
-	size_t made_count;
-};
-
-static void *yajl_more(void *ctx, void *p, size_t n)
-{
-	struct yajl *y = ctx;
-	size_t i = 0;
-	void *more;
-
-	while (i < y->made_count && (p == NULL || y->made[i] != p))
-		i++;
-	if ((more = realloc(p, n)) == NULL)
-		longjmp(y->no_memory, 1);
-	if (y->handle == NULL && i < COUNT(y->made)) {
-		y->made[i] = more;
-		y->made_count += i == y->made_count;
-	}
-	return more;
-}
-
-static void *yajl_new(void *ctx, size_t n)
-{
-	return yajl_more(ctx, NULL, n);
-}
-
-static void yajl_done(void *ctx, void *p)
-{
-	(void)ctx;
-	free(p);
-}
-
-static const yajl_callbacks callbacks = {
-	.yajl_null = tree_null,
-	.yajl_boolean = tree_boolean,
-	.yajl_number = tree_number,
-	.yajl_string = tree_string,
-	.yajl_start_map = tree_start_map,
-	.yajl_map_key = tree_map_key,
-	.yajl_end_map = tree_end_map,
-	.yajl_start_array = tree_start_array,
-	.yajl_end_array = tree_end_array,
-};
-
-static void parser_close(struct decode *d)
-{
-	if (d->yajl->handle != NULL)
-		yajl_free(d->yajl->handle);
-	d->yajl->handle = NULL;
-}
-
-static int parser_open(struct decode *d)
-{
-	struct yajl *y = d->yajl;
-	yajl_handle handle;
-
-	parser_close(d);
-	y->made_count = 0;
-	if (setjmp(y->no_memory) != 0) {
-		while (y->made_count > 0)
-			free(y->made[--y->made_count]);
-		return decode_oom(d) - 1;
-	}
-	handle = yajl_alloc(&callbacks, &y->memory, d);
-	yajl_config(handle, yajl_dont_validate_strings, 1);	/* bytes.c has */
-	yajl_parse(handle, (const unsigned char *)"", 0);	/* makes what it makes late */
-	y->handle = handle;
-	y->made_count = 0;
-	return 0;
-}
-
-/* n bytes to yajl; with p NULL, the end. Without memory the decoder has failed. */
-static yajl_status parse(struct decode *d, const char *p, size_t n)
-{
-	if (setjmp(d->yajl->no_memory) != 0) {
-		decode_oom(d);
-		return yajl_status_client_canceled;
-	}
-	return p == NULL ? yajl_complete_parse(d->yajl->handle) :
-	    yajl_parse(d->yajl->handle, (const unsigned char *)p, n);
-}
-
-static void name_fault(struct decode *d, const char *p, size_t n)
-{
-	yajl_handle h = d->yajl->handle;
-	unsigned char *words;
-
-	if (setjmp(d->yajl->no_memory) != 0) {
-		decode_oom(d);
-		return;
-	}
-	words = yajl_get_error(h, 0, NULL, 0);
-	fault_syntax(d, p, n, yajl_get_bytes_consumed(h), (const char *)words);
-	yajl_free_error(h, words);
-}
-
 static void document_reset(struct decode *d)
 {
-	parser_close(d);
+	parser_close(d->yajl);
 	tree_reset(d);
 	bytes_init(&d->bytes, 0, d->o.max_token_bytes);
 	ids_clear(&d->ids);
@@ -160,8 +54,7 @@ struct decode *decode_new(const struct decode_options *o, feature_fn fn, void *c
 	d->pool.max = o->max_feature_bytes / 2;
 	if (d->pool.max < DECODE_PIECE_BYTES)
 		d->pool.max = DECODE_PIECE_BYTES;
-	if ((d->yajl = calloc(1, sizeof(*d->yajl))) != NULL)
-		d->yajl->memory = (yajl_alloc_funcs){ yajl_new, yajl_more, yajl_done, d->yajl };
+	d->yajl = parser_new();
 	d->frames = calloc(o->max_depth + 1, sizeof(*d->frames));
 	d->objects = calloc(o->max_depth + 1, sizeof(*d->objects));
 	d->arena = arena_new(o->max_feature_bytes * 16 + ((size_t)16 << 20));
@@ -181,9 +74,7 @@ void decode_free(struct decode **dp)
 
 	if (d == NULL)
 		return;
-	if (d->yajl != NULL)
-		parser_close(d);
-	free(d->yajl);
+	parser_free(&d->yajl);
 	free(d->frames);
 	free(d->objects);
 	free(d->foreign);
@@ -199,11 +90,6 @@ void decode_free(struct decode **dp)
 	arena_free(&d->arena);
 	free(d);
 	*dp = NULL;
-}
-
-uint64_t decode_here(const struct decode *d)
-{
-	return d->parse_at + yajl_get_bytes_consumed(d->yajl->handle);
 }
 
 int decode_oom(struct decode *d)
@@ -266,7 +152,7 @@ static int record_reject(struct decode *d, uint64_t end)
 {
 	uint64_t hold = d->record_at;
 
-	parser_close(d);
+	parser_close(d->yajl);
 	d->line_break = false;
 	d->state = BETWEEN;
 	d->collection = false;
@@ -383,31 +269,130 @@ static void decide_by_line(struct decode *d, const char *p, size_t n)
 	d->by_line = strchr("{[,:", d->solid) == NULL;
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Does the bracket at p[i] open "coordinates"? True also where what stands before it was in the last piece. */
+static bool opens_coordinates(const char *p, size_t i)
+{
+	static const char name[] = "\"coordinates\"";
+	size_t n = sizeof(name) - 1;
+
+	while (i > 0 && is_blank(p[i - 1]))
+		i--;
+	if (i == 0)
+		return true;
+	if (p[--i] != ':')
+		return false;
+	while (i > 0 && is_blank(p[i - 1]))
+		i--;
+	return memcmp(p + (i < n ? 0 : i - n), name + (i < n ? n - i : 0), i < n ? i : n) == 0;
+}
+
+/* How much of n bytes the parser gets at once: up to where coordinates begin, which may be plain. */
+static size_t parser_share(const struct decode *d, const char *p, size_t n)
+{
+	const char *at = p;
+
+	if (d->parser_alone)
+		return n;
+	while ((at = memchr(at, '[', (size_t)(p + n - at))) != NULL && !opens_coordinates(p, (size_t)(at - p)))
+		at++;
+	return at != NULL ? (size_t)(at + 1 - p) : n;
+}
+
+/* The parser has read up to `at`. If the last byte opened coordinates, they are read past it from here. */
+static void plain_try(struct decode *d, uint64_t at)
+{
+	if (d->reading == NULL || d->reading_at != at || d->reading->broken || d->parser_alone ||
+	    d->nesting + COORDS_LEVELS - 1 > d->o.max_depth)
+		return;
+	plain_begin(&d->plain, d->o.max_token_bytes);
+	/* What is said of a fault behind here begins here. */
+	d->number = (struct number_tail){ 0, 0 };
+	d->tail_in_string = false;
+}
+
+/*
+ * plain_read has stopped. The parser still stands behind the first bracket: it gets, unheard, what brings
+ * it here, and a number that has begun.
+ */
+static enum parser_status plain_end(struct decode *d, bool last)
+{
+	static const char brackets[COORDS_LEVELS + 1] = "[[[[", *const rest[] = { "", "", "[],", "[]" };
+	const struct plain *s = &d->plain;
+	enum parser_status status = PARSER_OK;
+	unsigned state = s->state;
+
+	d->plain.state = PLAIN_OFF;
+	if (s->number_len == 0)
+		d->number = (struct number_tail){ 0, 0 };
+	if (last)
+		return PARSER_OK;
+	d->mute = true;
+	status = parser_feed(d, brackets, d->reading->depth - 1);
+	if (status == PARSER_OK)
+		status = parser_feed(d, rest[state], strlen(rest[state]));
+	d->mute = false;
+	return status != PARSER_OK || s->number_len == 0 ? status : parser_feed(d, s->number, s->number_len);
+}
+
+/* Coordinates that are plain so far; *status as of the parser. Returns the bytes used. */
+static size_t feed_plain(struct decode *d, const char *p, size_t n, enum parser_status *status)
+{
+	struct coords *c = d->reading;
+	unsigned depth = c->depth;
+	size_t used = plain_read(&d->plain, c, &d->pool, p, n);
+
+	d->nesting = d->nesting - depth + c->depth;
+	if (used < n)
+		*status = plain_end(d, p[used] == ']' && c->depth == 1 && !c->broken &&
+		    d->plain.state != PLAIN_NEXT && d->plain.number_len == 0);
+	return used;
+}
+
+/* The parser, and what goes past it; *status says how it went. Returns the bytes used. */
+static size_t feed_parser(struct decode *d, const char *p, size_t n, uint64_t at, enum parser_status *status)
+{
+	size_t i = 0, share;
+
+	*status = PARSER_OK;
+	while (i < n && *status == PARSER_OK) {
+		if (d->plain.state != PLAIN_OFF) {
+			i += feed_plain(d, p + i, n - i, status);
+		} else {
+			share = parser_share(d, p + i, n - i);
+			d->parse_at = at + i;
+			*status = parser_feed(d, p + i, share);
+			if (*status == PARSER_FAULT)
+				parser_fault(d, p + i, share);
+			i += *status == PARSER_OK ? share : parser_used(d);
+			if (*status == PARSER_OK)
+				plain_try(d, at + i);
+		}
+		if (i > 0)
+			d->last = p[i - 1];
+	}
+	return i;
+}
+
 static size_t feed_text(struct decode *d, const char *p, size_t n, uint64_t at)
 {
 	const char *line = NULL;
-	yajl_status status = yajl_status_ok;
+	enum parser_status status;
 	size_t used;
 
 	if (d->undecided)
 		decide_by_line(d, p, n);
 	if (d->by_line)
 		line = memchr(p, '\n', n);
-	d->parse_at = at;
 	n = line != NULL ? (size_t)(line - p) : n;
-	if (n > 0)
-		status = parse(d, p, n);
-	if (status == yajl_status_ok) {
-		if (n > 0)
-			d->last = p[n - 1];
-		if (line != NULL)
-			decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, at + n);
-		return n;
-	}
-	used = yajl_get_bytes_consumed(d->yajl->handle);
-	if (status == yajl_status_error) {
-		name_fault(d, p, n);
-	} else if (!d->failed && d->state == TEXT) {
+	used = feed_parser(d, p, n, at, &status);
+	if (status == PARSER_OK && line != NULL) {
+		decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, at + n);
+	} else if (status == PARSER_STOPPED && !d->failed && d->state == TEXT) {
 		d->state = BETWEEN;
 		d->line_break = false;
 	}
@@ -583,13 +568,18 @@ void decode_stop_at_features(struct decode *d, uint64_t *at)
 	*at = 0;
 }
 
+void decode_by_parser_alone(struct decode *d)
+{
+	d->parser_alone = true;
+}
+
 int decode_jump(struct decode *d, uint64_t at, uint64_t elements, const uint64_t *twice, size_t n, struct err *e)
 {
 	d->e = e;
 	if (d->failed || !d->collection || d->depth != 2)
 		return err_set(e, ERR_SYSTEM, 0, "decoder: no place to jump from");
 	d->mute = true;
-	if (elements > 0 && parse(d, "{}", 2) != yajl_status_ok)
+	if (elements > 0 && parser_feed(d, "{}", 2) != PARSER_OK)
 		return d->failed ? -1 : err_set(e, ERR_SYSTEM, 0, "decoder: it does not jump");
 	d->mute = false;
 	bytes_init(&d->bytes, at, d->o.max_token_bytes);
@@ -621,7 +611,7 @@ int decode_settle(struct decode *d, struct err *e)
 
 static int finish_text(struct decode *d)
 {
-	if (d->root_odd && parse(d, NULL, 0) == yajl_status_ok)
+	if (d->root_odd && parser_feed(d, NULL, 0) == PARSER_OK)
 		return decode_fail(d, ERR_INPUT, R_ROOT_NOT_OBJECT, d->record_at);
 	return d->failed ? 0 : decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, d->piece_at);
 }

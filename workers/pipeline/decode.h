@@ -5,7 +5,8 @@
  *      text sequence of them (RFC 8142; or one per line). Members may come in any order.
  * Out: a struct feature for each, with findings; what cannot be read has `fatal` set and its raw
  *      text, and the next one follows. A document that is no JSON fails as a whole.
- * Depends on yajl, which sees nothing that bytes.c has not passed.
+ * Depends on yajl, which sees nothing that bytes.c has not passed, and of coordinates only those that are
+ * not plain (decode_plain.h).
  *
  * Memory: one feature's text (max_feature_bytes), its coordinates (max_feature_bytes * 4 at the
  * most), 64 KiB of a piece, and max_token_bytes in the tokeniser.
@@ -50,6 +51,9 @@ uint64_t decode_parsed(const struct decode *d);	/* behind the last feature */
 /* Before the first byte: the decoder stops behind the bracket that opens a collection's features, and *at, 0 until
  * then, gets that offset. decode_feed is -1 then. */
 void decode_stop_at_features(struct decode *d, uint64_t *at);
+
+/* Before the first byte: coordinates go through the parser, too, as plain ones need not. For tests that compare. */
+void decode_by_parser_alone(struct decode *d);
 
 /*
  * Behind exactly that bracket: goes on at offset `at`, which lies behind so many elements, as if it had read them.

@@ -5,44 +5,18 @@
 #include <string.h>
 
 #include "workers/pipeline/decode_parts.h"
-
-/* Where in a number (RFC 8259 6) we are; NONE: in none. */
-enum { NONE, MINUS, ZERO, INTEGER, POINT, FRACTION, EXPONENT, SIGN, POWER };
-
-static uint8_t number_step(uint8_t state, char c)
-{
-	bool digit = c >= '0' && c <= '9', e = c == 'e' || c == 'E';
-
-	switch (state) {
-	case NONE:
-		return c == '-' ? MINUS : c == '0' ? ZERO : digit ? INTEGER : NONE;
-	case MINUS:
-		return c == '0' ? ZERO : digit ? INTEGER : NONE;
-	case ZERO:
-		return c == '.' ? POINT : e ? EXPONENT : NONE;
-	case INTEGER:
-		return digit ? INTEGER : c == '.' ? POINT : e ? EXPONENT : NONE;
-	case POINT:
-		return digit ? FRACTION : NONE;
-	case FRACTION:
-		return digit ? FRACTION : e ? EXPONENT : NONE;
-	case EXPONENT:
-		return digit ? POWER : c == '-' || c == '+' ? SIGN : NONE;
-	default:
-		return digit ? POWER : NONE;
-	}
-}
+#include "workers/pipeline/number.h"
 
 /* Follows the numbers among n bytes at p; n is then the length of the one that reaches their end. */
 static void number_follow(struct number_tail *t, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		t->state = number_step(t->state, p[i]);
-		if (t->state == NONE) {	/* the one before has ended; may be this begins another */
+		if (t->state == NUMBER_NONE) {	/* the one before has ended; may be this begins another */
 			t->len = 0;
-			t->state = number_step(NONE, p[i]);
+			t->state = number_step(NUMBER_NONE, p[i]);
 		}
-		t->len += t->state != NONE;
+		t->len += t->state != NUMBER_NONE;
 	}
 }
 
@@ -56,7 +30,7 @@ static struct number_tail number_tail(const struct decode *d, const char *p, siz
 	    (p[begin - 1] >= '0' && p[begin - 1] <= '9')))
 		begin--;
 	if (begin > 0)
-		t = (struct number_tail){ NONE, 0 };
+		t = (struct number_tail){ NUMBER_NONE, 0 };
 	number_follow(&t, p + begin, n - begin);
 	return t;
 }
@@ -65,7 +39,7 @@ static struct number_tail number_tail(const struct decode *d, const char *p, siz
 static size_t stray_number(const struct decode *d, const char *p, size_t n, uint64_t *len)
 {
 	size_t at = d->value_end > d->parse_at ? d->value_end - d->parse_at : 0;
-	struct number_tail t = { NONE, 0 };
+	struct number_tail t = { NUMBER_NONE, 0 };
 
 	*len = 0;
 	if (at == 0 && d->tail_in_string)
@@ -74,7 +48,7 @@ static size_t stray_number(const struct decode *d, const char *p, size_t n, uint
 		t = d->number;
 	while (at < n && t.len == 0 && strchr(" \t\r\n", p[at]) != NULL)
 		at++;
-	for (; at < n && (t.state = number_step(t.state, p[at])) != NONE; at++)
+	for (; at < n && (t.state = number_step(t.state, p[at])) != NUMBER_NONE; at++)
 		t.len++;
 	*len = t.len;
 	return at;
@@ -84,7 +58,7 @@ void fault_watch_number(struct decode *d, const char *p, size_t n)
 {
 	d->tail_in_string = d->bytes.in_string;
 	if (d->tail_in_string)
-		d->number = (struct number_tail){ NONE, 0 };
+		d->number = (struct number_tail){ NUMBER_NONE, 0 };
 	else
 		d->number = number_tail(d, p, n);
 	if (d->number.len > d->o.max_token_bytes)

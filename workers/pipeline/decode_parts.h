@@ -1,6 +1,6 @@
 /*
  * decode_parts - what the files of the decoder share: decode.c feeds and finds records,
- * decode_text.c keeps the feature's text, decode_tree.c follows the JSON, decode_object.c judges
+ * decode_yajl.c is the parser, decode_text.c keeps the feature's text, decode_tree.c follows the JSON, decode_object.c judges
  * each GeoJSON object when it closes, decode_root.c the document's own, decode_fault.c names what
  * is no JSON.
  */
@@ -12,6 +12,7 @@
 #include "workers/pipeline/decode.h"
 #include "workers/pipeline/decode_coords.h"
 #include "workers/pipeline/decode_names.h"
+#include "workers/pipeline/decode_plain.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
@@ -119,6 +120,8 @@ struct decode {
 	/* chunks: see decode_jump */
 	uint64_t *features_at;	/* where to say that they begin, and stop; NULL */
 	bool mute;		/* what yajl is told is to bring it to where it would be */
+	struct plain plain;	/* coordinates that are read past it */
+	bool parser_alone;	/* none are */
 	bool jumped;		/* then `twice` says which ids are, in the place of `ids` */
 	const uint64_t *twice;
 	size_t twice_count, twice_next;
@@ -132,6 +135,7 @@ struct decode {
 	size_t object_count;
 	uint64_t value_end;	/* behind the last value in an object */
 	struct coords *reading;	/* coordinates under way, or NULL */
+	uint64_t reading_at;	/* behind their first bracket */
 	struct coords_pool pool;
 	struct names names;
 	struct span *foreign;
@@ -180,6 +184,21 @@ const char *decode_text(struct decode *d, uint64_t end, size_t *len);
 int decode_keep(struct decode *d, uint64_t end);
 /* The text before this offset is not needed any more; UINT64_MAX: none is. */
 void decode_hold(struct decode *d, uint64_t from);
+
+/* decode_yajl.c */
+enum parser_status { PARSER_OK, PARSER_STOPPED, PARSER_FAULT };
+
+struct yajl *parser_new(void);
+void parser_free(struct yajl **y);
+/* A parser at the start of a text: 0, or -1 without memory. */
+int parser_open(struct decode *d);
+void parser_close(struct yajl *y);
+/* n bytes; with p NULL, the end. STOPPED: by a callback, or the decoder has failed for want of memory. */
+enum parser_status parser_feed(struct decode *d, const char *p, size_t n);
+/* Of the last bytes: how many it had read at a callback, or before a fault. */
+size_t parser_used(const struct decode *d);
+/* Names the fault that it met in these n bytes. */
+void parser_fault(struct decode *d, const char *p, size_t n);
 
 /* decode_tree.c: yajl's callbacks; ctx is the struct decode. */
 int tree_null(void *ctx);

@@ -26,6 +26,7 @@ void tree_reset(struct decode *d)
 {
 	d->depth = d->nesting = d->object_count = 0;
 	d->reading = NULL;
+	d->plain.state = PLAIN_OFF;
 	d->names.len = d->foreign_len = d->members_len = 0;
 	coords_pool_trim(&d->pool, (size_t)1 << 17);
 	d->collection = d->root_done = d->root_odd = false;
@@ -453,6 +454,7 @@ static int array_open(struct decode *d, struct object *o)
 		o->coords.broken = condemned(d);
 		coords_open(&o->coords);
 		d->reading = &o->coords;
+		d->reading_at = decode_here(d);
 		push(d, F_COORDS);
 		return 1;
 	case M_GEOMETRIES:
@@ -481,6 +483,8 @@ int tree_start_array(void *ctx)
 	struct decode *d = ctx;
 	struct frame *f;
 
+	if (d->mute)
+		return 1;
 	if (!nest(d))
 		return 0;
 	if (d->reading != NULL) {
@@ -507,6 +511,8 @@ int tree_end_array(void *ctx)
 	struct decode *d = ctx;
 	struct frame f;
 
+	if (d->mute)
+		return 1;
 	d->nesting--;
 	if (d->reading != NULL) {
 		coords_close(d->reading, &d->pool);

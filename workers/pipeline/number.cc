@@ -74,6 +74,16 @@ inline double divide_by_pow10(uint64_t w, unsigned q)
 	return static_cast<double>(static_cast<int64_t>(mantissa)) * scale;
 }
 
+/* w / 10^scale, scale <= digits <= 19, w of so many. By digits, not by value: those of neighbours are alike. */
+inline double to_double(uint64_t w, size_t digits, size_t scale)
+{
+	if (digits <= 15)
+		return static_cast<double>(static_cast<int64_t>(w)) / pow10_double[scale];	/* exact both: rounded once */
+	if (scale == 0 || w == 0)
+		return static_cast<double>(w);
+	return divide_by_pow10(w, static_cast<unsigned>(scale));
+}
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
 /* The first eight of n > 0 bytes, the first one lowest; zeros behind fewer. */
@@ -95,14 +105,20 @@ inline uint64_t load_text(const char *p, size_t n)
 	return d;
 }
 
+/* The number that eight digits say, the first in the lowest byte; only the lower halves of bytes count. */
+inline uint64_t join_digits(uint64_t d)
+{
+	d = (d & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;	/* pairs, fours, eight */
+	d = (d & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+	return (d & 0x0000ffff0000ffff) * 42949672960001 >> 32;
+}
+
 /* The number that the n highest bytes of d say, 1 <= n <= 8; *ok turns false unless all are digits. */
 inline uint64_t read_digits(uint64_t d, size_t n, bool *ok)
 {
 	d = d >> 8 * (8 - n) << 8 * (8 - n) | (n < 8 ? 0x3030303030303030 >> 8 * n : 0);
 	*ok &= (((d + 0x4646464646464646) | (d - 0x3030303030303030)) & 0x8080808080808080) == 0;
-	d = (d & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;	/* pairs, fours, eight */
-	d = (d & 0x00ff00ff00ff00ff) * 6553601 >> 16;
-	return (d & 0x0000ffff0000ffff) * 42949672960001 >> 32;
+	return join_digits(d);
 }
 
 /*
@@ -141,11 +157,64 @@ inline bool read_plain(const char *p, size_t n, uint64_t *w, int *digits, int *s
 	return ok;
 }
 
+/* How many of eight bytes are digits before one that is none. */
+inline size_t count_digits(uint64_t d)
+{
+	d ^= 0x3030303030303030;
+	d = (((d & 0x7f7f7f7f7f7f7f7f) + 0x7676767676767676) | d) & 0x8080808080808080;
+	return d != 0 ? static_cast<size_t>(__builtin_ctzll(d)) / 8 : 8;
+}
+
+/* The number that the first n <= 8 of eight bytes say, which are digits. */
+inline uint64_t first_digits(uint64_t d, size_t n)
+{
+	return n > 0 ? join_digits(d << 8 * (8 - n)) : 0;
+}
+
+/* number_read, with enough bytes at p. */
+inline size_t read_usual(const char *text, double *out)
+{
+	bool negative = *text == '-';
+	const char *p = text + negative;
+	uint64_t d = load_text(p, 8), w;
+	size_t whole = count_digits(d), places = 0, more;
+	double v;
+
+	if (whole == 0 || (*p == '0' && whole > 1))
+		return 0;
+	w = first_digits(d, whole);
+	p += whole;
+	if (*p == '.') {
+		d = load_text(++p, 8);
+		if ((places = count_digits(d)) == 0)
+			return 0;
+		w = w * pow10_int[places] + first_digits(d, places);
+		p += places;
+		if (places == 8) {
+			d = load_text(p, 8);
+			more = count_digits(d);
+			w = w * pow10_int[more] + first_digits(d, more);
+			p += more;
+			places += more;
+		}
+	}
+	if ((*p >= '0' && *p <= '9') || (*p | 0x20) == 'e' || whole + places > 19)
+		return 0;
+	v = to_double(w, whole + places, places);
+	*out = negative ? -v : v;
+	return static_cast<size_t>(p - text);
+}
+
 #else
 
 inline bool read_plain(const char *, size_t, uint64_t *, int *, int *)
 {
 	return false;
+}
+
+inline size_t read_usual(const char *, double *)
+{
+	return 0;
 }
 
 #endif
@@ -314,6 +383,40 @@ inline void shortest(uint64_t m, unsigned s, uint64_t *i, unsigned *k)
 
 }
 
+enum number_state number_step(enum number_state state, char c)
+{
+	bool digit = c >= '0' && c <= '9', e = c == 'e' || c == 'E';
+
+	switch (state) {
+	case NUMBER_NONE:
+		return c == '-' ? NUMBER_MINUS : c == '0' ? NUMBER_ZERO : digit ? NUMBER_INTEGER : NUMBER_NONE;
+	case NUMBER_MINUS:
+		return c == '0' ? NUMBER_ZERO : digit ? NUMBER_INTEGER : NUMBER_NONE;
+	case NUMBER_ZERO:
+		return c == '.' ? NUMBER_POINT : e ? NUMBER_EXPONENT : NUMBER_NONE;
+	case NUMBER_INTEGER:
+		return digit ? NUMBER_INTEGER : c == '.' ? NUMBER_POINT : e ? NUMBER_EXPONENT : NUMBER_NONE;
+	case NUMBER_POINT:
+		return digit ? NUMBER_FRACTION : NUMBER_NONE;
+	case NUMBER_FRACTION:
+		return digit ? NUMBER_FRACTION : e ? NUMBER_EXPONENT : NUMBER_NONE;
+	case NUMBER_EXPONENT:
+		return digit ? NUMBER_POWER : c == '-' || c == '+' ? NUMBER_SIGN : NUMBER_NONE;
+	default:
+		return digit ? NUMBER_POWER : NUMBER_NONE;
+	}
+}
+
+bool number_may_end(enum number_state state)
+{
+	return state == NUMBER_ZERO || state == NUMBER_INTEGER || state == NUMBER_FRACTION || state == NUMBER_POWER;
+}
+
+size_t number_read(const char *text, size_t n, double *out)
+{
+	return n < NUMBER_READ_ROOM ? 0 : read_usual(text, out);
+}
+
 bool number_parse(const char *text, size_t len, double *out)
 {
 	bool negative = len > 0 && *text == '-';
@@ -336,13 +439,7 @@ bool number_parse(const char *text, size_t len, double *out)
 		if (p != end || digits > 19)	/* an exponent, or w has wrapped */
 			return parse_slow(text, len, out);
 	}
-	/* By digits, not by value: those of neighbours are alike. */
-	if (digits <= 15)
-		v = static_cast<double>(static_cast<int64_t>(w)) / pow10_double[scale];	/* exact both: rounded once */
-	else if (scale == 0 || w == 0)
-		v = static_cast<double>(w);
-	else
-		v = divide_by_pow10(w, static_cast<unsigned>(scale));
+	v = to_double(w, static_cast<size_t>(digits), static_cast<size_t>(scale));
 	*out = negative ? -v : v;
 	return true;
 }
