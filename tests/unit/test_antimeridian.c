@@ -41,7 +41,25 @@ static const struct {
 	/* Touches it from the west, under the other sign: no cut, the sign is set right. */
 	{ "LINESTRING(170 0,-180 5,170 10)", "LINESTRING(170 0,180 5,170 10)", "ANTIMERIDIAN@" C "/1" },
 
+	/* From 180 to -180 between either side of the line is no way at all. */
+	{ "LINESTRING(170 0,180 5,-180 5,-170 0)", "MULTILINESTRING((170 0,180 5),(-180 5,-170 0))",
+	    "ANTIMERIDIAN@" C "/2" },
+	{ "LINESTRING(180 5,-180 5,-170 0)", "LINESTRING(-180 5,-170 0)", "ANTIMERIDIAN@" C "/1" },
+	/* A whole parallel is one where nothing says otherwise. */
+	{ "LINESTRING(-180 5,180 5)", "LINESTRING(-180 5,180 5)", "" },
+	{ "LINESTRING(-180 6,-180 5,180 5,180 6)", "LINESTRING(-180 6,-180 5,180 5,180 6)", "" },
+
 	/* Polygons. */
+	{ "POLYGON((170 0,180 0,-180 0,-170 0,-170 9,-180 9,180 9,170 9,170 0))",
+	    "MULTIPOLYGON(((-180 0,-170 0,-170 9,-180 9,-180 0)),((180 9,170 9,170 0,180 0,180 9)))",
+	    "ANTIMERIDIAN@" C "/0/2" },
+	{ "POLYGON((170 0,180 0,180 0,-180 0,-170 0,-170 9,170 9,170 0))",
+	    "MULTIPOLYGON(((-180 0,-170 0,-170 9,-180 9,-180 0)),((180 9,170 9,170 0,180 0,180 9)))",
+	    "ANTIMERIDIAN@" C "/0/3" },
+	{ "POLYGON((180 0,-180 0,-170 0,-170 9,170 9,170 0,180 0))",
+	    "MULTIPOLYGON(((-180 0,-170 0,-170 9,-180 9,-180 0)),((180 9,170 9,170 0,180 0,180 9)))",
+	    "ANTIMERIDIAN@" C "/0/1" },
+	{ "POLYGON((-180 0,180 0,180 9,-180 9,-180 0))", "POLYGON((-180 0,180 0,180 9,-180 9,-180 0))", "" },
 	{ "POLYGON((170 40,-170 40,-170 50,170 50,170 40))",
 	    "MULTIPOLYGON(((-180 40,-170 40,-170 50,-180 50,-180 40)),"
 	    "((180 50,170 50,170 40,180 40,180 50)))", "ANTIMERIDIAN@" C "/0/1" },

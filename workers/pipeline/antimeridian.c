@@ -66,11 +66,11 @@ static bool find_crossing(const struct geometry *g, size_t *position)
 	    || (!overrun && (e.max[0] - e.min[0] <= 180 || e.min[0] < -180 || e.max[0] > 180)))
 		return false;
 	for (size_t s = 0; s < g->seqs; s++) {
-		struct run_pole pole = run_pole(g, seq_begin(g, s), g->seq_end[s]);
+		struct run_seq seq = run_seq(g, seq_begin(g, s), g->seq_end[s]);
 
 		for (size_t i = seq_begin(g, s); i < g->seq_end[s]; i++)
 			if (fabs(g->coords[i * g->stride]) > 180
-			    || (i > seq_begin(g, s) && run_turn(g, i, &pole) != 0)) {
+			    || (i > seq_begin(g, s) && run_turn(g, i, &seq) != 0)) {
 				*position = i;
 				return true;
 			}
@@ -365,7 +365,7 @@ static struct geometry *cut(const struct geometry *g, struct arena *a, bool *tur
 	}
 	assert(c.out->positions <= c.room && c.pieces->positions <= c.room);
 	*turned = c.turned;
-	return c.out;
+	return antimeridian_halve(c.out, a);
 }
 
 /* ---- the feature ---- */

@@ -6,7 +6,8 @@
  *
  * What counts as crossing: an edge that spans more than 180 degrees is taken to go the short way
  * round, unless it runs along a whole parallel from -180 to 180, or along a pole, where a ring's
- * edges go so that it closes; and positions past 180 (up to 360) of a geometry that begins on this
+ * edges go so that it closes (from 180 to -180 between positions on either side of the line it
+ * has no length, and crosses); and positions past 180 (up to 360) of a geometry that begins on this
  * side. A ring that goes round a pole holds the pole on its left (3.1.6); any other ring holds its
  * inside, whatever its direction.
  */

@@ -22,14 +22,12 @@ static double unrolled(const struct run *r, size_t i)
 	return pos(r, i)[0] + 360.0 * r->turns[i];
 }
 
-/* Turns that make the edge from longitude x1 to x2 go the short way; 0 along a whole parallel. */
+/* Turns that make the edge from longitude x1 to x2 go the short way. */
 static int turn(double x1, double x2)
 {
 	double d = x2 - x1;
 
-	if (fabs(d) <= 180 || (fabs(x1) == 180 && fabs(x2) == 180))
-		return 0;
-	return (int)-round(d / 360);
+	return fabs(d) <= 180 ? 0 : (int)-round(d / 360);
 }
 
 static bool along_pole(const double *p, const double *q)
@@ -37,30 +35,74 @@ static bool along_pole(const double *p, const double *q)
 	return fabs(p[1]) == 90 && p[1] == q[1] && p[0] != q[0];
 }
 
-struct run_pole run_pole(const struct geometry *g, size_t begin, size_t end)
+/* From position i on, the next that differs from it, a ring going round; NULL at a line's end. */
+static const double *beside(const struct geometry *g, const struct run_seq *s, size_t i, int step)
 {
-	struct run_pole pole = { SIZE_MAX, 0 };
+	const double *from = g->coords + i * g->stride, *p;
+	size_t last = s->end - 1;
+
+	for (size_t n = s->begin; n < last; n++) {
+		if (i == (step > 0 ? last : s->begin)) {
+			if (!geometry_is_areal(g))
+				return NULL;
+			i = step > 0 ? s->begin : last;
+		}
+		i = step > 0 ? i + 1 : i - 1;
+		p = g->coords + i * g->stride;
+		if (p[0] != from[0] || p[1] != from[1])
+			return p;
+	}
+	return NULL;
+}
+
+/*
+ * From 180 to -180 or back: a step over the line, which has no length, where the run comes to it on
+ * the one side and leaves it on the other. Else it goes along a whole parallel, as the borders of
+ * bands do, whose neighbours run along the meridian.
+ */
+static bool steps_over(const struct geometry *g, const struct run_seq *s, size_t i)
+{
+	const double *q = g->coords + i * g->stride, *p = q - g->stride;
+	const double *before = beside(g, s, i - 1, -1), *after = beside(g, s, i, 1);
+
+	return (before != NULL || after != NULL)
+	    && (before == NULL || (fabs(before[0]) < 180 && fabs(p[0] - before[0]) <= 180))
+	    && (after == NULL || (fabs(after[0]) < 180 && fabs(after[0] - q[0]) <= 180));
+}
+
+static int plain_turn(const struct geometry *g, const struct run_seq *s, size_t i)
+{
+	const double *q = g->coords + i * g->stride, *p = q - g->stride;
+
+	if (fabs(p[0]) == 180 && fabs(q[0]) == 180 && p[0] != q[0] && !steps_over(g, s, i))
+		return 0;
+	return turn(p[0], q[0]);
+}
+
+struct run_seq run_seq(const struct geometry *g, size_t begin, size_t end)
+{
+	struct run_seq s = { begin, end, SIZE_MAX, 0 };
 	int turns = 0;
 
 	for (size_t i = begin + 1; i < end && geometry_is_areal(g); i++) {
 		const double *q = g->coords + i * g->stride, *p = q - g->stride;
 
 		if (!along_pole(p, q))
-			turns += turn(p[0], q[0]);
-		else if (pole.edge == SIZE_MAX)
-			pole.edge = i;
+			turns += plain_turn(g, &s, i);
+		else if (s.pole_edge == SIZE_MAX)
+			s.pole_edge = i;
 	}
-	pole.turns = -turns;
-	return pole;
+	s.pole_turns = -turns;
+	return s;
 }
 
-int run_turn(const struct geometry *g, size_t i, const struct run_pole *pole)
+int run_turn(const struct geometry *g, size_t i, const struct run_seq *s)
 {
 	const double *q = g->coords + i * g->stride, *p = q - g->stride;
 
-	if (i == pole->edge)
-		return pole->turns;
-	return pole->edge != SIZE_MAX && along_pole(p, q) ? 0 : turn(p[0], q[0]);
+	if (i == s->pole_edge)
+		return s->pole_turns;
+	return s->pole_edge != SIZE_MAX && along_pole(p, q) ? 0 : plain_turn(g, s, i);
 }
 
 static int run_alloc(struct run *r, unsigned stride, size_t room, struct arena *a)
@@ -84,7 +126,7 @@ static void push(struct run *r, const double *p, int turns)
  */
 static void unroll(struct run *r, const struct geometry *g, size_t begin, size_t end, bool backwards)
 {
-	struct run_pole pole = run_pole(g, begin, end);
+	struct run_seq seq = run_seq(g, begin, end);
 	int turns = 0;
 
 	for (size_t i = 0; i < end - begin; i++) {
@@ -93,7 +135,7 @@ static void unroll(struct run *r, const struct geometry *g, size_t begin, size_t
 		double k;
 
 		if (i > 0)
-			turns += backwards ? -run_turn(g, at + 1, &pole) : run_turn(g, at, &pole);
+			turns += backwards ? -run_turn(g, at + 1, &seq) : run_turn(g, at, &seq);
 		push(r, p, turns);
 		k = round((unrolled(r, r->n - 1) - 180) / 360);
 		if (fabs(unrolled(r, r->n - 1) - line((int)k)) >= SNAP_DEG)

@@ -25,19 +25,32 @@ struct run {
 	size_t breaks;	/* changes of strip; a ring with breaks begins at one */
 };
 
-/* At a pole all longitudes are one: the first edge along it turns so that its ring closes, the others do not. */
-struct run_pole {
-	size_t edge;	/* the position that it ends at; SIZE_MAX: there is none */
-	int turns;
+/*
+ * Positions [begin, end) of a geometry. At a pole all longitudes are one: the first edge along it
+ * turns so that its ring closes, the others do not.
+ */
+struct run_seq {
+	size_t begin, end;
+	size_t pole_edge;	/* the position that it ends at; SIZE_MAX: there is none */
+	int pole_turns;
 };
-struct run_pole run_pole(const struct geometry *g, size_t begin, size_t end);
+struct run_seq run_seq(const struct geometry *g, size_t begin, size_t end);
 
-/* Turns that make the edge to position i go the short way; 0 along a whole parallel. */
-int run_turn(const struct geometry *g, size_t i, const struct run_pole *pole);
+/*
+ * Turns that make the edge to position i go the short way; 0 along a whole parallel. From 180 to
+ * -180 that is no way at all, a turn, where the positions beside it lie on either side.
+ */
+int run_turn(const struct geometry *g, size_t i, const struct run_seq *s);
 
 /* Positions [begin, end) of g, for a ring the other way round if backwards. -1: no memory. */
 int run_init(struct run *r, const struct geometry *g, size_t begin, size_t end, bool backwards,
     struct arena *a);
+
+/*
+ * g with a position half way along edges that a reader would take for edges across the antimeridian,
+ * though they are not; g itself if there is none. NULL: no memory.
+ */
+struct geometry *antimeridian_halve(struct geometry *g, struct arena *a);
 
 /* Signed area of a ring in the unrolled plane, square degrees. */
 double run_area(const struct run *r);
