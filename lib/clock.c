@@ -32,6 +32,11 @@ uint64_t clock_cpu_us(void)
 	return read_us(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+uint64_t clock_thread_ms(void)
+{
+	return read_us(CLOCK_THREAD_CPUTIME_ID) / 1000;
+}
+
 void clock_format(char out[25], uint64_t unix_ms)
 {
 	time_t seconds = (time_t)(unix_ms / 1000);

@@ -51,7 +51,10 @@ static int run_janitor(void *ctx, unsigned slot)
 	return janitor_run(w->settings, name);
 }
 
-/* The pipeline keeps feature_timeout_ms itself, where it comes back from what it calls. */
+/*
+ * The pipeline keeps feature_timeout_ms itself, in CPU time, where it comes back from what it calls. This one is by the
+ * clock: a process that the machine had no time for ends by it, too, but its feature gets a second chance.
+ */
 static unsigned feature_limit_ms(const struct settings *s)
 {
 	unsigned ms = (unsigned)s->worker.feature_timeout_ms;

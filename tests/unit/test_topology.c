@@ -5,6 +5,10 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <poll.h>
+
+#include "lib/clock.h"
+#include "tests/oracle/made_shapes.h"
 #include "tests/unit/shapes.h"
 #include "workers/pipeline/topology.h"
 #include "workers/pipeline/topology/geos.h"
@@ -35,6 +39,25 @@ static bool is_valid(const struct geometry *g)
 
 	geos_free(&geos);
 	return valid;
+}
+
+/* A worker may be stopped, or the machine have no time for it: that is no fault of the feature. */
+static void time_that_others_take_does_not_count(void **state)
+{
+	struct topology *t = checker(0.5, 300);
+	uint64_t began = clock_mono_ms();
+	struct feature *f;
+
+	(void)state;
+	shapes_reset();
+	f = shape_feature(NULL);
+	f->geometry = made_ring(shapes_arena, 50000, 10);
+	topology_start(t);
+	while (clock_mono_ms() < began + 350)	/* what is waited for is the time itself */
+		poll(NULL, 0, 350);
+	assert_int_equal(topology_check(t, f), 0);
+	assert_true(f->repaired);
+	topology_free(&t);
 }
 
 static void sound_geometry_stays_as_it_is(void **state)
@@ -364,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sound_geometry_stays_as_it_is),
+		cmocka_unit_test(time_that_others_take_does_not_count),
 		cmocka_unit_test(faults_are_named_placed_and_mended),
 		cmocka_unit_test(severity_decides),
 		cmocka_unit_test(too_much_area_lost_is_rejected),

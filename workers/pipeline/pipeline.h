@@ -47,7 +47,7 @@ struct pipeline_options {
 	size_t max_depth;		/* nesting of arrays and objects */
 	size_t max_token_bytes;		/* one string or number */
 	size_t max_feature_bytes;	/* one feature's text */
-	unsigned feature_timeout_ms;	/* 0: none */
+	unsigned feature_timeout_ms;	/* of CPU; 0: none */
 	int precision;			/* decimals to round to; -1: none */
 	double max_area_loss;		/* share of the area that a repair may lose, 0 to 1 */
 	bool sequence;			/* the sender says so: by its media type or the file's name */

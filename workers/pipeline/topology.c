@@ -43,7 +43,7 @@ void topology_free(struct topology **t)
 
 void topology_start(struct topology *t)
 {
-	t->mender.deadline_ms = t->o.timeout_ms == 0 ? UINT64_MAX : clock_mono_ms() + t->o.timeout_ms;
+	t->mender.deadline_ms = t->o.timeout_ms == 0 ? UINT64_MAX : clock_thread_ms() + t->o.timeout_ms;
 	t->left_invalid = false;
 }
 

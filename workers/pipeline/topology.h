@@ -18,7 +18,7 @@
 #include "workers/pipeline/feature.h"
 
 struct topology_options {
-	unsigned timeout_ms;	/* for one feature; 0: none */
+	unsigned timeout_ms;	/* of CPU, for one feature: what else the machine does has no part in it; 0: none */
 	double max_area_loss;	/* share of the area that a repair may lose, 0 to 1 */
 	bool lonlat;		/* whole turns do not count when a fault's position is looked up */
 };

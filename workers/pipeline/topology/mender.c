@@ -10,7 +10,7 @@
 
 bool mender_expired(const struct mender *m)
 {
-	return m->deadline_ms != UINT64_MAX && clock_mono_ms() >= m->deadline_ms;
+	return m->deadline_ms != UINT64_MAX && clock_thread_ms() >= m->deadline_ms;
 }
 
 static bool expired(void *ctx)

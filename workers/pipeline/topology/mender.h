@@ -16,7 +16,7 @@
 
 struct mender {
 	struct geos *geos;
-	uint64_t deadline_ms;	/* on the monotonic clock; UINT64_MAX: none */
+	uint64_t deadline_ms;	/* in CPU time of this thread; UINT64_MAX: none */
 	const struct geometry *checked;	/* last */
 	struct repair *open;		/* its repair, begun; NULL: it is sound, or `failed` */
 	struct err failed;		/* why it could not be begun */
