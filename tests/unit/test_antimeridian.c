@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include "lib/clock.h"
 #include "tests/unit/shapes.h"
 #include "workers/pipeline/antimeridian.h"
 
@@ -196,6 +197,95 @@ static void whatever_goes_in_lies_within_180(void **state)
 	}
 }
 
+/* Forth and back over the line, with a hole on one side of every step; all in time that grows as the vertices do. */
+static struct geometry *made_comb(size_t teeth, bool holes)
+{
+	size_t rings = holes ? teeth + 1 : 1, shell = 4 * teeth + 3;
+	struct geometry *g = geometry_new(shapes_arena, GEOM_POLYGON, 2, shell + 4 * (rings - 1), rings, 1);
+	double step = 80.0 / (double)teeth, *p = g->coords;
+
+#define PUT(x, y) (*p++ = (x), *p++ = (y))
+	for (size_t i = 0; i < teeth; i++) {
+		double y = step * (double)i;
+
+		PUT(-170, y);
+		PUT(-170, y + step / 2);
+		PUT(175, y + step / 2);
+		PUT(175, y + step);
+	}
+	PUT(160, 80);
+	PUT(160, 0);
+	PUT(-170, 0);
+	g->seq_end[0] = (uint32_t)shell;
+	for (size_t i = 1; i < rings; i++) {
+		double y = step * (double)(i - 1), x = i % 2 ? -175 : 170;
+
+		PUT(x, y + step / 8);
+		PUT(x, y + step / 4);
+		PUT(x + 1, y + step / 8);
+		PUT(x, y + step / 8);
+		g->seq_end[i] = (uint32_t)(shell + 4 * i);
+	}
+#undef PUT
+	g->part_end[0] = (uint32_t)rings;
+	return g;
+}
+
+static void every_hole_finds_its_piece(void **state)
+{
+	const size_t teeth = 500;
+	struct feature *f;
+	size_t holes = 0;
+
+	(void)state;
+	shapes_reset();
+	f = shape_feature(NULL);
+	f->geometry = made_comb(teeth, true);
+	assert_int_equal(antimeridian_cut(f), 0);
+	assert_int_equal(f->geometry->parts, teeth + 1);
+	for (size_t part = 0; part < f->geometry->parts; part++) {
+		const struct geometry *g = f->geometry;
+		size_t shell = part_begin(g, part);
+		const double *corner = g->coords + 2 * seq_begin(g, shell);
+
+		for (size_t s = shell + 1; s < g->part_end[part]; s++, holes++)
+			assert_true(g->coords[2 * seq_begin(g, s)] * corner[0] > 0);
+	}
+	assert_int_equal(holes, teeth);
+}
+
+/* Quadratic, the least of these would take minutes. */
+static void a_comb_is_cut_in_linear_time(void **state)
+{
+	(void)state;
+	for (int holes = 0; holes < 2; holes++) {
+		uint64_t began;
+		struct feature *f;
+
+		shapes_reset();
+		f = shape_feature(NULL);
+		f->geometry = made_comb(100000, holes);
+		began = clock_thread_ms();
+		f->deadline_ms = began + 20000;
+		assert_int_equal(antimeridian_cut(f), 0);
+	}
+}
+
+static void a_cut_ends_with_the_features_time(void **state)
+{
+	struct feature *f;
+
+	(void)state;
+	shapes_reset();
+	f = shape_feature(NULL);
+	f->geometry = made_comb(1000, true);
+	f->deadline_ms = 1;
+	while (clock_thread_ms() < 1)	/* CPU time is what it takes */
+		;
+	assert_int_equal(antimeridian_cut(f), -1);
+	assert_int_equal(f->fatal, R_FEATURE_TIMEOUT);
+}
+
 static void severity_decides(void **state)
 {
 	const char *line = "LINESTRING(170 45,-170 45)";
@@ -219,6 +309,9 @@ int main(void)
 		cmocka_unit_test(what_crosses_is_cut),
 		cmocka_unit_test(what_is_cut_needs_no_cut),
 		cmocka_unit_test(whatever_goes_in_lies_within_180),
+		cmocka_unit_test(every_hole_finds_its_piece),
+		cmocka_unit_test(a_comb_is_cut_in_linear_time),
+		cmocka_unit_test(a_cut_ends_with_the_features_time),
 		cmocka_unit_test(severity_decides),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

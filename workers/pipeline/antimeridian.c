@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "workers/pipeline/antimeridian_owner.h"
 #include "workers/pipeline/antimeridian_run.h"
 #include "workers/pipeline/locate.h"
 
@@ -38,6 +39,7 @@ struct crossing {
 
 /* One geometry being cut. */
 struct cutter {
+	const struct feature *f;
 	struct arena *arena;
 	const struct geometry *g;
 	struct run *runs;	/* one per sequence */
@@ -216,31 +218,50 @@ static void put_ring(struct cutter *c, struct geometry *out, int first)
 	end_seq(out);
 }
 
-/* Is (x, y) inside sequence s? By the parity of crossings of the ray to the east. */
-static bool ring_contains(const struct geometry *g, size_t s, double x, double y)
+/* Is the feature's time up? Asked now and then, since that costs a system call. */
+static bool expired(const struct cutter *c, size_t i)
 {
-	bool inside = false;
-
-	for (size_t i = seq_begin(g, s); i + 1 < g->seq_end[s]; i++) {
-		const double *p = g->coords + i * g->stride, *q = p + g->stride;
-
-		if ((p[1] > y) != (q[1] > y)
-		    && x < p[0] + (y - p[1]) / (q[1] - p[1]) * (q[0] - p[0]))
-			inside = !inside;
-	}
-	return inside;
+	return i % 64 == 63 && feature_expired(c->f);
 }
 
-/* Which piece holds this uncut hole? Asked at the middle of its first edge. */
-static size_t owner_of(const struct geometry *pieces, const struct run *hole)
+/* Of each chain that is a hole which was not cut, the piece that holds it: asked at the middle of its first edge. */
+static int find_owners(const struct cutter *c, size_t *owner)
 {
-	int strip = hole->strip[0];
-	double x = (run_x(hole, 0, strip) + run_x(hole, 1, strip)) / 2;
-	double y = (hole->pos[1] + hole->pos[1 + hole->stride]) / 2;
+	struct owners *owners = c->pieces->seqs > 1 ? owners_new(c->pieces, c->arena) : NULL;
 
-	for (size_t i = 0; i < pieces->seqs && pieces->seqs > 1; i++)
-		if (ring_contains(pieces, i, x, y))
-			return i;
+	if (owners == NULL)
+		return c->pieces->seqs > 1 ? -1 : 0;
+	for (int k = 0; k < c->chain_count; k++) {
+		const struct run *hole = c->chains[k].run;
+		int strip = hole->strip[0];
+
+		if (c->chains[k].used)
+			continue;
+		if (expired(c, (size_t)k))
+			return -1;
+		owner[k] = owners_find(owners, (run_x(hole, 0, strip) + run_x(hole, 1, strip)) / 2,
+		    (hole->pos[1] + hole->pos[1 + hole->stride]) / 2);
+	}
+	return 0;
+}
+
+/* The holes that were not cut, by the piece that holds them: those of piece i are hole[begin[i]] to hole[begin[i + 1]]. */
+static int sort_holes(const struct cutter *c, int **holes, size_t **begins)
+{
+	size_t pieces = c->pieces->seqs, chains = (size_t)c->chain_count;
+	size_t *owner = arena_calloc(c->arena, chains + 1, sizeof(*owner));
+	size_t *begin = *begins = arena_calloc(c->arena, pieces + 3, sizeof(*begin));
+
+	*holes = arena_calloc(c->arena, chains + 1, sizeof(**holes));
+	if (owner == NULL || begin == NULL || *holes == NULL || find_owners(c, owner) == -1)
+		return -1;
+	for (size_t k = 0; k < chains; k++)
+		begin[owner[k] + 2] += !c->chains[k].used;
+	for (size_t i = 2; i <= pieces; i++)
+		begin[i] += begin[i - 1];
+	for (size_t k = 0; k < chains; k++)
+		if (!c->chains[k].used)
+			(*holes)[begin[owner[k] + 1]++] = (int)k;
 	return 0;
 }
 
@@ -248,20 +269,17 @@ static size_t owner_of(const struct geometry *pieces, const struct run *hole)
 static int put_parts(struct cutter *c)
 {
 	const struct geometry *pieces = c->pieces;
-	size_t *owner = arena_calloc(c->arena, (size_t)c->chain_count, sizeof(*owner));
+	size_t *begin;
+	int *holes;
 
-	if (owner == NULL)
+	if (sort_holes(c, &holes, &begin) == -1)
 		return -1;
-	for (int k = 0; k < c->chain_count; k++)
-		if (!c->chains[k].used)
-			owner[k] = owner_of(pieces, c->chains[k].run);
 	for (size_t i = 0; i < pieces->seqs; i++) {
 		for (size_t p = seq_begin(pieces, i); p < pieces->seq_end[i]; p++)
 			put(c->out, pieces->coords + p * pieces->stride);
 		end_seq(c->out);
-		for (int k = 0; k < c->chain_count; k++)
-			if (!c->chains[k].used && owner[k] == i)
-				put_ring(c, c->out, k);
+		for (size_t k = begin[i]; k < begin[i + 1]; k++)
+			put_ring(c, c->out, holes[k]);
 		c->out->part_end[c->out->parts++] = (uint32_t)c->out->seqs;
 	}
 	return 0;
@@ -309,11 +327,12 @@ static int init_runs(struct cutter *c, size_t part, size_t begin, size_t end)
 	return 0;
 }
 
-static int cutter_init(struct cutter *c, const struct geometry *g, struct arena *a)
+static int cutter_init(struct cutter *c, const struct feature *f, const struct geometry *g)
 {
+	struct arena *a = f->arena;
 	size_t positions = 0, chains = 0;
 
-	*c = (struct cutter){ .arena = a, .g = g };
+	*c = (struct cutter){ .f = f, .arena = a, .g = g };
 	if ((c->runs = arena_calloc(a, g->seqs, sizeof(*c->runs))) == NULL)
 		return -1;
 	for (size_t part = 0; part < g->parts; part++)
@@ -346,15 +365,15 @@ static void cut_lines(struct cutter *c)
 	c->out->part_end[c->out->parts++] = (uint32_t)c->out->seqs;
 }
 
-static struct geometry *cut(const struct geometry *g, struct arena *a, bool *turned)
+static struct geometry *cut(const struct feature *f, const struct geometry *g, bool *turned)
 {
 	struct cutter c;
 
-	if (cutter_init(&c, g, a) == -1)
+	if (cutter_init(&c, f, g) == -1)
 		return NULL;
 	if (geometry_is_areal(g)) {
 		for (size_t part = 0; part < g->parts; part++)
-			if (cut_polygon(&c, part) == -1)
+			if (expired(&c, part) || cut_polygon(&c, part) == -1)
 				return NULL;
 		if (c.out->parts > 1)
 			c.out->type = GEOM_MULTIPOLYGON;
@@ -365,7 +384,7 @@ static struct geometry *cut(const struct geometry *g, struct arena *a, bool *tur
 	}
 	assert(c.out->positions <= c.room && c.pieces->positions <= c.room);
 	*turned = c.turned;
-	return antimeridian_halve(c.out, a);
+	return antimeridian_halve(c.out, f->arena);
 }
 
 /* ---- the feature ---- */
@@ -392,7 +411,7 @@ static int visit(struct feature *f, struct geometry **slot, const struct place *
 	where = f->original == NULL ? place_position(place, g, position) : *place;
 	if (feature_note(f, R_ANTIMERIDIAN, &where) != SEV_FIX)
 		return 0;
-	if ((g = cut(g, f->arena, &turned)) == NULL || place_put(f, slot, g) == -1)
+	if ((g = cut(f, g, &turned)) == NULL || place_put(f, slot, g) == -1)
 		return -1;
 	if (turned)
 		feature_note(f, R_WINDING, &where);
@@ -404,6 +423,6 @@ int antimeridian_cut(struct feature *f)
 	struct place place = place_geometry();
 
 	if (f->geometry != NULL && visit(f, &f->geometry, &place) == -1)
-		feature_note(f, R_FEATURE_MEMORY, NULL);
+		feature_note(f, feature_expired(f) ? R_FEATURE_TIMEOUT : R_FEATURE_MEMORY, NULL);
 	return f->fatal == R_NONE ? 0 : -1;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/clock.h"
+
 const struct finding *feature_finding(const struct feature *f, enum reject_code code)
 {
 	for (size_t i = 0; i < f->finding_count; i++)
@@ -52,6 +54,11 @@ enum severity feature_note_at(struct feature *f, enum reject_code code, const st
 enum severity feature_note(struct feature *f, enum reject_code code, const struct place *place)
 {
 	return feature_note_at(f, code, place, NULL, NULL);
+}
+
+bool feature_expired(const struct feature *f)
+{
+	return f->deadline_ms != 0 && clock_thread_ms() >= f->deadline_ms;
 }
 
 void feature_note_offset(struct feature *f, enum reject_code code, uint64_t offset)

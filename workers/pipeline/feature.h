@@ -81,6 +81,8 @@ struct feature {
 	size_t finding_count;
 	enum reject_code fatal;		/* the code that rejects it, or R_NONE */
 
+	uint64_t deadline_ms;		/* in this thread's CPU time (lib/clock.h), when a stage gives up; 0: never */
+
 	bool repaired;			/* its shape was changed; an antimeridian cut keeps the shape */
 	double area_before, area_after;	/* set where repaired; in the CRS that the repair ran in, units squared */
 	size_t vertices_before, vertices_after;	/* positions, likewise */
@@ -96,6 +98,9 @@ enum severity feature_note(struct feature *f, enum reject_code code, const struc
 /* The same with a point and words; reason is copied onto the arena. */
 enum severity feature_note_at(struct feature *f, enum reject_code code, const struct place *place,
     const double at[2], const char *reason);
+
+/* Is its time up? A system call. */
+bool feature_expired(const struct feature *f);
 
 /* The byte that a note is about, as far as none was said of this code before. */
 void feature_note_offset(struct feature *f, enum reject_code code, uint64_t offset);
