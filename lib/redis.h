@@ -108,6 +108,8 @@ struct redis_async *redis_async_new(struct loop *l, const char *url, struct redi
 /* Fails what is outstanding (ERR_RETRY), then frees. */
 void redis_async_free(struct redis_async **r);
 bool redis_async_up(const struct redis_async *r);
+/* Whom this connection leads to: the run_id of its Redis, another after each restart. "" while it is not known. */
+const char *redis_async_run_id(const struct redis_async *r);
 /* A reply that takes longer than this loses the connection. 0, the default: no limit. */
 void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
 

@@ -22,6 +22,7 @@
 #define WATCH_MS 100
 #define ROLE_MS 1000
 #define WHY_MAX 160
+#define RUN_ID_LEN 40
 
 /* One command, or one transaction, whose reply is owed. */
 struct pending {
@@ -60,6 +61,7 @@ struct redis_async {
 	bool broken;		/* is lost in a moment */
 	bool up;
 	bool closing;
+	char run_id[RUN_ID_LEN + 1];
 	char why[WHY_MAX];	/* why it was not reached last, as the log has it */
 };
 
@@ -128,6 +130,7 @@ static void drop(struct redis_async *r)
 	r->c = NULL;
 	r->connected = r->leaving = r->broken = r->up = false;
 	r->greetings = 0;
+	r->run_id[0] = '\0';
 	r->queued.cls = ERR_NONE;
 	redis_out_clear(&r->out);
 	err_set(&e, ERR_RETRY, 0, "Redis: the connection was lost");
@@ -226,6 +229,27 @@ static void ask_role(struct redis_async *r)
 	cmd_clear(&c);
 }
 
+/* An error (the user may not ask) leaves it unknown. */
+static void on_server(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct redis_async *r = ctx;
+	const char *at = strstr(reply_str(reply, NULL), "run_id:");
+
+	(void)e;
+	if (at != NULL && strspn(at + 7, "0123456789abcdef") >= RUN_ID_LEN)
+		snprintf(r->run_id, sizeof(r->run_id), "%s", at + 7);
+}
+
+static void ask_run_id(struct redis_async *r)
+{
+	struct redis_cmd c;
+
+	cmd_init(&c);
+	cmd_line(&c, "INFO", "server", NULL);
+	(void)send_to(r, &c, on_server, r);
+	cmd_clear(&c);
+}
+
 static void greet(struct redis_async *r, const char *word, const char *second, const char *third)
 {
 	struct redis_cmd c;
@@ -259,6 +283,7 @@ static void handshake(struct redis_async *r)
 	}
 	load_scripts(r);
 	ask_role(r);
+	ask_run_id(r);
 	greet(r, "PING", NULL, NULL);
 }
 
@@ -437,6 +462,11 @@ void redis_async_free(struct redis_async **r)
 bool redis_async_up(const struct redis_async *r)
 {
 	return r->up;
+}
+
+const char *redis_async_run_id(const struct redis_async *r)
+{
+	return r->run_id;
 }
 
 void redis_async_timeout(struct redis_async *r, unsigned timeout_ms)

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "schema/wire.h"
 
@@ -130,9 +131,16 @@ static int begin(struct barrier *b)
 	return 0;
 }
 
-int barrier_wait(struct barrier *b, barrier_fn fn, void *ctx)
+const char *barrier_run_id(const struct barrier *b)
 {
-	struct waiter *w = redis_async_up(b->redis) ? malloc(sizeof(*w)) : NULL;
+	return redis_async_up(b->redis) ? redis_async_run_id(b->redis) : "";
+}
+
+/* One connection leads to one Redis as long as it lasts, and all who wait fail with it: later nothing is compared. */
+int barrier_wait(struct barrier *b, const char *run_id, barrier_fn fn, void *ctx)
+{
+	bool same = *run_id != '\0' && strcmp(run_id, barrier_run_id(b)) == 0;
+	struct waiter *w = same ? malloc(sizeof(*w)) : NULL;
 
 	if (w == NULL)
 		return -1;

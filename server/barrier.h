@@ -5,8 +5,9 @@
  * lib/redis and durability.
  *
  * WAITAOF and WAIT are about the writes of their own connection. So a connection that does nothing else writes a
- * number and waits for that: all that was answered before the number was sent is then safe too, by whichever
- * connection it came. While one wait is under way, those who come share the next.
+ * number and waits for that: all that the same Redis answered before the number was sent is then safe too, by whichever
+ * connection it came. While it fails over, connections may lead to different ones: so whoever waits says whose answer
+ * it had. While one wait is under way, those who come share the next.
  */
 #ifndef GS_SERVER_BARRIER_H
 #define GS_SERVER_BARRIER_H
@@ -27,8 +28,10 @@ void barrier_set(struct barrier *b, const struct settings *s);
 /* Calls all who wait: not reached. */
 void barrier_free(struct barrier **b);
 
-/* 0: fn will be called once, later. -1: no connection or no memory. */
-int barrier_wait(struct barrier *b, barrier_fn fn, void *ctx);
+/* What the Redis of this run_id has answered. 0: fn will be called once, later. -1: no connection to that one, or no
+ * memory. */
+int barrier_wait(struct barrier *b, const char *run_id, barrier_fn fn, void *ctx);
+const char *barrier_run_id(const struct barrier *b);	/* of the Redis that it is connected to; "" for none */
 
 /* Does this reply of WAITAOF or WAIT mean that the level is reached? */
 bool barrier_reached(enum ack level, const struct reply *reply, long replicas);

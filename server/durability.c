@@ -1,6 +1,7 @@
 /* durability - see durability.h. */
 #include "server/durability.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ int durability_read(struct durability *d, const struct settings *s, const char *
 	d->always = d->aof && strcmp(appendfsync, "always") == 0;
 	/* With appendfsync no, nothing would ever answer it. */
 	d->waitaof = d->aof && is_at_least(find(info, "redis_version"), 7, 2) && strcmp(appendfsync, "everysec") == 0;
+	snprintf(d->run_id, sizeof(d->run_id), "%.*s", (int)strcspn(find(info, "run_id"), "\r\n"), find(info, "run_id"));
 	d->replicas = strtol(find(info, "connected_slaves"), NULL, 10);
 	if (strncmp(find(info, "role"), "slave", 5) == 0)
 		return err_set(e, ERR_RETRY, 0, "Redis is a replica and takes no writes");

@@ -21,6 +21,7 @@ struct durability {
 	bool always;	/* and has it on disk before it answers */
 	bool waitaof;	/* it knows WAITAOF */
 	long replicas;	/* that are connected */
+	char run_id[41];	/* whose promise it is */
 };
 
 const char *ack_name(enum ack a);	/* "memory", "aof", "replica" */

@@ -15,9 +15,16 @@
 
 /* ---- life ---- */
 
-struct rate *ingest_rate(const struct ingest *in)
+static struct rate *rate_of(const struct ingest *in)
 {
 	return terms_rate(in->terms, in->source);
+}
+
+void ingest_prove(struct ingest *in)
+{
+	if (!in->proven)
+		rate_add_request(rate_of(in), in->source, clock_mono_us());
+	in->proven = true;
 }
 
 void ingest_free(struct ingest *in)
@@ -97,8 +104,7 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 	const struct terms *terms = terms_of(q);
 
 	if (admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why) == 0
-	    && rate_take(terms_rate(terms, src), src, q->declared > 0 ? (uint64_t)q->declared : 0, clock_mono_us(),
-	    &why) == 0)
+	    && rate_check(terms_rate(terms, src), src, clock_mono_us(), &why) == 0)
 		return true;
 	reactor_refuse(q, &why);
 	return false;
@@ -126,7 +132,6 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	in->source = src;
 	in->admission = *a;
 	trace_id(a->trace, q->trace);
-	in->proven = a->signature.verified;
 	in->declared = q->declared;
 	in->created_ms = clock_unix_ms();
 	random_bytes(dice, sizeof(dice));
@@ -142,6 +147,8 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	if (a->coding != CODING_NONE)
 		segment_writer_is_packed(in->writer);
 	segment_expect(in->writer, q->declared > 0 ? (uint64_t)q->declared : 0);
+	if (a->signature.verified)
+		ingest_prove(in);
 	return in;
 }
 
@@ -184,8 +191,8 @@ static size_t ingest_body(struct http_request *q, const void *bytes, size_t n)
 	body_check_add(in->check, bytes, taken);
 	in->bytes += taken;
 	metrics_add(&in->reactor->metrics.body_bytes, taken);
-	if (in->declared < 0)
-		rate_add(ingest_rate(in), in->source, taken, clock_mono_us());
+	if (in->proven)
+		rate_add_bytes(rate_of(in), in->source, taken, clock_mono_us());
 	ingest_extend(in);
 	return taken;
 }
@@ -206,7 +213,9 @@ static void ingest_end(struct http_request *q)
 		reactor_refuse(q, &why);
 		return;
 	}
-	in->proven = true;
+	if (!in->proven)
+		rate_add_bytes(rate_of(in), in->source, in->bytes, clock_mono_us());
+	ingest_prove(in);
 	hex_encode(in->hash, hash, sizeof(hash));
 	in->created_ms = clock_unix_ms();
 	if (segment_failed(in->writer) || ingest_commit(in) != 0) {
@@ -227,9 +236,6 @@ static void ingest_gone(struct http_request *q)
 	if (in == NULL)
 		return;
 	in->q = NULL;
-	/* Who cannot sign must not spend what is another's. */
-	if (!in->proven)
-		rate_return(ingest_rate(in), in->source, in->declared > 0 ? (uint64_t)in->declared : in->bytes);
 	if (in->asking)
 		return;
 	if (!in->committed)

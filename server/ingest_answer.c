@@ -111,6 +111,13 @@ static void ask_status(struct ingest *in)
 
 /* ---- safe enough? ---- */
 
+enum ack ingest_base(const struct ingest *in)
+{
+	const struct durability *d = &in->reactor->durability;
+
+	return strcmp(redis_async_run_id(in->over), d->run_id) == 0 ? durability_base(d) : ACK_MEMORY;
+}
+
 static void answer(struct ingest *in, enum ack level)
 {
 	if (in->earlier)
@@ -170,12 +177,12 @@ static void secure(struct ingest *in)
 	enum ack level = (enum ack)in->source->ack;
 	struct barrier *b = in->reactor->barriers[level];
 
-	if (!durability_waits(&in->reactor->durability, level)) {
-		answer(in, durability_base(&in->reactor->durability));
+	if (level == ACK_MEMORY || ingest_base(in) == level) {
+		answer(in, ingest_base(in));
 		return;
 	}
 	in->asked_us = clock_mono_us();
-	in->asking = b != NULL && barrier_wait(b, on_reached, in) == 0;
+	in->asking = b != NULL && barrier_wait(b, redis_async_run_id(in->over), on_reached, in) == 0;
 	if (!in->asking)
 		refuse_level(in);
 }

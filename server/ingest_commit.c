@@ -47,7 +47,7 @@ static void add_fields(struct ingest *in, struct redis_cmd *c)
 	add_field(c, "crs", in->admission.crs);
 	add_field(c, "delivery", ingest_delivery(in));
 	add_field(c, "trace", in->admission.trace[0] != '\0' ? in->admission.trace : NULL);
-	add_field(c, "ack", ack_name(durability_base(&in->reactor->durability)));
+	add_field(c, "ack", ack_name(ingest_base(in)));
 }
 
 static long long remembered_s(const struct ingest *in)
@@ -85,8 +85,7 @@ static int send_whole(struct ingest *in)
 	cmd_int(c, remembered_s(in));
 	cmd_str(c, body_check_proof(in->check));
 	add_fields(in, c);
-	/* Behind its segments, where there are any: commit.lua counts them. */
-	return segment_number(in->writer) > 1 ? reactor_do_bulk(in->reactor, on_commit, in)
+	return in->over == in->reactor->bulk ? reactor_do_bulk(in->reactor, on_commit, in)
 	    : reactor_do(in->reactor, on_commit, in);
 }
 
@@ -199,6 +198,8 @@ static void take_back(struct ingest *in)
 
 static int send_commit(struct ingest *in)
 {
+	/* Behind its segments, where there are any: commit.lua counts them. */
+	in->over = segment_number(in->writer) > 1 ? in->reactor->bulk : in->reactor->redis;
 	if (!is_small(in))
 		return send_whole(in);
 	return in->retried ? send_publish(in) : send_small(in);

@@ -88,6 +88,7 @@ static int send_admit(struct ingest *in)
 	cmd_int(c, room ? (long long)room_limit(&r->room) : 1);
 	cmd_int(c, (long long)room_source_limit(in->source));
 	add_proofs(in, c, proofs);
+	in->over = r->redis;
 	return reactor_do(r, on_admit, in);
 }
 
@@ -106,7 +107,7 @@ static void answer_held(struct ingest *in, const struct reply *reply)
 		room_let_in(&in->reactor->room, in->source, first_step(in));
 		http_release(in->q);
 	} else if (strcmp(verdict, "same") == 0) {
-		in->proven = true;
+		ingest_prove(in);
 		metrics_add(&in->reactor->metrics.known, 1);
 		ingest_answer_same(in, reply_str(reply_at(reply, 1), NULL));
 	} else if (strcmp(verdict, "other") == 0) {

@@ -34,6 +34,7 @@ struct ingest {
 	uint64_t created_ms, asked_us;
 	bool asking;			/* Redis is to answer: it is kept until then */
 	bool retried;			/* what is asked, after a NOSCRIPT */
+	const struct redis_async *over;	/* the connection that Redis was last asked by */
 	bool committed;			/* it is a job now, whatever is answered */
 	bool earlier;			/* and was one before: job is that one's id */
 	bool proven;			/* by who may sign */
@@ -57,7 +58,7 @@ void ingest_abandon(struct ingest *in);
 void ingest_free(struct ingest *in);
 const char *ingest_delivery(const struct ingest *in);	/* NULL where it has no id */
 const char *ingest_dedupe(const struct ingest *in);	/* the same; NULL also where none is remembered */
-struct rate *ingest_rate(const struct ingest *in);
+void ingest_prove(struct ingest *in);	/* it comes from who may sign, and counts for the source's rate from now on */
 
 /* ---- ingest_hold.c ---- */
 
@@ -71,7 +72,12 @@ void ingest_extend(struct ingest *in);
 /* All has come: 0: it will be answered. -1: Redis is away. */
 int ingest_commit(struct ingest *in);
 
-/* ---- ingest_answer.c: each answers in the end, when it is as safe as its source asks for ---- */
+/* ---- ingest_answer.c ---- */
+
+/* What a reply of the Redis that was asked means alone: of another than was judged, no more than that it has it. */
+enum ack ingest_base(const struct ingest *in);
+
+/* Each of these answers in the end, when it is as safe as its source asks for. */
 
 void ingest_answer_accepted(struct ingest *in);
 void ingest_answer_same(struct ingest *in, const char *job);

@@ -2,7 +2,7 @@
 #include "server/rate.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
+#include <stdlib.h>
 
 #define BURST_US ((int64_t)10 * 1000000)
 
@@ -22,14 +22,34 @@ static void spend(_Atomic int64_t *full_us, int64_t cost, int64_t now_us)
 }
 
 /* Microseconds until there is something in the bucket. */
-static int64_t empty_for(_Atomic int64_t *full_us, int64_t now_us)
+static int64_t empty_for(const _Atomic int64_t *full_us, int64_t now_us)
 {
 	int64_t wait = atomic_load(full_us) - now_us - BURST_US;
 
 	return wait > 0 ? wait + 1 : 0;
 }
 
-int rate_take(struct rate *r, const struct source *src, uint64_t n, uint64_t now_us, struct refusal *why)
+struct rate *rate_new(void)
+{
+	struct rate *r = calloc(1, sizeof(*r));
+
+	return r != NULL ? rate_hold(r) : NULL;
+}
+
+struct rate *rate_hold(struct rate *r)
+{
+	r->holders++;
+	return r;
+}
+
+void rate_release(struct rate **r)
+{
+	if (*r != NULL && --(*r)->holders == 0)
+		free(*r);
+	*r = NULL;
+}
+
+int rate_check(const struct rate *r, const struct source *src, uint64_t now_us, struct refusal *why)
 {
 	int64_t now = (int64_t)now_us, wait = 0, other;
 
@@ -37,26 +57,21 @@ int rate_take(struct rate *r, const struct source *src, uint64_t n, uint64_t now
 		wait = empty_for(&r->requests_us, now - cost_us(1, src->rate_requests));
 	if (src->rate_bytes > 0 && (other = empty_for(&r->bytes_us, now)) > wait)
 		wait = other;
-	if (wait > 0)
-		return refuse_for_now(why, P_RATE_LIMITED, (unsigned)((wait + 999999) / 1000000),
-		    "This source may send %lld requests and %lld bytes per second (0: any number).",
-		    (long long)src->rate_requests, (long long)src->rate_bytes);
-	if (src->rate_requests > 0)
-		spend(&r->requests_us, cost_us(1, src->rate_requests), now);
-	rate_add(r, src, n, now_us);
-	return 0;
+	if (wait == 0)
+		return 0;
+	return refuse_for_now(why, P_RATE_LIMITED, (unsigned)((wait + 999999) / 1000000),
+	    "This source may send %lld requests and %lld bytes per second (0: any number).",
+	    (long long)src->rate_requests, (long long)src->rate_bytes);
 }
 
-void rate_add(struct rate *r, const struct source *src, uint64_t n, uint64_t now_us)
+void rate_add_request(struct rate *r, const struct source *src, uint64_t now_us)
+{
+	if (src->rate_requests > 0)
+		spend(&r->requests_us, cost_us(1, src->rate_requests), (int64_t)now_us);
+}
+
+void rate_add_bytes(struct rate *r, const struct source *src, uint64_t n, uint64_t now_us)
 {
 	if (src->rate_bytes > 0 && n > 0)
 		spend(&r->bytes_us, cost_us(n, src->rate_bytes), (int64_t)now_us);
-}
-
-void rate_return(struct rate *r, const struct source *src, uint64_t n)
-{
-	if (src->rate_requests > 0)
-		atomic_fetch_sub(&r->requests_us, cost_us(1, src->rate_requests));
-	if (src->rate_bytes > 0)
-		atomic_fetch_sub(&r->bytes_us, cost_us(n, src->rate_bytes));
 }

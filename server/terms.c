@@ -8,7 +8,7 @@
 struct shared {
 	struct settings *settings;
 	struct tls_setup *tls;
-	struct rate *rates;
+	struct rate **rates;
 	_Atomic size_t holders;
 };
 
@@ -24,21 +24,25 @@ static void shared_release(struct shared *s)
 	if (--s->holders > 0)
 		return;
 	tls_setup_free(&s->tls);
+	for (size_t i = 0; s->rates != NULL && i < s->settings->source_count; i++)
+		rate_release(&s->rates[i]);
 	free(s->rates);
 	settings_free(&s->settings);
 	free(s);
 }
 
-static void carry_rates(struct shared *s, const struct terms *before)
+/* What uploads that began before are yet to spend counts for those after them. */
+static int share_rates(struct shared *s, const struct terms *before)
 {
 	for (size_t i = 0; i < s->settings->source_count; i++) {
-		const struct source *src = settings_source(before->settings, s->settings->sources[i].name);
+		const struct source *src = before != NULL
+		    ? settings_source(before->settings, s->settings->sources[i].name) : NULL;
 
-		if (src == NULL)
-			continue;
-		s->rates[i].requests_us = terms_rate(before, src)->requests_us;
-		s->rates[i].bytes_us = terms_rate(before, src)->bytes_us;
+		s->rates[i] = src != NULL ? rate_hold(terms_rate(before, src)) : rate_new();
+		if (s->rates[i] == NULL)
+			return -1;
 	}
+	return 0;
 }
 
 static struct shared *shared_new(struct settings *set, const struct terms *before, struct err *e)
@@ -53,8 +57,11 @@ static struct shared *shared_new(struct settings *set, const struct terms *befor
 	}
 	s->settings = set;
 	s->holders = 1;
-	if (before != NULL)
-		carry_rates(s, before);
+	if (share_rates(s, before) != 0) {
+		err_errno(e, "settings");
+		shared_release(s);
+		return NULL;
+	}
 	if (*set->server.tls_certificate != '\0'
 	    && (s->tls = tls_setup_new(set->server.tls_certificate, set->server.tls_key,
 	    set->server.tls_min_version == 1, e)) == NULL) {
@@ -135,5 +142,5 @@ const struct keyring *terms_keys(const struct terms *t, const struct source *src
 
 struct rate *terms_rate(const struct terms *t, const struct source *src)
 {
-	return &t->rates[src - t->settings->sources];
+	return t->rates[src - t->settings->sources];
 }

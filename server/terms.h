@@ -20,14 +20,14 @@
 struct terms {
 	const struct settings *settings;
 	const struct keyring *keys;	/* per source, in the settings' order */
-	struct rate *rates;		/* the same */
+	struct rate *const *rates;	/* the same */
 	struct access access;
 	struct address_ranges trusted;	/* proxies */
 	struct tls_setup *tls;		/* NULL: none is spoken */
 };
 
 /* Terms for n reactors, held once each. Takes set over, also where it fails: -1, and e says why. Sources that were
- * there before (NULL: none were) go on at the rate that they have reached. */
+ * there before (NULL: none were) share their rates with these. */
 int terms_make(struct terms **all, size_t n, struct settings *set, const struct terms *before, struct err *e);
 struct terms *terms_hold(struct terms *t);
 void terms_release(struct terms **t);

@@ -1,4 +1,5 @@
 """Acknowledgement levels: what a source asks for is reached and named, or refused; never lowered in silence."""
+import contextlib
 import os
 import random
 import re
@@ -97,27 +98,41 @@ class Ack(unittest.TestCase):
         until(lambda: self.post(stack, "safe").status == 503, "the change is noticed")
         self.unavailable(self.post(stack, "safe"))
 
-    def listen(self, stack):
+    def listen(self, redis):
         """A port that was free a moment ago; None if somebody else has it now."""
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             port = s.getsockname()[1]
         try:
-            stack.redis("CONFIG", "SET", "port", port)
+            redis("CONFIG", "SET", "port", port)
         except RuntimeError:
             return None
         return port
 
-    def replica(self, stack, *more):
-        """A replica of the stack's Redis: its process."""
-        port = until(lambda: self.listen(stack), "Redis listens")
-        where = os.path.join(stack.dir, "replica")
+    def another_redis(self, stack, name, *more):
+        """Its process, and a connection to it."""
+        where = os.path.join(stack.dir, name)
         os.mkdir(where)
-        stack._spawn("replica", [REDIS_SERVER, "--port", "0", "--unixsocket", where + "/redis.sock", "--dir", where,
-                                 "--save", "", "--replicaof", "127.0.0.1 %d" % port, *more])
-        self.addCleanup(lambda: "replica" in stack.running and stack.stop("replica"))
-        until(lambda: b"state=online" in stack.redis("INFO", "replication"), "the replica follows")
-        return stack.running["replica"]
+        stack._spawn(name, [REDIS_SERVER, "--port", "0", "--unixsocket", where + "/redis.sock", "--dir", where,
+                            "--save", "", *more])
+        self.addCleanup(lambda: name in stack.running and stack.stop(name))
+
+        def connect():
+            with contextlib.suppress(OSError):
+                return Redis(where + "/redis.sock")
+            return None
+        redis = until(connect, "it listens")
+        self.addCleanup(redis.close)
+        return stack.running[name], redis
+
+    def replica(self, stack, *more, of=None, name="replica"):
+        """A replica of the stack's Redis, or of another: its process."""
+        of = of or stack.redis
+        of("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+        port = until(lambda: self.listen(of), "Redis listens")
+        process, _ = self.another_redis(stack, name, "--replicaof", "127.0.0.1 %d" % port, *more)
+        until(lambda: b"state=online" in of("INFO", "replication"), "the replica follows")
+        return process
 
     def test_replica(self):
         stack = self.stack_with(SAFE, always=True)
@@ -135,6 +150,28 @@ class Ack(unittest.TestCase):
         again = until(lambda: (a := self.post(stack, "twin", "once")).status == 202 and a, "the replica is back")
         self.assertEqual(self.reached(stack, again, "replica"), job)
         self.reached(stack, self.post(stack, "safe"), "aof")
+
+    def test_another_primary_s_replica_proves_nothing(self):
+        """While it fails over, the connection that waits is the first to be at the new primary."""
+        stack = self.stack_with("", ack="replica")
+        replica = self.replica(stack)
+
+        def who_waits():
+            self.post(stack, "acme")
+            found = re.search(r"^id=(\d+) .* cmd=wait ", stack.redis("CLIENT", "LIST").decode(), re.M)
+            return found and found.group(1)
+        waits = until(who_waits, "the connection that waits is seen")
+        until(lambda: self.post(stack, "acme").status == 202, "the replica is noticed")
+        _, heir = self.another_redis(stack, "heir", "--appendonly", "yes")
+        self.replica(stack, of=heir, name="heirs-replica")
+        replica.send_signal(signal.SIGSTOP)
+        os.rename(os.path.join(stack.dir, "heir", "redis.sock"), os.path.join(stack.dir, "redis.sock"))
+        stack.redis("CLIENT", "KILL", "ID", waits)
+        until(lambda: re.search(r" cmd=(ping|role) ", heir("CLIENT", "LIST").decode()), "it has reconnected")
+        answer = self.post(stack, "acme")
+        self.unavailable(answer)
+        self.assertFalse([k for k in heir.keys() if ":job:" in k])
+        replica.send_signal(signal.SIGCONT)
 
     def test_a_primary_that_dies_takes_nothing_that_a_replica_was_said_to_have(self):
         """Documents keep coming while the primary is killed and the replica takes its place."""

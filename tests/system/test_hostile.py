@@ -29,8 +29,8 @@ def head(line="GET /healthz HTTP/1.1", *fields, host="host: x"):
     return "\r\n".join([line, *([host] if host else []), *fields]).encode() + b"\r\n\r\n"
 
 
-def upload(body, *fields, source="acme", length=True):
-    signed = ["%s: %s" % h for h in sign(source, body).items()]
+def upload(body, *fields, source="acme", length=True, secret=None):
+    signed = ["%s: %s" % h for h in sign(source, body, secret=secret).items()]
     if length:
         signed.append("content-length: %d" % len(body))
     return head("POST /v1/ingest/%s HTTP/1.1" % source, "content-type: application/geo+json", *signed, *fields)

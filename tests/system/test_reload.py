@@ -104,6 +104,19 @@ class Reload(unittest.TestCase):
         self.assertEqual(self.stack.post("slow", BODY, secret=SECRETS["acme"]).status, 429)
         self.assertEqual(self.stack.post("a-new-one", BODY, secret=SECRETS["acme"]).status, 202)
 
+    def test_what_began_before_a_reload_counts_for_the_rate_after_it(self):
+        limited = self.settings + "[source slow]\nsecret = %s\nrate_bytes = 100\n" % SECRETS["acme"]
+        self.write(limited)
+        self.reload()
+        body = BODY + b" " * 100_000
+        client = self.client()
+        client.send(upload(body, source="slow", secret=SECRETS["acme"]) + body[:-1])
+        until(lambda: b"uploads_in_flight 1" in self.stack.get("/metrics").body, "it has begun")
+        self.reload()
+        client.send(body[-1:])
+        self.assertEqual(client.answer()[0], 202)
+        self.assertEqual(self.stack.post("slow", BODY, secret=SECRETS["acme"]).status, 429)
+
     def test_what_is_wrong_is_refused_with_its_line_and_the_old_stays(self):
         for text, words in (("[source acme]\nsecret = whsec_!!\n", r"geosluice\.ini:2: "),
                             (self.settings + "[source x]\nscheme = none\n", r"geosluice\.ini:\d+: scheme"),

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 import re
+import signal
 import subprocess
 import unittest
 
@@ -45,6 +46,21 @@ class Upload:
         found = self.client.answer()
         self.client.close()
         return found
+
+
+def forge(stack, source, declared, sent=1):
+    """An upload with another's name and nobody's signature, of which so many bytes are sent."""
+    client = RawClient(stack.address, PATIENCE_S)
+    signed = {"x-hub-signature-256": "sha256=" + "0" * 64} if source not in ("acme", "metric") else \
+        sign(source, b"x", secret="whsec_Z3Vlc3M=")
+    client.send(("POST /v1/ingest/%s HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n"
+                 "content-length: %d\r\n" % (source, declared)
+                 + "".join("%s: %s\r\n" % h for h in signed.items()) + "\r\n").encode() + b"{" * sent)
+    return client
+
+
+def in_flight(stack):
+    return int(re.search(r"^geosluice_uploads_in_flight (\d+)", stack.get("/metrics").body.decode(), re.M).group(1))
 
 
 def held(stack):
@@ -195,6 +211,18 @@ class Limits(unittest.TestCase):
         self.assertTrue(10 <= taken <= 20, taken)
         self.refused(answer, 429, "RATE_LIMITED")
         self.assertEqual(stack.post("acme", BODY).status, 202)
+
+    def test_a_forger_that_hangs_spends_nothing(self):
+        stack = self.stack_with(sources="[source busy]\nscheme = github\nsecret = x\nrate_bytes = 1000000\n")
+        mac = {"x-hub-signature-256": "sha256=" + hmac.new(b"x", BODY, hashlib.sha256).hexdigest()}
+        client = forge(stack, "busy", 1000 * MB)
+        until(lambda: in_flight(stack) == 1, "it is let in")
+        for _ in range(3):
+            self.assertEqual(stack.post("busy", BODY, signed=mac).status, 202)
+        os.kill(stack.pid("server"), signal.SIGHUP)
+        until(lambda: "event=reloaded" in stack.log("server"), "it has other terms")
+        client.close()
+        self.assertEqual(stack.post("busy", BODY, signed=mac).status, 202)
 
 
 class Faults(unittest.TestCase):

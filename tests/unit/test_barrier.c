@@ -83,7 +83,7 @@ static void on_done(void *ctx, bool ok)
 static void on_timer(void *ctx)
 {
 	(void)ctx;
-	while (asked < 5 && barrier_wait(barrier, on_done, NULL) == 0)
+	while (asked < 5 && barrier_wait(barrier, barrier_run_id(barrier), on_done, NULL) == 0)
 		asked++;
 }
 
@@ -94,7 +94,7 @@ static void ask_five(enum ack level)
 	timer = loop_timer_new(loop, on_timer, NULL, &e);
 	barrier = barrier_new(loop, settings, level, &e);
 	assert_non_null(barrier);
-	assert_int_equal(barrier_wait(barrier, on_done, NULL), -1);	/* not connected yet */
+	assert_int_equal(barrier_wait(barrier, "", on_done, NULL), -1);	/* not connected yet */
 	loop_timer_start(timer, 1, 1);
 	loop_run(loop);
 	assert_int_equal(answered, 5);
@@ -145,11 +145,31 @@ static void who_waits_is_told_when_it_ends(void **state)
 	(void)state;
 	ask_five(ACK_REPLICA);
 	answered = reached = 0;
-	assert_int_equal(barrier_wait(barrier, on_done, NULL), 0);
-	assert_int_equal(barrier_wait(barrier, on_done, NULL), 0);
+	assert_int_equal(barrier_wait(barrier, barrier_run_id(barrier), on_done, NULL), 0);
+	assert_int_equal(barrier_wait(barrier, barrier_run_id(barrier), on_done, NULL), 0);
 	done();
 	assert_int_equal(answered, 2);
 	assert_int_equal(reached, 0);
+}
+
+/* What another Redis has answered is not safe because this one's replicas have a number. */
+static void another_redis_proves_nothing(void **state)
+{
+	struct reply *r = seed_do(redis, "INFO", "server", NULL);
+	char other[41];
+
+	(void)state;
+	ask_five(ACK_REPLICA);
+	assert_int_equal(strlen(barrier_run_id(barrier)), 40);
+	assert_non_null(strstr(reply_str(r, NULL), barrier_run_id(barrier)));
+	memset(other, 'f', 40);
+	other[40] = '\0';
+	answered = 0;
+	assert_int_equal(barrier_wait(barrier, other, on_done, NULL), -1);
+	assert_int_equal(barrier_wait(barrier, "", on_done, NULL), -1);
+	done();
+	assert_int_equal(answered, 0);
+	reply_free(&r);
 }
 
 int main(void)
@@ -160,6 +180,7 @@ int main(void)
 		cmocka_unit_test(the_append_only_file),
 		cmocka_unit_test(a_full_redis_reaches_nothing),
 		cmocka_unit_test(who_waits_is_told_when_it_ends),
+		cmocka_unit_test(another_redis_proves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
