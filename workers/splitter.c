@@ -25,6 +25,7 @@
 /* A boundary, and where its bytes are. */
 struct mark {
 	uint64_t at, elements, segment, skip;
+	bool bare;	/* the element in front of it ends with the byte behind it */
 };
 
 struct splitter {
@@ -147,7 +148,9 @@ struct splitter *splitter_new(const struct settings *settings, struct redis *com
 	s->commands = commands;
 	s->chunk = j->split.chunk;
 	s->units = UNITS_FIRST;
-	s->start = s->begin = s->last = (struct mark){ j->split.at, j->split.next, j->split.segment, j->split.skip };
+	s->start = s->begin = s->last = (struct mark){
+		j->split.at, j->split.next, j->split.segment, j->split.skip, false,
+	};
 	scan_init(&s->scan, s->begin.at, s->begin.elements, (size_t)settings->worker.max_feature_bytes,
 	    (size_t)settings->worker.max_token_bytes);
 	buf_init(&s->hashes, (size_t)64 << 20);
@@ -214,20 +217,20 @@ static int note_id(struct splitter *s, struct err *e)
 	return 0;
 }
 
-static struct mark here(const struct splitter *s)
+static struct mark here(const struct splitter *s, bool bare)
 {
-	return (struct mark){ s->scan.at, s->scan.elements, s->segment, s->pos };
+	return (struct mark){ s->scan.at, s->scan.elements, s->segment, s->pos, bare };
 }
 
-/* The message goes up to m; `to` is where its bytes end. */
-static int cut(struct splitter *s, struct mark m, uint64_t to, bool tail, struct err *e)
+/* The message goes up to m; the tail's to the end. */
+static int cut(struct splitter *s, struct mark m, bool tail, struct err *e)
 {
 	struct chunk_message *c = &s->message;
 
 	c->first = s->begin.elements;
 	c->features = m.elements - s->begin.elements;
 	c->from = s->begin.at;
-	c->to = to;
+	c->to = tail ? s->job->bytes : m.at + m.bare;
 	c->segment = s->begin.segment;
 	c->skip = s->begin.skip;
 	c->head_end = s->job->split.head_end;
@@ -261,15 +264,12 @@ static bool is_enough(const struct splitter *s)
 	    units_of(features, s->scan.vertices - s->vertices_before, bytes) >= units_allowed(s);
 }
 
-/* The features end here, or what follows is no JSON: what there is becomes a chunk, the rest is the tail. An element
- * that is no object may stand at the end; it is read to its end with the bracket behind it. */
+/* The features end here, or what follows is no JSON: what there is becomes a chunk, the rest is the tail. */
 static int close_up(struct splitter *s, struct err *e)
 {
-	struct mark m = s->closing == SCAN_END ? here(s) : s->last;
-
-	if (m.elements == s->begin.elements)
-		return cut(s, s->begin, s->job->bytes, true, e);
-	return cut(s, m, m.at + (m.at != s->last.at), false, e);
+	if (s->last.elements == s->begin.elements)
+		return cut(s, s->begin, true, e);
+	return cut(s, s->last, false, e);
 }
 
 /* Scans until a chunk is ready. 0; -1: e. */
@@ -293,14 +293,14 @@ static int scan_on(struct splitter *s, struct err *e)
 			s->pos = s->segment == s->begin.segment && s->scan.at == s->begin.at ? s->begin.skip : 0;
 		}
 		s->pos += scan_run(&s->scan, s->bytes + s->pos, s->len - s->pos, &event);
-		if (event == SCAN_FEATURE) {
-			s->last = here(s);
+		if (event == SCAN_END || event == SCAN_LOST) {
+			s->closing = event;
+		} else if (event != SCAN_MORE) {
+			s->last = here(s, event == SCAN_BARE);
 			if (note_id(s, e) != 0)
 				return -1;
 			if (is_enough(s))
-				return cut(s, s->last, s->last.at, false, e);
-		} else if (event == SCAN_END || event == SCAN_LOST) {
-			s->closing = event;
+				return cut(s, s->last, false, e);
 		}
 	}
 	return s->ready ? 0 : close_up(s, e);

@@ -83,6 +83,14 @@ class Chunks(StackTest):
             body = json.dumps({"type": "FeatureCollection", "features": features}).encode()
             self.comes_out_right(body, len(features))
 
+    def test_elements_that_are_no_objects(self):
+        """However many: they are cut as features are, and each is a dead letter."""
+        odd = [1, None, "]", [[{}]], -0.5, True, [], "x,"]
+        body = json.dumps({"type": "FeatureCollection", "features": [odd[i % 8] for i in range(5000)] + [SOUND]}).encode()
+        job, info = self.comes_out_right(body, 5001)
+        self.assertEqual(info["counts"]["rejected"], 5000)
+        self.assertGreaterEqual(int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split_chunk")), 5000 // 50)
+
     def test_what_is_no_collection_is_not_split(self):
         job, info = self.stack.run("acme", json.dumps(SOUND).encode())
         self.check_counts(info, 1, 0)

@@ -106,6 +106,17 @@ static void one_chunk(const struct piece *c, size_t step, struct result *r)
 	pipeline_free(&p);
 }
 
+/* The chunk up to this boundary, and then the next begins. */
+static void up_to(struct piece *c, size_t behind, size_t elements, bool bare, size_t step, struct result *r)
+{
+	c->features = elements - c->first;
+	c->to = behind + bare;
+	one_chunk(c, step, r);
+	c->first = elements;
+	c->from = behind;
+	c->twice_count = 0;
+}
+
 /* Cut behind each `per` features, fed in steps: as splitter.c and transform_part.c do it. false: it has no features. */
 static bool in_chunks(const char *text, size_t n, size_t per, size_t step, struct result *r)
 {
@@ -117,6 +128,7 @@ static bool in_chunks(const char *text, size_t n, size_t per, size_t step, struc
 	static struct piece c;
 	enum scan_event event = SCAN_MORE;
 	uint64_t head_end = 0, last, last_elements;
+	bool bare = false;
 	int rc = HEAD_MORE;
 
 	pipeline_options_init(&o);
@@ -132,38 +144,24 @@ static bool in_chunks(const char *text, size_t n, size_t per, size_t step, struc
 	scan_init(&s, head_end, 0, o.max_feature_bytes, o.max_token_bytes);
 	last = head_end;
 	last_elements = 0;
-	while (event != SCAN_END && event != SCAN_LOST && s.at < n && !r->failed) {
+	while (s.at < n && !r->failed) {
 		size_t room = n - s.at < step ? n - s.at : step;
 
 		scan_run(&s, text + s.at, room, &event);
-		if (event == SCAN_FEATURE) {
+		if (event == SCAN_END || event == SCAN_LOST)
+			break;
+		if (event != SCAN_MORE) {
 			last = s.at;
 			last_elements = s.elements;
+			bare = event == SCAN_BARE;
 			if (s.has_id && ids_add(&ids, s.id_hash) && c.twice_count < 4096)
 				c.twice[c.twice_count++] = s.elements - 1 - c.first;
-		}
-		if ((event == SCAN_FEATURE && s.elements - c.first >= per) ||
-		    ((event == SCAN_END || event == SCAN_LOST) && s.elements > c.first)) {
-			bool odd = event == SCAN_END && s.at != last;
-			size_t behind = event == SCAN_END ? s.at : last;
-
-			c.features = (event == SCAN_LOST ? last_elements : s.elements) - c.first;
-			c.to = behind + odd;
-			if (c.features > 0)
-				one_chunk(&c, step, r);
-			c.first += c.features;
-			c.from = behind;
-			c.twice_count = 0;
+			if (s.elements - c.first >= per)
+				up_to(&c, last, last_elements, bare, step, r);
 		}
 	}
-	if (event != SCAN_END && event != SCAN_LOST && !r->failed && last_elements > c.first) {	/* it was cut off */
-		c.features = last_elements - c.first;
-		c.to = last;
-		one_chunk(&c, step, r);
-		c.first = last_elements;
-		c.from = last;
-		c.twice_count = 0;
-	}
+	if (last_elements > c.first && !r->failed)
+		up_to(&c, last, last_elements, bare, step, r);
 	if (!r->failed) {
 		c.tail = true;
 		c.to = n;
@@ -260,6 +258,8 @@ static void documents_by_hand(void **state)
 		C("{\"id\":{\"id\":1},\"type\":\"\\u0046eature\",\"properties\":null,\"geometry\":null}," F("1")),
 		C(F("1") ",null,5,\"x]}\",[1,[2]],true," F("1")), C("null"), C("5"), C("[]"), C(F("1") ",5"), C(F("1") ",[{}] "),
 		C(F("1") ",\"a\\\"b\" ,-1.5e3 "), C("1,2," F("1") "," F("1") ",3"),
+		C("1,2,3,4"), C("null ,true\t,-0.5e-7\n,\"\",[],[[1]],\"]\" , 7 "), C("\"a\"NaN,1"), C("[1]5,1"), C("1,\"a\"]"),
+		C("1NaN,2"), C("12 3,4"), C("1,[2]Infinity,3"), C("tru,1"), C("1]2"), C("1}2"), C("[1],-,2"), C("1,2:3"), C("1,01,2"),
 		C("," F("1")), C(F("1") ","), C(F("1") ",," F("2")), C(F("1") " " F("2")), C(F("1") "]," F("2")),
 		C(F("1") "}" F("2")), C(F("1") ",{\"a\":[1}," F("2")), C(F("1") ",{\"a\":1]," F("2")), C(F("NaN") "," F("2")),
 		C(F("1") ",nul," F("2")), C(F("1") ",\"" ), C(F("1") ",{\"a\":\"\x01\"}," F("2")),

@@ -166,19 +166,15 @@ static void string_byte(struct scan *s, char c)
 		buf_putc(&s->text, c);
 }
 
-static enum scan_event element_end(struct scan *s)
+static enum scan_event element_end(struct scan *s, enum scan_event what)
 {
-	bool object = !s->odd;
-
 	s->depth = 0;
 	s->state = COMMA;
 	s->odd = false;
 	s->elements++;
-	if (!object)
-		return SCAN_ODD;
 	if (!s->is_feature || s->at - s->begin > s->max_feature_bytes)
 		s->has_id = false;
-	return SCAN_FEATURE;
+	return what;
 }
 
 static enum scan_event member_byte(struct scan *s, char c)
@@ -212,7 +208,7 @@ static enum scan_event member_byte(struct scan *s, char c)
 		s->wanted = NOTHING;
 		return SCAN_MORE;
 	case '}':
-		return element_end(s);
+		return element_end(s, SCAN_FEATURE);
 	case ']':
 		return SCAN_LOST;
 	default:
@@ -248,12 +244,12 @@ static enum scan_event between(struct scan *s, char c)
 		if (s->in_string) {
 			s->in_string = s->escape || c != '"';
 			s->escape = c == '\\' && !s->escape;
-			return s->in_string ? SCAN_MORE : element_end(s);
+			return s->in_string ? SCAN_MORE : element_end(s, SCAN_ODD);
 		}
 		if (!is_blank(c) && c != ',' && c != ']')
 			return SCAN_MORE;
 		s->at--;
-		return element_end(s);
+		return element_end(s, SCAN_BARE);
 	}
 	if (is_blank(c))
 		return SCAN_MORE;
@@ -282,7 +278,7 @@ size_t scan_run(struct scan *s, const char *p, size_t n, enum scan_event *event)
 			if (s->depth == 1) {
 				s->state = AFTER;
 				if (s->odd)
-					*event = element_end(s);
+					*event = element_end(s, SCAN_ODD);
 			}
 		} else if (s->in_string && s->wanted == NOTHING && s->state != SCALAR) {
 			s->at += pass_string(s, p + i, n - i);

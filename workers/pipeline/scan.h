@@ -21,7 +21,8 @@
 enum scan_event {
 	SCAN_MORE,	/* all bytes were used */
 	SCAN_FEATURE,	/* an object ended: `at` is a boundary */
-	SCAN_ODD,	/* an element that is no object ended: no boundary */
+	SCAN_ODD,	/* an array or a string ended: `at` is a boundary */
+	SCAN_BARE,	/* a number or a word ended: also, but who reads it needs the byte behind it to know */
 	SCAN_END,	/* the bracket that closes the features comes next */
 	SCAN_LOST	/* what comes next is no JSON here */
 };
