@@ -5,11 +5,18 @@
 --      job is gone or was told of), 4 HTTP status, 5 now ms,
 --      6 'retry': when to try again, unix ms
 -- Returns the number of attempts so far; -1 if 'gone' is not so: a Redis that lags said it. A job that has expired is
--- not brought back.
+-- not brought back; a callback that is settled stays so, whatever a courier says that is late.
 local attempts = 0
 if redis.call('EXISTS', KEYS[1]) == 1 then
 	if ARGV[3] == 'gone' and redis.call('HEXISTS', KEYS[1], 'callback') == 0 then
 		return -1
+	end
+	local settled = redis.call('HMGET', KEYS[1], 'callback', 'callback_attempts')
+	if settled[1] then
+		redis.call('HDEL', KEYS[1], 'owed')
+		redis.call('XACK', KEYS[2], ARGV[1], ARGV[2])
+		redis.call('XDEL', KEYS[2], ARGV[2])
+		return tonumber(settled[2] or '0')
 	end
 	if ARGV[3] ~= 'none' and ARGV[3] ~= 'gone' then
 		attempts = redis.call('HINCRBY', KEYS[1], 'callback_attempts', 1)

@@ -2,8 +2,9 @@
 --
 -- KEYS job, raw, out, report, index
 -- ARGV 1 job id, 2 now ms, 3 retention ms
--- Returns 'gone', 'dismissed', or 'removed' if it had ended already. A worker that holds it meets 'stale'.
-local have = redis.call('HMGET', KEYS[1], 'state', 'source', 'held', 'results')
+-- Returns 'gone', 'dismissed', or 'removed' if it had ended already. The same call again, after its reply was lost, says
+-- 'dismissed' again. A worker that holds it meets 'stale'.
+local have = redis.call('HMGET', KEYS[1], 'state', 'source', 'held', 'results', 'finished')
 local state, source, held, results = have[1], have[2] or '', tonumber(have[3] or '0'), tonumber(have[4] or '0')
 local prefix = KEYS[1]:match('^(gs:{[^}]*}:)')
 local room = prefix .. 'room'
@@ -16,6 +17,9 @@ end
 
 if not state then
 	return 'gone'
+end
+if state == 'dismissed' and have[5] == ARGV[2] then
+	return 'dismissed'
 end
 redis.call('UNLINK', KEYS[2], KEYS[3], KEYS[4],
 	(KEYS[1]:gsub(':job:', ':parts:', 1)), (KEYS[1]:gsub(':job:', ':ids:', 1)))
@@ -37,6 +41,7 @@ end
 if state == 'accepted' or state == 'running' then
 	redis.call('HSET', KEYS[1], 'state', 'dismissed', 'finished', ARGV[2], 'updated', ARGV[2])
 	redis.call('PEXPIRE', KEYS[1], ARGV[3])
+	redis.call('PEXPIRE', (KEYS[1]:gsub(':job:', ':deadof:', 1)), ARGV[3])
 	return 'dismissed'
 end
 redis.call('UNLINK', KEYS[1])

@@ -6,14 +6,14 @@
 --      which it lies, 7 bytes of that segment before it
 -- Returns 'ok', also where the same call was done before; 'stale' if the caller no longer owns the job.
 local job, jobs, splits = KEYS[1], KEYS[2], KEYS[3]
-local have = redis.call('HMGET', job, 'epoch', 'state', 'split')
+local have = redis.call('HMGET', job, 'epoch', 'state', 'split', 'v')
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
 end
 if have[3] then
 	return 'ok'
 end
-local id = redis.call('XADD', splits, '*', 'v', '1', 'job', job:match('job:(.*)$'))
+local id = redis.call('XADD', splits, '*', 'v', have[4] or '1', 'job', job:match('job:(.*)$'))
 redis.call('HSET', job, 'split', 'open', 'message', id, 'head_end', ARGV[5], 'split_at', ARGV[5],
 	'split_segment', ARGV[6], 'split_skip', ARGV[7], 'split_next', '0', 'split_chunk', '0', 'left', '0',
 	'tries', '0', 'updated', ARGV[4])

@@ -7,7 +7,8 @@
 -- Returns {'ok', outstanding, microseconds, units}, the last two for what is done so far; also where the same call was
 -- done before. {'full'}: not now. {'over'}: the document has failed, no more is wanted. {'stale'}: not ours any more.
 local job, chunks, parts, ids = unpack(KEYS)
-local have = redis.call('HMGET', job, 'epoch', 'state', 'split', 'split_chunk', 'left', 'fail', 'cost_us', 'cost_units')
+local have = redis.call('HMGET', job, 'epoch', 'state', 'split', 'split_chunk', 'left', 'fail', 'cost_us', 'cost_units',
+	'v')
 if have[1] ~= ARGV[1] or have[2] ~= 'running' or not have[3] then
 	return {'stale'}
 end
@@ -20,7 +21,7 @@ if not before then
 	if left >= tonumber(ARGV[11]) then
 		return {'full'}
 	end
-	local id = redis.call('XADD', chunks, '*', 'v', '1', 'job', job:match('job:(.*)$'), 'n', ARGV[2])
+	local id = redis.call('XADD', chunks, '*', 'v', have[9] or '1', 'job', job:match('job:(.*)$'), 'n', ARGV[2])
 	redis.call('HSET', parts, ARGV[2], ARGV[3], 'e' .. ARGV[2], id)
 	if ARGV[9] ~= '' then
 		redis.call('APPEND', ids, ARGV[9])

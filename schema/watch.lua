@@ -7,7 +7,7 @@
 -- message is lost have a new one.
 local job, parts, chunks = KEYS[1], KEYS[2], KEYS[3]
 local have = redis.call('HMGET', job, 'state', 'split', 'left', 'fail', 'epoch', 'message', 'next', 'fail_code',
-	'fail_reason', 'fail_offset', 'used_crs')
+	'fail_reason', 'fail_offset', 'used_crs', 'v')
 if have[1] ~= 'running' or not have[2] then
 	return {'gone'}
 end
@@ -16,7 +16,7 @@ for _, field in ipairs(redis.call('HKEYS', parts)) do
 	if tonumber(field) then
 		local id = redis.call('HGET', parts, 'e' .. field)
 		if not id or #redis.call('XRANGE', chunks, id, id) == 0 then
-			id = redis.call('XADD', chunks, '*', 'v', '1', 'job', job:match('job:(.*)$'), 'n', field)
+			id = redis.call('XADD', chunks, '*', 'v', have[12] or '1', 'job', job:match('job:(.*)$'), 'n', field)
 			redis.call('HSET', parts, 'e' .. field, id)
 		end
 		first = math.min(first, tonumber(field))

@@ -5,7 +5,7 @@
 -- ARGV 1 group, 2 now ms
 -- Returns 'ok'; 'stale' if it is not worked on in chunks (any more).
 local job, parts, ids, out, report, dead, deadof, splits, jobs = unpack(KEYS)
-local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead')
+local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead', 'v')
 if have[1] ~= 'running' or not have[2] then
 	return 'stale'
 end
@@ -27,5 +27,6 @@ redis.call('HDEL', job, 'accepted', 'repaired', 'rejected', 'next', 'chunk', 're
 redis.call('HSET', job, 'whole', '1', 'parsed', '0', 'tries', '0', 'updated', ARGV[2])
 redis.call('XACK', splits, ARGV[1], have[3])
 redis.call('XDEL', splits, have[3])
-redis.call('HSET', job, 'message', redis.call('XADD', jobs, '*', 'v', '1', 'job', job:match('job:(.*)$')))
+redis.call('HSET', job, 'message', redis.call('XADD', jobs, '*', 'v', have[7] or '1', 'job',
+	job:match('job:(.*)$')))
 return 'ok'

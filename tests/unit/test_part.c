@@ -377,6 +377,58 @@ static void a_job_that_cannot_be_ended_is_tried_so_often(void **state)
 	job_clear(&j);
 }
 
+static const char *version_in(const char *stream)
+{
+	const struct reply *fields;
+	struct reply *reply;
+	static char v[8];
+
+	reply = seed_do(redis, "XRANGE", wire_key(stream, NULL).text, "-", "+", "COUNT", "1", NULL);
+	fields = reply_at(reply_at(reply, 0), 1);
+	snprintf(v, sizeof(v), "%s", reply_str(reply_field(fields, 0, "v"), NULL));
+	reply_free(&reply);
+	return v;
+}
+
+/* What older workers cannot read they are not given, in any of the streams. */
+static void a_job_of_a_newer_version_stays_one(void **state)
+{
+	struct pipeline_place place = { 0 };
+	struct job_split at = { 0 };
+	char id[JOB_ID_LEN + 1];
+	struct message m = { 0 };
+	struct splitter *s;
+	struct part p;
+	struct job j;
+
+	(void)state;
+	seed_job(redis, "acme", NULL, DOC, strlen(DOC), 50, id);
+	seed_drop(redis, "HSET", wire_key("job", id).text, "v", "2", NULL);
+	next("w-0", STREAM_JOBS, &m);
+	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	assert_int_equal(splitter_probe(body, &j, settings, &at, &place, &e), 0);
+	assert_int_equal(job_divide(&j, redis, &at, &e), 0);
+	job_clear(&j);
+	assert_string_equal(version_in("splits"), "2");
+	memset(&m, 0, sizeof(m));
+	next("w-0", STREAM_SPLITS, &m);
+	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	s = splitter_new(settings, redis, body, &j, &e);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	splitter_free(&s);
+	assert_string_equal(version_in("chunks"), "2");
+	seed_drop(redis, "XTRIM", wire_key("chunks", NULL).text, "MAXLEN", "0", NULL);
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
+	assert_string_equal(version_in("chunks"), "2");
+	memset(&m, 0, sizeof(m));
+	next("w-0", STREAM_CHUNKS, &m);
+	assert_int_equal(part_take(&p, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	assert_int_equal(part_whole(&p, redis, &e), 0);
+	assert_string_equal(version_in("jobs"), "2");
+	part_clear(&p);
+	job_clear(&j);
+}
+
 static void given_up_it_is_one_workers_again(void **state)
 {
 	struct part parts[PARTS];
@@ -413,6 +465,7 @@ int main(void)
 		TEST(a_chunk_that_is_given_back_was_not_tried),
 		TEST(a_chunk_that_nobody_can_read_is_no_error_of_who_takes_it),
 		TEST(a_job_that_cannot_be_ended_is_tried_so_often),
+		TEST(a_job_of_a_newer_version_stays_one),
 		TEST(given_up_it_is_one_workers_again),
 	};
 

@@ -1,4 +1,5 @@
 /* sandbox: what a process can no longer do, each tried in a process of its own. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -90,6 +92,30 @@ static int kills_its_parent(void)
 	return kill(getppid(), 0) != 0 ? CANNOT : CAN;
 }
 
+/* A socket that is ready tells its owner so: by a signal of one's choice. */
+static int sends_signals_by_a_socket(void)
+{
+	int fd = STDERR_FILENO;
+
+	return fcntl(fd, F_SETOWN, getppid()) == 0 || fcntl(fd, F_SETSIG, SIGURG) == 0 || fcntl(fd, F_SETFL, O_ASYNC) == 0
+	    ? CAN : CANNOT;
+}
+
+static int makes_a_socket_wait_or_not(void)
+{
+	int flags = fcntl(STDERR_FILENO, F_GETFL), n;
+
+	if (flags < 0 || fcntl(STDERR_FILENO, F_SETFL, flags) != 0 || fcntl(STDERR_FILENO, F_GETFD) < 0)
+		return CANNOT;
+	return ioctl(STDERR_FILENO, FIONREAD, &n) != 0 && errno == EPERM ? CANNOT : CAN;
+}
+
+/* As if it had been typed, by whoever reads from there next. */
+static int types_into_a_terminal(void)
+{
+	return ioctl(STDERR_FILENO, TIOCSTI, " ") != 0 && errno == EPERM ? CANNOT : CAN;
+}
+
 static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 {
 	(void)e;
@@ -142,6 +168,8 @@ static void only_what_it_needs(void **state)
 		{ appends_to_a_file, CANNOT, CANNOT }, { opens_a_unix_socket, CAN, CANNOT },
 		{ opens_an_internet_socket, CANNOT, CAN }, { makes_code, CANNOT, CANNOT },
 		{ takes_much_memory, CANNOT, CANNOT }, { takes_some_memory, CAN, CAN },
+		{ sends_signals_by_a_socket, CANNOT, CANNOT }, { types_into_a_terminal, CANNOT, CANNOT },
+		{ makes_a_socket_wait_or_not, CAN, CAN },
 		{ kills_its_parent, CANNOT, CANNOT }, { reprojects, CAN, CAN }, { reads_a_file, CANNOT, CANNOT },
 	};
 

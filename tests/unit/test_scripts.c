@@ -524,7 +524,15 @@ static void a_callback_is_owed_until_it_is_settled(void **state)
 	assert_int_equal(call_back(j.id, message, "delivered"), 2);
 	assert_string_equal(seed_field(redis, j.id, "owed"), "");
 	assert_int_equal(seed_int(redis, "XLEN", outbox.text, NULL), 0);
-	assert_int_equal(call_back(j.id, message, "gone"), 0);	/* told of by another */
+	assert_int_equal(call_back(j.id, message, "gone"), 2);	/* told of by another */
+	/* One who is late: what is settled stays so, and what he held is done with. */
+	snprintf(message, sizeof(message), "%s", seed_text(redis, "XADD", outbox.text, "*", "v", "1", NULL));
+	assert_int_equal(call_back(j.id, message, "failed"), 2);
+	assert_int_equal(call_back(j.id, message, "retry"), 2);
+	assert_string_equal(seed_field(redis, j.id, "callback"), "delivered");
+	assert_string_equal(seed_field(redis, j.id, "callback_attempts"), "2");
+	assert_string_equal(seed_field(redis, j.id, "callback_due"), "");
+	assert_int_equal(seed_int(redis, "XLEN", outbox.text, NULL), 0);
 	seed_drop(redis, "DEL", job.text, NULL);
 	assert_int_equal(call_back(j.id, message, "gone"), 0);
 	assert_int_equal(seed_int(redis, "EXISTS", job.text, NULL), 0);
@@ -665,11 +673,14 @@ static void a_dismissed_job_gives_back_what_it_held(void **state)
 
 	(void)state;
 	claimed(&j, "w0");	/* while it runs */
-	assert_int_equal(chunk(&j, 0, 2, false), 0);
+	assert_int_equal(chunk(&j, 0, 2, true), 0);
 	assert_string_equal(call(&script_dismiss, j.id, keys, 5, j.id, "5", "100000", NULL), "dismissed");
-	hold(0, 0, 0, 0, 0);
-	assert_string_equal(call(&script_dismiss, j.id, keys, 5, j.id, "5", "100000", NULL), "removed");
-	hold(0, 0, 0, 0, 0);
+	hold(0, 0, 0, 0, newest_letter());
+	assert_string_equal(call(&script_dismiss, j.id, keys, 5, j.id, "5", "100000", NULL), "dismissed");	/* lost */
+	assert_string_equal(seed_field(redis, j.id, "state"), "dismissed");
+	assert_true(seed_int(redis, "PTTL", wire_key("deadof", j.id).text, NULL) > 0);
+	assert_string_equal(call(&script_dismiss, j.id, keys, 5, j.id, "6", "100000", NULL), "removed");
+	hold(0, 0, 0, 0, newest_letter());
 	job_clear(&j);
 	seed_drop(redis, "FLUSHALL", NULL);
 	claimed(&j, "w0");	/* after its end */
