@@ -34,20 +34,57 @@ struct process {
 	struct job split;		/* that one */
 	uint64_t full_ms;		/* since when no more of its chunks may be out; 0: they may */
 	struct message *part;	/* the chunk at hand, or NULL */
+	bool whole;		/* a whole job is at hand */
 	uint64_t renew_at_ms;
 };
 
-/* Both messages that this process may hold beside a job's, whose lease is renewed by its script. */
+/* Gives the job back; or, where a fresh process is to go on with it, leaves it to the one in this slot. */
+static void give_back(struct process *p, struct job *j, bool tried)
+{
+	struct err e = ERR_INIT;
+
+	if (job_release(j, p->commands, p->again, tried, &e) == 0)
+		log_info(p->again ? "job_kept" : "job_released", LOG_STR("job", j->id));
+	else if (e.text[0] != '\0')
+		log_warn("job_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
+}
+
+static void split_close(struct process *p)
+{
+	splitter_free(&p->splitter);
+	job_clear(&p->split);
+	p->full_ms = 0;
+}
+
+/* Others go on with what is held here beside the work at hand: a whole document may take long, and this process end. */
+static void let_go(struct process *p)
+{
+	struct err ignored = ERR_INIT;
+
+	if (queue_put_back(&p->queue, &ignored) != 0)
+		queue_look_back(&p->queue);
+	if (p->splitter != NULL) {
+		give_back(p, &p->split, false);
+		split_close(p);
+	}
+}
+
+/* What this process holds beside a whole job, whose own lease is renewed by its script. */
 static void alive(void *ctx)
 {
 	struct process *p = ctx;
 	struct err ignored = ERR_INIT;
 
 	p->renew_at_ms = clock_mono_ms() + (uint64_t)p->settings->worker.lease_ms / 3;
+	if (p->whole) {
+		let_go(p);
+		return;
+	}
 	if (p->splitter != NULL)
 		queue_renew(&p->queue, &p->split.message, &ignored);
 	if (p->part != NULL)
 		queue_renew(&p->queue, p->part, &ignored);
+	queue_hold(&p->queue, &ignored);
 }
 
 static int process_open(struct process *p, struct err *e)
@@ -74,25 +111,7 @@ static void process_close(struct process *p)
 	redis_close(&p->split_body);
 }
 
-/* Gives the job back; or, where a fresh process is to go on with it, leaves it to the one in this slot. */
-static void give_back(struct process *p, struct job *j, bool tried)
-{
-	struct err e = ERR_INIT;
-
-	if (job_release(j, p->commands, p->again, tried, &e) == 0)
-		log_info(p->again ? "job_kept" : "job_released", LOG_STR("job", j->id));
-	else if (e.text[0] != '\0')
-		log_warn("job_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
-}
-
 /* ---- collections in chunks ---- */
-
-static void split_close(struct process *p)
-{
-	splitter_free(&p->splitter);
-	job_clear(&p->split);
-	p->full_ms = 0;
-}
 
 /* Nothing came of any chunk for a whole lease? Then their entries may be lost. */
 static int look_after(struct process *p, bool full, struct err *e)
@@ -248,7 +267,11 @@ static int work_job(struct process *p, const struct message *m, struct err *e)
 		return rc;
 	}
 	log_debug("job_claimed", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch), LOG_INT("next", j.next));
+	if (j.bytes >= (uint64_t)p->settings->worker.split_bytes)	/* else `alive` finds out */
+		let_go(p);
+	p->whole = true;
 	rc = rc == CLAIM_WORN ? transform_bury(p->transform, &j, e) : transform_run(p->transform, &j, e);
+	p->whole = false;
 	p->again = rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || recycling_due(&p->recycling);
 	if (rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || (rc < 0 && e->cls == ERR_RETRY && patience_over()))
 		give_back(p, &j, rc == TRANSFORM_FULL);
@@ -333,10 +356,7 @@ int process_run(const struct settings *s, const char *consumer, struct flight *f
 	}
 	while (rc == 0 && !patience_over() && !p.again)
 		rc = turn(&p, &failures);
-	if (p.splitter != NULL) {
-		give_back(&p, &p.split, false);
-		split_close(&p);
-	}
+	let_go(&p);
 	process_close(&p);
 	recycling_clear(&p.recycling);
 	if (p.again && rc == 0 && !patience_over()) {

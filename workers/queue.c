@@ -125,6 +125,26 @@ int queue_release(struct queue *q, const struct message *m, struct err *e)
 	return claim_idle(q, m, RELEASED_IDLE_MS, e);
 }
 
+int queue_hold(struct queue *q, struct err *e)
+{
+	for (int i = 0; i < STREAM_COUNT; i++)
+		if (q->fetched[i].id[0] != '\0' && queue_renew(q, &q->fetched[i], e) != 0)
+			return -1;
+	return 0;
+}
+
+int queue_put_back(struct queue *q, struct err *e)
+{
+	for (int i = 0; i < STREAM_COUNT; i++) {
+		if (q->fetched[i].id[0] == '\0')
+			continue;
+		if (queue_release(q, &q->fetched[i], e) != 0)
+			return -1;
+		q->fetched[i].id[0] = '\0';
+	}
+	return 0;
+}
+
 /* A stream entry [id, [field, value, …]]. 0: *m is filled. 1: it is not for us. -1: Redis failed. */
 static int take(struct queue *q, enum stream s, const struct reply *entry, struct message *m, struct err *e)
 {

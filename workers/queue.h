@@ -65,6 +65,10 @@ int queue_renew(struct queue *q, const struct message *m, struct err *e);
 /* m is for any worker to take at once. Tries once. */
 int queue_release(struct queue *q, const struct message *m, struct err *e);
 
+/* The same two for what was delivered to us and not yet handed out. */
+int queue_hold(struct queue *q, struct err *e);
+int queue_put_back(struct queue *q, struct err *e);
+
 /* After work was left undone: looks again at what is pending here before anything else. */
 void queue_look_back(struct queue *q);
 

@@ -202,6 +202,33 @@ static void drop_ends_a_message(void **state)
 	queue_clear(&q);
 }
 
+static void what_is_not_begun_can_be_put_back(void **state)
+{
+	char a[JOB_ID_LEN + 1];
+	struct key chunks = wire_key("chunks", NULL);
+	struct queue q0, q1;
+	struct message m;
+
+	(void)state;
+	queue_init(&q0, redis, "w-0", 60000, 5);
+	queue_init(&q1, redis, "w-1", 60000, 5);
+	assert_string_equal(next(&q0), "");
+	seed_job(redis, "acme", NULL, "x", 1, 9, a);
+	seed_drop(redis, "XADD", chunks.text, "*", "v", "1", "job", a, "n", "7", NULL);
+	assert_int_equal(queue_next(&q0, false, &m, &e), 0);	/* both came, one was handed out */
+	assert_int_equal(m.stream, STREAM_JOBS);
+	assert_int_equal(queue_hold(&q0, &e), 0);
+	assert_string_equal(next(&q1), "");
+	assert_int_equal(queue_put_back(&q0, &e), 0);
+	q1.pending[STREAM_CHUNKS].scan_at_ms = 0;
+	assert_int_equal(queue_next(&q1, false, &m, &e), 0);
+	assert_int_equal(m.stream, STREAM_CHUNKS);
+	assert_int_equal(m.n, 7);
+	assert_string_equal(next(&q0), "");
+	queue_clear(&q0);
+	queue_clear(&q1);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -214,6 +241,7 @@ int main(void)
 		TEST(what_cannot_be_read_is_dropped_and_what_is_newer_is_left),
 		TEST(a_message_that_was_deleted_while_pending_is_dropped),
 		TEST(drop_ends_a_message),
+		TEST(what_is_not_begun_can_be_put_back),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
