@@ -20,6 +20,7 @@
 #include "schema/wire.h"
 
 #define CONFIG_MAX_BYTES (1u << 20)
+#define MEMORY_LEAST_BYTES ((int64_t)64 << 20)	/* three times a transform process at rest, as in workers/cgroup.c */
 #define SOURCE_SLOTS 64		/* a source's settings come first, then a slot per code */
 #define ENV_SOURCE "GEOSLUICE_SOURCE_"
 
@@ -357,6 +358,9 @@ static int check_whole(struct settings *s, const char *file, struct err *e)
 		return err_set(e, ERR_INPUT, 0, "%s: [worker] feature_timeout_ms is %" PRId64 "; it must be below "
 		    "lease_ms, %" PRId64 ", or a job is taken away over one feature", file,
 		    s->worker.feature_timeout_ms, s->worker.lease_ms);
+	if (s->worker.memory_bytes != 0 && s->worker.memory_bytes < MEMORY_LEAST_BYTES)
+		return err_set(e, ERR_INPUT, 0, "%s: [worker] memory_bytes is %" PRId64 "; a process needs %" PRId64
+		    " at the least, or 0 for no limit", file, s->worker.memory_bytes, MEMORY_LEAST_BYTES);
 	if ((*s->server.tls_certificate == '\0') != (*s->server.tls_key == '\0'))
 		return err_set(e, ERR_INPUT, 0, "%s: [server] tls_certificate and tls_key belong together", file);
 	for (size_t i = 0; i < s->source_count; i++)

@@ -3,21 +3,22 @@
 -- KEYS job, parts, chunks
 -- ARGV 1 now ms
 -- Returns {'gone'}; {'successful', epoch, message id, features, CRS} or {'failed', epoch, message id, code, reason,
--- offset} if it can be ended so (finish.lua); else {'waits', outstanding, epoch}, and chunks whose
--- message is lost have a new one.
+-- offset} if it can be ended so (finish.lua); else {'waits', outstanding, epoch, chunks put back}: those whose message
+-- was lost have a new one.
 local job, parts, chunks = KEYS[1], KEYS[2], KEYS[3]
 local have = redis.call('HMGET', job, 'state', 'split', 'left', 'fail', 'epoch', 'message', 'next', 'fail_code',
 	'fail_reason', 'fail_offset', 'used_crs', 'v')
 if have[1] ~= 'running' or not have[2] then
 	return {'gone'}
 end
-local first = math.huge
+local first, lost = math.huge, 0
 for _, field in ipairs(redis.call('HKEYS', parts)) do
 	if tonumber(field) then
 		local id = redis.call('HGET', parts, 'e' .. field)
 		if not id or #redis.call('XRANGE', chunks, id, id) == 0 then
 			id = redis.call('XADD', chunks, '*', 'v', have[12] or '1', 'job', job:match('job:(.*)$'), 'n', field)
 			redis.call('HSET', parts, 'e' .. field, id)
+			lost = lost + 1
 		end
 		first = math.min(first, tonumber(field))
 	end
@@ -30,4 +31,4 @@ elseif have[2] == 'done' and first == math.huge then
 	return {'successful', have[5], have[6], have[7], have[11] or ''}
 end
 redis.call('HSET', job, 'tries', '0', 'updated', ARGV[1])	-- to look is no try; to end it is
-return {'waits', have[3], have[5]}
+return {'waits', have[3], have[5], lost}

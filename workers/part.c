@@ -209,6 +209,8 @@ int part_watch(const struct job *j, struct redis *r, const struct settings *s, s
 	said = reply_str(reply_at(reply, 0), NULL);
 	if (strcmp(said, "successful") == 0 || strcmp(said, "failed") == 0)
 		rc = finish(j, r, s, reply, e);
+	else if (reply_int(reply_at(reply, 3)) > 0)
+		log_warn("work_put_back", LOG_STR("job", j->id), LOG_INT("chunks", reply_int(reply_at(reply, 3))));
 	reply_free(&reply);
 	return rc;
 }

@@ -22,6 +22,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS 10000
 #define LONG_LIFE_MS 5000	/* a child that lived so long is started again at once */
+#define AGAIN_LIFE_MS 1000	/* one that lived shorter and asks for a successor has it after BACKOFF_FIRST_MS */
 #define LATE_MS 1000	/* waking up so late, this process was frozen, and so may its children have been */
 #define EXTRA_GRACE_S 1		/* children end themselves after grace_s; this is for those that cannot */
 
@@ -117,13 +118,15 @@ static void log_exit(const struct child *c, unsigned slot, int status)
 	    LOG_INT("restart_in_ms", c->backoff_ms));
 }
 
-/* at_once: it is known what it died of, or it asked for a successor. */
-static void plan_restart(struct child *c, bool at_once)
+/* known: what it died of. again: it asked for a successor. */
+static void plan_restart(struct child *c, bool known, bool again)
 {
-	uint64_t now = clock_mono_ms();
+	uint64_t now = clock_mono_ms(), life_ms = now - c->started_ms;
 
-	if (at_once || now - c->started_ms >= LONG_LIFE_MS)
+	if (known || life_ms >= LONG_LIFE_MS)
 		c->backoff_ms = 0;
+	else if (again)
+		c->backoff_ms = life_ms < AGAIN_LIFE_MS ? BACKOFF_FIRST_MS : 0;
 	else if (c->backoff_ms == 0)
 		c->backoff_ms = BACKOFF_FIRST_MS;
 	else
@@ -159,8 +162,8 @@ static void reap(struct supervisor *s)
 	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		for (unsigned i = 0; i < s->n; i++)
 			if (s->children[i].pid == pid) {
-				plan_restart(&s->children[i], was_feature(s, &s->children[i], status, &used) ||
-				    (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_AGAIN));
+				plan_restart(&s->children[i], was_feature(s, &s->children[i], status, &used),
+				    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_AGAIN);
 				log_exit(&s->children[i], i, status);
 				s->children[i].pid = 0;
 			}

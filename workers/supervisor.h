@@ -7,8 +7,8 @@
  *   started ──exits──▶ waiting ──backoff──▶ started        (100 ms to 10 s; at once after a long life)
  *   SIGTERM ──▶ all told ──grace_s──▶ all killed
  *
- * A child with a flight recorder is killed when a feature takes it too long. If a feature ended it, or it
- * ended with EXIT_AGAIN, it is started again at once.
+ * A child with a flight recorder is killed when a feature takes it too long. If a feature ended it, it is
+ * started again at once; if it ended with EXIT_AGAIN, too, but for a pause where it lived for less than a second.
  */
 #ifndef GS_WORKERS_SUPERVISOR_H
 #define GS_WORKERS_SUPERVISOR_H

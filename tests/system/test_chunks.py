@@ -147,6 +147,7 @@ class Chunks(StackTest):
         self.stack.redis("XTRIM", "gs:{p0}:chunks", "MAXLEN", "0")
         self.stack.start("worker")
         info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertRegex(self.stack.log("worker"), "event=work_put_back job=%s chunks=[1-9]" % job)
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, 20000)
         self.same_as_convert(job, body)

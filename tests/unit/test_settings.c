@@ -126,6 +126,7 @@ static void refusals(void **state)
 		{ "[courier]\nbackoff_min_ms = 2\nbackoff_max_ms = 1\n", 0, { "backoff_min_ms", "backoff_max_ms" } },
 		{ "[worker]\nlease_ms = 600\nfeature_timeout_ms = 600\n", 0, { "feature_timeout_ms", "600", "lease_ms" } },
 		{ "[worker]\nfeature_timeout_ms = 30000\n", 0, { "feature_timeout_ms", "30000" } },
+		{ "[worker]\nmemory_bytes = 67108863\n", 0, { "memory_bytes", "67108863", "67108864" } },
 		{ "[sever]\nthreads = 1\n", 2, { "[sever]", "[source NAME]" } },
 		{ "threads = 1\n", 1, { "[]" } },
 		{ "[source]\nsecret = s\n", 2, { "[source]" } },

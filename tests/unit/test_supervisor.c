@@ -219,6 +219,30 @@ static void a_feature_that_ends_a_process_is_known_to_the_next(void **state)
 	assert_int_equal(end(pid), 0);
 }
 
+static int asks_for_another(void *ctx, unsigned slot)
+{
+	(void)ctx;
+	(void)slot;
+	tell('a');
+	return EXIT_AGAIN;
+}
+
+/* Whatever it is that makes each ask at once, the machine has other things to do. */
+static void one_that_asks_for_another_at_once_waits(void **state)
+{
+	struct child_role role = { "a", asks_for_another, NULL, NULL };
+	uint64_t began;
+	pid_t pid = supervise(&role, 1, 5);
+
+	(void)state;
+	assert_int_equal(event(), 'a');
+	began = clock_mono_ms();
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(event(), 'a');
+	assert_in_range(clock_mono_ms() - began, 5 * 90, 60000);	/* and it does not grow to minutes */
+	assert_int_equal(end(pid), 0);
+}
+
 static void backoff_grows_and_is_bounded(void **state)
 {
 	(void)state;
@@ -237,6 +261,7 @@ int main(void)
 		cmocka_unit_test(a_deaf_child_is_killed_after_the_grace_time),
 		cmocka_unit_test(children_do_not_outlive_a_killed_supervisor),
 		cmocka_unit_test(a_feature_that_ends_a_process_is_known_to_the_next),
+		cmocka_unit_test(one_that_asks_for_another_at_once_waits),
 		cmocka_unit_test(backoff_grows_and_is_bounded),
 	};
 
