@@ -249,6 +249,30 @@ static void a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint(void **state
 	check_counts(m.job, "2", "2", "2");
 }
 
+/* Or it would be tried for ever, by one fresh process after the other. */
+static void a_job_that_fills_a_fresh_process_was_tried(void **state)
+{
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
+	struct message m;
+	struct job j;
+
+	(void)state;
+	seeded(&m, "acme", NULL, COLLECTION(MIXED));
+	recycling_init(&recycling, 1 << 20);	/* less than it has to begin with */
+	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_FULL);
+	assert_int_equal(job_release(&j, redis, true, true, &e), 0);
+	assert_string_equal(seed_field(redis, m.job, "tries"), "1");
+	assert_int_equal(job_release(&j, redis, true, false, &e), 0);
+	assert_string_equal(seed_field(redis, m.job, "tries"), "0");
+	recycling_clear(&recycling);
+	recycling = (struct recycling){ 0 };
+	job_clear(&j);
+	transform_free(&t);
+	assert_int_equal(run(&m), TRANSFORM_ENDED);
+	check_counts(m.job, "2", "2", "2");
+}
+
 static void a_crs_behind_the_features_means_a_second_pass(void **state)
 {
 	static const char crs[] = "\"crs\":{\"type\":\"name\",\"properties\":"
@@ -474,6 +498,7 @@ int main(void)
 		TEST(a_document_of_all_outcomes),
 		TEST(a_job_goes_on_from_its_checkpoint),
 		TEST(a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint),
+		TEST(a_job_that_fills_a_fresh_process_was_tried),
 		TEST(a_crs_behind_the_features_means_a_second_pass),
 		TEST(the_crs_is_the_requests_then_the_documents_then_the_sources),
 		TEST(documents_that_fail_say_why),
