@@ -116,8 +116,9 @@ static bool boxes_near(struct point a, struct point b, struct point c, struct po
 	return box_meets(&wide, &cd);
 }
 
-static int test_pair(struct work *w, uint32_t i, uint32_t j)
+static int test_pair(void *ctx, uint32_t i, uint32_t j)
 {
+	struct work *w = ctx;
 	const struct vertices *v = &w->v;
 	uint32_t i_next = v->next[i], j_next = v->next[j];
 	struct point a = v->at[i], b = v->at[i_next], c = v->at[j], d = v->at[j_next];

@@ -195,7 +195,7 @@ static int rebuild(struct work *w)
 		b.out = old;
 	}
 	work_vertices_free(&b.out);
-	index_clear(&w->index);
+	boxes_clear(&w->index);
 	return rc;
 }
 

@@ -93,6 +93,6 @@ void work_free(struct work *w)
 	free(w->rings);
 	free(w->parts);
 	work_vertices_free(&w->v);
-	index_clear(&w->index);
+	boxes_clear(&w->index);
 	work_forget_events(w);
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "schema/reject.h"
+#include "workers/pipeline/repair/boxes.h"
 #include "workers/pipeline/repair/predicate.h"
 #include "workers/pipeline/repair/repair.h"
 
@@ -63,27 +64,6 @@ struct merge {
 	uint32_t u, v;		/* vertices to become one */
 };
 
-#define INDEX_FAN 8
-
-/* A box on the grid of an index; and eight of them side by side. */
-struct grid_box {
-	int16_t x0, y0, x1, y1;
-};
-
-struct grid_boxes {
-	int16_t x0[INDEX_FAN], y0[INDEX_FAN], x1[INDEX_FAN], y1[INDEX_FAN];
-};
-
-/* Level 0: nodes of 8 segments each; level n: nodes of 8 nodes of level n - 1. The last has one node. */
-struct index {
-	struct grid_boxes *nodes;	/* of what is below them */
-	uint8_t *dirty;			/* a bit for each that is or holds a V_DIRTY segment */
-	uint32_t level_begin[12];
-	uint32_t level_count[12];
-	unsigned levels;
-	double x0, y0, scale_x, scale_y;	/* the grid */
-};
-
 struct work {
 	const struct geometry *in;
 	const struct repair_limits *limits;
@@ -98,7 +78,7 @@ struct work {
 	struct part *parts;
 	uint32_t part_count;
 	struct vertices v;
-	struct index index;
+	struct boxes index;		/* of the segments; marked: V_DIRTY */
 
 	bool tolerant;		/* this pass tests dirty segments, with tolerance */
 	bool faulty;		/* a fault that no legal touch explains */
@@ -159,9 +139,8 @@ int touch_fills(struct work *w, uint32_t ring);
 
 /* index.c */
 int index_build(struct work *w);
-void index_clear(struct index *x);
-/* Calls fn for pairs of segments, all those whose boxes meet among them; in a tolerant pass only if one is dirty. */
-int index_self_join(struct work *w, int (*fn)(struct work *w, uint32_t i, uint32_t j));
+/* Calls meet for pairs of segments, all those whose boxes meet among them; in a tolerant pass only if one is dirty. */
+int index_self_join(struct work *w, int (*meet)(void *w, uint32_t i, uint32_t j));
 /*
  * The segment hit first by a ray from p towards smaller x, out of those that `counts` lets pass;
  * NONE if there is none. Segments through p itself are not hit.

@@ -1,7 +1,7 @@
 /*
  * condense - see condense.h.
  *
- * A ring is taken in runs of eight segments. A run is drawn straight, from its first position to its
+ * A ring is taken in runs of some segments. A run is drawn straight, from its first position to its
  * last, if
  *
  *   1. no segment of it meets another of it, nor folds back on its neighbour;
@@ -12,29 +12,37 @@
  * By 1 to 3 a run drawn straight has no part in any crossing or touch, before or after. What a ring
  * goes round changes only within the box, where by 2 no other ring is: so holes stay in their shells
  * and shells out of each other, or not, as they were.
+ *
+ * What is left is taken again in shorter runs, which come closer to the faults, and so on.
  */
 #include "workers/pipeline/topology/condense.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#include "workers/pipeline/repair/boxes.h"
 #include "workers/pipeline/repair/predicate.h"
 
-#define RUN 8
+#define LONGEST_RUN 8
 #define LEAST_RUNS 4		/* in a ring: so that the two beside one are not beside each other */
 #define PAIRS_PER_RUN 200	/* of boxes looked at; more means that all lies across all */
+
+/* Segments in a run, time after time. */
+static const uint32_t run_lengths[] = { 8, 4 };
 
 struct run {
 	uint32_t first, count;	/* positions: count segments from there */
 	uint32_t before, after;	/* runs beside it in the ring */
+	struct box box;
 	bool keep;
 };
 
 struct condenser {
 	const struct geometry *g;
+	uint32_t run_length;
 	struct run *runs;
-	struct box *tree;	/* binary, the root is 1; the runs' own boxes from `leaves` on */
-	uint32_t run_count, leaves;
+	uint32_t run_count;
+	struct boxes boxes;	/* of the runs */
 	uint64_t pairs;		/* that may still be looked at */
 	bool odd;		/* a coordinate that the predicates do not hold for */
 };
@@ -52,6 +60,24 @@ static inline void widen(struct box *b, const struct box *by)
 
 /* ---- runs and their boxes ---- */
 
+/* The predicates hold for 0, and for sizes whose products neither overflow nor vanish. */
+static inline bool is_odd(double x)
+{
+	return x != 0 && !(fabs(x) > 1e-120 && fabs(x) < 1e70);
+}
+
+static void measure_run(struct condenser *c, struct run *r)
+{
+	struct point p = position(c, r->first);
+
+	r->box = box_of(p, p);
+	for (uint32_t i = 0; i <= r->count; i++) {
+		p = position(c, r->first + i);
+		c->odd |= is_odd(p.x) || is_odd(p.y);
+		widen(&r->box, &(struct box){ p.x, p.y, p.x, p.y });
+	}
+}
+
 /* -1: the ring is not closed, or empty. */
 static int cut_ring(struct condenser *c, size_t seq)
 {
@@ -61,13 +87,14 @@ static int cut_ring(struct condenser *c, size_t seq)
 	if (segments < 2 || !point_equal(position(c, begin), position(c, begin + segments - 1)))
 		return -1;
 	segments--;
-	for (size_t at = 0; at < segments; at += RUN) {
+	for (size_t at = 0; at < segments; at += c->run_length) {
 		last = c->run_count++;
 		c->runs[last] = (struct run){
 			.first = (uint32_t)(begin + at),
-			.count = (uint32_t)(segments - at < RUN ? segments - at : RUN),
+			.count = (uint32_t)(segments - at < c->run_length ? segments - at : c->run_length),
 			.before = last - 1, .after = last + 1,
 		};
+		measure_run(c, &c->runs[last]);
 	}
 	c->runs[first].before = last;
 	c->runs[last].after = first;
@@ -76,73 +103,64 @@ static int cut_ring(struct condenser *c, size_t seq)
 	return 0;
 }
 
-/* The predicates hold for 0, and for sizes whose products neither overflow nor vanish. */
-static inline bool is_odd(double x)
+static void put_boxes(struct condenser *c)
 {
-	return x != 0 && !(fabs(x) > 1e-120 && fabs(x) < 1e70);
-}
+	struct boxes *t = &c->boxes;
 
-static struct box box_of_run(struct condenser *c, const struct run *r)
-{
-	struct point p = position(c, r->first);
-	struct box all = { p.x, p.y, p.x, p.y };
+	for (uint32_t i = 0; i < t->level_count[0] * BOXES_FAN; i++) {
+		struct grid_box on_grid = boxes_nothing();
 
-	for (uint32_t i = 0; i <= r->count; i++) {
-		p = position(c, r->first + i);
-		c->odd |= is_odd(p.x) || is_odd(p.y);
-		widen(&all, &(struct box){ p.x, p.y, p.x, p.y });
+		if (i < c->run_count) {
+			const struct box *b = &c->runs[i].box;
+
+			on_grid = (struct grid_box){
+				boxes_cell(b->x0, t->x0, t->scale_x), boxes_cell(b->y0, t->y0, t->scale_y),
+				boxes_cell(b->x1, t->x0, t->scale_x), boxes_cell(b->y1, t->y0, t->scale_y),
+			};
+		}
+		boxes_put(&t->nodes[i / BOXES_FAN], i % BOXES_FAN, &on_grid);
 	}
-	return all;
+	boxes_finish(t);
 }
 
 static int build(struct condenser *c)
 {
-	static const struct box nothing = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+	struct box all = { INFINITY, INFINITY, -INFINITY, -INFINITY };
+	size_t room = c->g->positions / c->run_length + c->g->seqs + 1;
 
-	if ((c->runs = malloc((c->g->positions / RUN + c->g->seqs + 1) * sizeof(*c->runs))) == NULL)
+	if ((c->runs = malloc(room * sizeof(*c->runs))) == NULL)
 		return -1;
 	for (size_t s = 0; s < c->g->seqs; s++)
 		if (cut_ring(c, s) == -1)
 			return -1;
-	for (c->leaves = 1; c->leaves < c->run_count; c->leaves *= 2)
-		;
-	if ((c->tree = malloc(2 * (size_t)c->leaves * sizeof(*c->tree))) == NULL)
+	for (uint32_t i = 0; i < c->run_count; i++)
+		widen(&all, &c->runs[i].box);
+	if (c->odd || boxes_init(&c->boxes, c->run_count, &all) == -1)
 		return -1;
-	for (uint32_t i = 0; i < c->leaves; i++)
-		c->tree[c->leaves + i] = i < c->run_count ? box_of_run(c, &c->runs[i]) : nothing;
-	for (uint32_t i = c->leaves - 1; i > 0; i--) {
-		c->tree[i] = c->tree[2 * i];
-		widen(&c->tree[i], &c->tree[2 * i + 1]);
-	}
+	put_boxes(c);
 	c->pairs = (uint64_t)c->run_count * PAIRS_PER_RUN;
-	return c->odd ? -1 : 0;
+	return 0;
 }
 
 /* ---- 2: runs far apart in their rings whose boxes meet ---- */
 
-static void keep_both(struct condenser *c, uint32_t i, uint32_t j)
+static int spend(void *ctx, unsigned n)
 {
-	if (i == j || c->runs[i].after == j || c->runs[i].before == j)
-		return;
-	c->runs[i].keep = true;
-	c->runs[j].keep = true;
+	struct condenser *c = ctx;
+
+	if (c->pairs < n)
+		return -1;
+	c->pairs -= n;
+	return 0;
 }
 
-/* x and y are of one level of the tree. */
-static void join(struct condenser *c, uint32_t x, uint32_t y)
+static int keep_both(void *ctx, uint32_t i, uint32_t j)
 {
-	if (c->pairs == 0 || !box_meets(&c->tree[x], &c->tree[y]))
-		return;
-	c->pairs--;
-	if (x >= c->leaves) {
-		keep_both(c, x - c->leaves, y - c->leaves);
-		return;
-	}
-	join(c, 2 * x, 2 * y);
-	join(c, 2 * x, 2 * y + 1);
-	join(c, 2 * x + 1, 2 * y + 1);
-	if (x != y)
-		join(c, 2 * x + 1, 2 * y);
+	struct run *runs = ((struct condenser *)ctx)->runs;
+
+	if (runs[i].after != j && runs[i].before != j && box_meets(&runs[i].box, &runs[j].box))
+		runs[i].keep = runs[j].keep = true;
+	return 0;
 }
 
 /* ---- 1 and 3: within a run, and with the next one ---- */
@@ -154,7 +172,7 @@ struct line {
 
 /* A run's segments, and behind them the straight line, which begins and ends as they do. */
 struct lines {
-	struct line line[RUN + 1];
+	struct line line[LONGEST_RUN + 1];
 	uint32_t n;		/* segments */
 	bool monotone;		/* all run the same way, in x or in y: they cannot meet but where they join */
 	struct box box;
@@ -172,7 +190,7 @@ static void load(const struct condenser *c, uint32_t run, struct lines *l)
 	uint32_t right = 0, left = 0, up = 0, down = 0;
 
 	l->n = r->count;
-	l->box = c->tree[c->leaves + run];
+	l->box = r->box;
 	for (uint32_t i = 0; i < l->n; i++) {
 		struct point q = position(c, r->first + i + 1);
 
@@ -214,7 +232,7 @@ static bool meets_itself(const struct lines *l)
 }
 
 /* Numbers of the lines that reach into a box. */
-static uint32_t lines_in(const struct lines *l, const struct box *b, uint8_t in[RUN + 1])
+static uint32_t lines_in(const struct lines *l, const struct box *b, uint8_t in[LONGEST_RUN + 1])
 {
 	uint32_t n = 0;
 
@@ -228,7 +246,7 @@ static uint32_t lines_in(const struct lines *l, const struct box *b, uint8_t in[
 /* Does any line of a run meet one of the next run's but where the runs join? */
 static bool meets_next(const struct lines *l, const struct lines *next)
 {
-	uint8_t in[RUN + 1], in_next[RUN + 1];
+	uint8_t in[LONGEST_RUN + 1], in_next[LONGEST_RUN + 1];
 	uint32_t n = lines_in(l, &next->box, in), m = lines_in(next, &l->box, in_next);
 
 	for (uint32_t i = 0; i < n; i++)
@@ -297,19 +315,30 @@ static struct geometry *draw(const struct condenser *c, struct arena *a)
 	return out;
 }
 
-struct geometry *condense(const struct geometry *g, struct arena *a)
+/* NULL: nothing comes of it. */
+static struct geometry *condense_by(const struct geometry *g, uint32_t run_length, struct arena *a)
 {
-	struct condenser c = { .g = g };
+	struct condenser c = { .g = g, .run_length = run_length };
+	const struct boxes_join j = { .meet = keep_both, .spend = spend, .ctx = &c };
 	struct geometry *out = NULL;
 
-	if (g->positions >= 2 * LEAST_RUNS * RUN && g->positions < UINT32_MAX / 4 && build(&c) == 0) {
-		join(&c, 1, 1);
-		if (c.pairs > 0) {
-			judge_runs(&c);
-			out = draw(&c, a);
-		}
+	if (g->positions >= LEAST_RUNS * run_length && build(&c) == 0 && boxes_join(&c.boxes, &j) == 0) {
+		judge_runs(&c);
+		out = draw(&c, a);
 	}
 	free(c.runs);
-	free(c.tree);
+	boxes_clear(&c.boxes);
+	return out;
+}
+
+struct geometry *condense(const struct geometry *g, struct arena *a)
+{
+	struct geometry *out = NULL, *smaller_one;
+
+	if (g->positions >= UINT32_MAX / 4)
+		return NULL;
+	for (size_t i = 0; i < sizeof(run_lengths) / sizeof(run_lengths[0]); i++)
+		if ((smaller_one = condense_by(out != NULL ? out : g, run_lengths[i], a)) != NULL)
+			out = smaller_one;
 	return out;
 }
