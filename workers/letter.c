@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/clock.h"
+#include "lib/utf8.h"
 #include "schema/wire.h"
 
 #define COMMON_FIELDS 9
@@ -35,22 +36,12 @@ static void put_common(struct args *a, const struct job *j, const char *kind, en
 	put_uint(a, "offset", offset);
 }
 
-/* The largest beginning of s, at most max bytes, that cuts no UTF-8 sequence apart. */
-static size_t cut_utf8(const char *s, size_t n, size_t max)
-{
-	if (n <= max)
-		return n;
-	while (max > 0 && ((unsigned char)s[max] & 0xc0) == 0x80)
-		max--;
-	return max;
-}
-
 void letter_of_feature(struct args *a, const struct job *j, const struct verdict *v, const char *crs,
     size_t max_raw)
 {
 	const struct feature *f = v->feature;
 	const struct finding *note = v->finding;
-	size_t raw = cut_utf8(f->raw, f->raw_len, max_raw);
+	size_t raw = utf8_cut(f->raw, f->raw_len, max_raw);
 	bool cut = raw < f->length, at = note != NULL && note->has_at, id = f->id.len > 0;
 	const char *reason = reject_info(v->code)->meaning;
 	char point[64];

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <proj.h>
 
 #include "lib/buf.h"
 #include "workers/pipeline/pipeline.h"
+#include "workers/pipeline/reproject.h"
 #include "workers/pipeline/verdict.h"
 
 #define F(geometry) "{\"type\":\"Feature\",\"properties\":null,\"geometry\":" geometry "}"
@@ -192,6 +194,99 @@ static void pointers_are_followed(void **state)
 	}
 }
 
+/* ---- a CRS that features name ---- */
+
+#define POINT_IN(crs) "{\"type\":\"Feature\",\"properties\":null,\"crs\":{\"type\":\"name\",\"properties\":{\"name\":\"" crs \
+	"\"}},\"geometry\":{\"type\":\"Point\",\"coordinates\":[500000,5000000]}}"
+
+/* Of whoever decodes: a thread that watches would see the same. */
+static struct pipeline_place watched;
+static uint32_t looked_up_at;
+static unsigned looked_up;
+
+PJ *__real_proj_create_crs_to_crs_from_pj(PJ_CONTEXT *, const PJ *, const PJ *, PJ_AREA *, const char *const *);
+PJ *__wrap_proj_create_crs_to_crs_from_pj(PJ_CONTEXT *, const PJ *, const PJ *, PJ_AREA *, const char *const *);
+
+PJ *__wrap_proj_create_crs_to_crs_from_pj(PJ_CONTEXT *ctx, const PJ *from, const PJ *to, PJ_AREA *area,
+    const char *const *options)
+{
+	looked_up++;
+	looked_up_at = watched.stage;
+	return __real_proj_create_crs_to_crs_from_pj(ctx, from, to, area, options);
+}
+
+/* Features that name `crss` in turn; returns how many were rejected. */
+static uint64_t run_turns(unsigned features, unsigned crss, struct sink *s)
+{
+	struct pipeline_options o;
+	struct pipeline_totals t;
+	struct err e = ERR_INIT;
+	struct pipeline *p;
+	struct buf doc;
+
+	buf_init(&doc, 1 << 20);
+	buf_puts(&doc, "{\"type\":\"FeatureCollection\",\"features\":[");
+	for (unsigned i = 0; i < features; i++)	/* two hemispheres of UTM zones */
+		buf_printf(&doc, "%s" POINT_IN("EPSG:%u"), i > 0 ? "," : "",
+		    (i % crss < 60 ? 32601 : 32641) + i % crss);
+	buf_puts(&doc, "]}");
+	pipeline_options_init(&o);
+	o.place = &watched;
+	looked_up = 0;
+	p = begin(&o, s);
+	assert_int_equal(pipeline_feed(p, doc.data, doc.len, &e), 0);
+	assert_int_equal(pipeline_finish(p, &e), 0);
+	t = pipeline_totals(p);
+	assert_int_equal(t.features, features);
+	pipeline_free(&p);
+	buf_clear(&doc);
+	return t.rejected;
+}
+
+static void a_crs_is_looked_up_once_for_all_features(void **state)
+{
+	struct pipeline *none = NULL;
+	struct sink s;
+
+	(void)state;
+	assert_int_equal(run_turns(192, 64, &s), 0);
+	assert_true(looked_up > 0 && looked_up <= 2 * 64);
+	assert_int_equal(looked_up_at, AT_REPROJECT);	/* that is where it died, if it dies of one */
+	end(&none, &s);
+}
+
+static void a_document_may_not_name_crss_without_end(void **state)
+{
+	struct pipeline *none = NULL;
+	struct sink s;
+
+	(void)state;
+	assert_int_equal(run_turns(132, 66, &s), 4);
+	assert_non_null(strstr(s.lines.data, "\"index\":65,\"outcome\":\"rejected\",\"code\":\"CRS_UNKNOWN\""));
+	assert_non_null(strstr(s.lines.data, "\"path\":\"/features/65/crs\""));
+	end(&none, &s);
+}
+
+static void a_name_is_cut_between_characters(void **state)
+{
+	static const char doc[] = FC(POINT_IN("EPSG:éééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééééé"
+	    "éééééééééééééééééééééééééééééééééééé"));
+	struct pipeline_options o;
+	struct err e = ERR_INIT;
+	struct pipeline *p;
+	struct sink s;
+
+	(void)state;
+	pipeline_options_init(&o);
+	p = begin(&o, &s);
+	assert_int_equal(pipeline_feed(p, doc, strlen(doc), &e), 0);
+	assert_int_equal(pipeline_finish(p, &e), 0);
+	assert_non_null(strstr(s.lines.data, "CRS_UNKNOWN"));
+	assert_non_null(strstr(s.lines.data, "é\",\"warnings\""));
+	assert_null(strstr(s.lines.data, "\xef\xbf\xbd"));
+	end(&p, &s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,7 +296,12 @@ int main(void)
 		cmocka_unit_test(a_broken_document_says_where),
 		cmocka_unit_test(an_unknown_crs_is_refused),
 		cmocka_unit_test(pointers_are_followed),
+		cmocka_unit_test(a_crs_is_looked_up_once_for_all_features),
+		cmocka_unit_test(a_document_may_not_name_crss_without_end),
+		cmocka_unit_test(a_name_is_cut_between_characters),
 	};
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	reproject_forget();
+	return failed;
 }

@@ -14,6 +14,7 @@
 #include "workers/pipeline/verdict.h"
 
 #define PATH_BYTES 640	/* of the deepest place */
+#define NAMED_MOST 64	/* CRSs that a document's features may name: each takes PROJ up to 60 ms to look up */
 #define TEXT_KEEP_BYTES ((size_t)1 << 20)	/* kept between features */
 
 struct pipeline {
@@ -23,6 +24,8 @@ struct pipeline {
 	struct decode *decode;
 	struct stages *stages;
 	char *crs;		/* the source CRS of stages */
+	char *named[NAMED_MOST];	/* CRSs that features named, each once */
+	size_t named_count;
 	struct buf text;
 	struct pipeline_totals totals;
 	uint64_t fault_at;	/* of a CRS that is not known; 0: none */
@@ -187,10 +190,38 @@ static int document_stages_ready(struct pipeline *p, struct err *e)
 	return -1;
 }
 
+/* 0: f names no CRS, or one of the first NAMED_MOST that the document's features do. 1: another. -1: no memory. */
+static int count_crs(struct pipeline *p, const struct feature *f, struct err *e)
+{
+	if (p->o.source_crs != NULL || f->crs == NULL)
+		return 0;
+	for (size_t i = 0; i < p->named_count; i++)
+		if (strcmp(p->named[i], f->crs) == 0)
+			return 0;
+	if (p->named_count == NAMED_MOST)
+		return 1;
+	if ((p->named[p->named_count] = strdup(f->crs)) == NULL)
+		return err_errno(e, "CRS of a feature");
+	p->named_count++;
+	return 0;
+}
+
+static void forget_crs(struct pipeline *p)
+{
+	while (p->named_count > 0)
+		free(p->named[--p->named_count]);
+}
+
+static void note_crs(struct feature *f, enum reject_code code, const char *why)
+{
+	const struct place place = { .member = f->crs_member };
+
+	feature_note_at(f, code, &place, NULL, why);
+}
+
 /* A CRS that a feature names itself and that leads nowhere is that feature's fault alone. */
 static int feature_stages_ready(struct pipeline *p, struct feature *f, struct err *e)
 {
-	const struct place place = { .member = f->crs_member };
 	struct err own = ERR_INIT;
 
 	if (p->o.source_crs != NULL || f->crs == NULL)
@@ -201,7 +232,7 @@ static int feature_stages_ready(struct pipeline *p, struct feature *f, struct er
 		*e = own;
 		return -1;
 	}
-	feature_note_at(f, (enum reject_code)own.code, &place, NULL, own.text);
+	note_crs(f, (enum reject_code)own.code, own.text);
 	return 0;
 }
 
@@ -209,8 +240,10 @@ static int on_feature(void *ctx, struct feature *f, struct err *e)
 {
 	struct pipeline *p = ctx;
 	const struct geometry *before = f->geometry;
-	int rc = 0;
+	int rc = 0, crs = count_crs(p, f, e);
 
+	if (crs == -1)
+		return -1;
 	if (p->o.gate != NULL) {
 		place_none(p);
 		rc = p->o.gate(p->ctx, f, e);
@@ -219,7 +252,10 @@ static int on_feature(void *ctx, struct feature *f, struct err *e)
 	}
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
+	if (crs == 1)
+		note_crs(f, R_CRS_UNKNOWN, "More than 64 CRSs are named by this document's features: it is not looked up.");
 	if (!p->o.decode_only && f->fatal == R_NONE) {
+		p->o.place->stage = AT_REPROJECT;	/* PROJ looks up a CRS that f names itself */
 		if (feature_stages_ready(p, f, e) != 0)
 			return -1;
 		p->o.place->stage = AT_VALIDATE;
@@ -262,6 +298,7 @@ void pipeline_free(struct pipeline **pp)
 		return;
 	decode_free(&p->decode);
 	stages_free(&p->stages);
+	forget_crs(p);
 	free(p->crs);
 	buf_clear(&p->text);
 	free(p);
@@ -303,6 +340,7 @@ int pipeline_finish(struct pipeline *p, struct err *e)
 	if (rc == 1) {
 		memset(&p->totals, 0, sizeof(p->totals));
 		stages_free(&p->stages);
+		forget_crs(p);
 		if (!p->o.decode_only && document_stages_ready(p, e) != 0)
 			return -1;
 	}

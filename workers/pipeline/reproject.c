@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "workers/pipeline/bbox.h"
 #include "workers/pipeline/crs.h"
 #include "workers/pipeline/locate.h"
@@ -30,11 +31,27 @@ struct reproject {
 	struct area area;		/* of use of the target */
 };
 
+#define KEPT REPROJECT_KEPT
+
+static _Thread_local struct reproject *kept[KEPT];	/* for the next that asks, latest first */
+static _Thread_local PJ_CONTEXT *shared;	/* of all: a database once open is half the work */
+static _Thread_local unsigned users;
+
 static void no_log(void *ctx, int level, const char *message)
 {
 	(void)ctx;
 	(void)level;
 	(void)message;
+}
+
+static PJ_CONTEXT *context(void)
+{
+	if (shared == NULL && (shared = proj_context_create()) != NULL) {
+		proj_log_func(shared, NULL, no_log);
+		proj_context_set_enable_network(shared, 0);
+	}
+	users += shared != NULL;
+	return shared;
 }
 
 /* ---- a transformation ---- */
@@ -62,8 +79,9 @@ static int connect(struct reproject *r, const PJ *source, const PJ *target, stru
 	    PJ_COMP_EQUIVALENT_EXCEPT_AXIS_ORDER_GEOGCRS))
 		return 0;
 	if (operation_find(&r->way, r->ctx, source, target) == -1)
-		return err_set(e, ERR_INPUT, R_PROJ_NO_OPERATION, "no way from %.80s to %.80s",
-		    r->source, r->target);
+		return err_set(e, ERR_INPUT, R_PROJ_NO_OPERATION, "no way from %.*s to %.*s",
+		    (int)utf8_cut(r->source, strlen(r->source), 80), r->source,
+		    (int)utf8_cut(r->target, strlen(r->target), 80), r->target);
 	if (r->way.flat == NULL)
 		return 0;
 	r->direct = reproject_direct_new(r->ctx, r->way.flat);
@@ -78,7 +96,7 @@ static void destroy(struct reproject *r)
 	proj_destroy(r->direct);
 	operation_clear(&r->way);
 	if (r->ctx != NULL)
-		proj_context_destroy(r->ctx);
+		users--;
 	free(r->source);
 	free(r->target);
 	free(r);
@@ -91,13 +109,11 @@ static struct reproject *create(const char *source_crs, const char *target_crs, 
 	int rc = -1;
 
 	if (r == NULL || (r->source = strdup(source_crs)) == NULL
-	    || (r->target = strdup(target_crs)) == NULL || (r->ctx = proj_context_create()) == NULL) {
+	    || (r->target = strdup(target_crs)) == NULL || (r->ctx = context()) == NULL) {
 		destroy(r);
 		err_set(e, ERR_SYSTEM, 0, "no memory for PROJ");
 		return NULL;
 	}
-	proj_log_func(r->ctx, NULL, no_log);
-	proj_context_set_enable_network(r->ctx, 0);
 	if ((source = operation_crs(r->ctx, source_crs, &r->from_lonlat, e)) != NULL
 	    && (target = operation_crs(r->ctx, target_crs, &r->to_lonlat_crs, e)) != NULL)
 		rc = connect(r, source, target, e);
@@ -111,10 +127,6 @@ static struct reproject *create(const char *source_crs, const char *target_crs, 
 }
 
 /* ---- those kept for the next that asks, latest first ---- */
-
-#define KEPT 8
-
-static _Thread_local struct reproject *kept[KEPT];
 
 struct reproject *reproject_new(const char *source_crs, const char *target_crs, struct err *e)
 {
@@ -145,6 +157,10 @@ void reproject_forget(void)
 	for (int i = 0; i < KEPT; i++) {
 		destroy(kept[i]);
 		kept[i] = NULL;
+	}
+	if (users == 0 && shared != NULL) {
+		proj_context_destroy(shared);
+		shared = NULL;
 	}
 }
 

@@ -5,8 +5,8 @@
  *      target CRS; untouched, bit for bit, where both are the same. With reproject_operation.c the one
  *      that includes proj.h.
  *
- * How a CRS may be named stands in crs.h. Making a transformation takes PROJ up to 50 ms, so a
- * thread keeps the last few for the next that asks.
+ * How a CRS may be named stands in crs.h. Making a transformation takes PROJ up to 60 ms, so a
+ * thread keeps the last ones for the next that asks.
  */
 #ifndef GS_PIPELINE_REPROJECT_H
 #define GS_PIPELINE_REPROJECT_H
@@ -15,6 +15,8 @@
 
 #include "lib/err.h"
 #include "workers/pipeline/feature.h"
+
+#define REPROJECT_KEPT 64	/* transformations, per thread */
 
 struct reproject;
 

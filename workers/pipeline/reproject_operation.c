@@ -5,6 +5,7 @@
 #include <proj_experimental.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "schema/reject.h"
 #include "workers/pipeline/crs.h"
 
@@ -63,7 +64,8 @@ PJ *operation_crs(PJ_CONTEXT *ctx, const char *name, bool *lonlat, struct err *e
 	    || type == PJ_TYPE_PROJECTED_CRS)
 		return crs;
 	proj_destroy(crs);
-	err_set(e, ERR_INPUT, R_CRS_UNKNOWN, "no CRS to put features in: %.120s", name);
+	err_set(e, ERR_INPUT, R_CRS_UNKNOWN, "no CRS to put features in: %.*s",
+	    (int)utf8_cut(name, strlen(name), 120), name);
 	return NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/json.h"
 #include "workers/pipeline/encode.h"
 #include "workers/pipeline/number.h"
 #include "workers/pipeline/pipeline.h"
@@ -104,20 +105,6 @@ size_t verdict_locate(const char *json, size_t n, const char *pointer)
 	return (size_t)(found - json);
 }
 
-static void put_quoted(struct buf *b, const char *s)
-{
-	buf_putc(b, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			buf_printf(b, "\\%c", *s);
-		else if ((unsigned char)*s < 0x20)
-			buf_printf(b, "\\u%04x", (unsigned char)*s);
-		else
-			buf_putc(b, *s);
-	}
-	buf_putc(b, '"');
-}
-
 static void put_number(struct buf *b, const char *name, double v)
 {
 	char text[NUMBER_TEXT_MAX];
@@ -135,7 +122,7 @@ static void put_finding(struct buf *b, const struct verdict *v)
 	const struct finding *n = v->finding;
 
 	buf_printf(b, ",\"code\":\"%s\",\"section\":\"%s\",\"path\":", info->name, info->section);
-	put_quoted(b, v->path);
+	json_str(b, NULL, v->path);
 	buf_printf(b, ",\"offset\":%" PRIu64, v->offset);
 	if (n != NULL && n->has_at) {
 		put_number(b, ",\"at\":[", n->at[0]);
@@ -143,7 +130,7 @@ static void put_finding(struct buf *b, const struct verdict *v)
 		buf_putc(b, ']');
 	}
 	buf_puts(b, ",\"reason\":");
-	put_quoted(b, n != NULL && n->reason != NULL ? n->reason : info->meaning);
+	json_str(b, NULL, n != NULL && n->reason != NULL ? n->reason : info->meaning);
 }
 
 /* The other notes' codes, in the order of the table: not that of the document's members. */
@@ -165,13 +152,13 @@ int verdict_write_failed(struct buf *b, const char *file, enum reject_code code,
     const char *reason)
 {
 	buf_puts(b, "{\"file\":");
-	put_quoted(b, file);
+	json_str(b, NULL, file);
 	buf_puts(b, ",\"outcome\":\"failed\"");
 	if (code != R_NONE)
 		buf_printf(b, ",\"code\":\"%s\",\"section\":\"%s\",\"offset\":%" PRIu64, reject_name(code),
 		    reject_info(code)->section, offset);
 	buf_puts(b, ",\"reason\":");
-	put_quoted(b, reason);
+	json_str(b, NULL, reason);
 	buf_putc(b, '}');
 	return b->failed ? -1 : 0;
 }
@@ -184,7 +171,7 @@ int verdict_write(struct buf *b, const struct verdict *v, const char *file)
 	buf_putc(b, '{');
 	if (file != NULL) {
 		buf_puts(b, "\"file\":");
-		put_quoted(b, file);
+		json_str(b, NULL, file);
 		buf_putc(b, ',');
 	}
 	buf_printf(b, "\"index\":%" PRIu64, f->index);
