@@ -303,6 +303,58 @@ static void rounding_keeps_polygons_valid(void **state)
 	topology_free(&t);
 }
 
+/* Ten squares of 0.45 that vanish at whole degrees, and one of 0.6 that becomes one of 1. */
+static struct geometry *squares(unsigned stride)
+{
+	struct geometry *g = geometry_new(shapes_arena, GEOM_MULTIPOLYGON, stride, 55, 11, 11);
+
+	for (size_t i = 0; i < 55; i++) {
+		double side = i < 50 ? 0.45 : 0.6, *p = g->coords + i * stride;
+
+		p[0] = 3 * (double)(i / 5) + (i % 5 == 1 || i % 5 == 2 ? side : 0);
+		p[1] = i % 5 == 2 || i % 5 == 3 ? side : 0;
+		for (unsigned k = 2; k < stride; k++)
+			p[k] = k;
+	}
+	for (uint32_t i = 0; i < 11; i++) {
+		g->seq_end[i] = 5 * (i + 1);
+		g->part_end[i] = i + 1;
+	}
+	return g;
+}
+
+static void rounding_takes_no_more_than_a_repair_may(void **state)
+{
+	static const struct { double max_area_loss; unsigned stride; size_t parts; } cases_of[] = {
+		{ 0.5, 2, 11 }, { 0.9, 2, 1 }, { 0.9, 3, 1 }, { 0.9, 4, 11 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases_of); i++) {
+		struct topology *t = checker(cases_of[i].max_area_loss, 0);
+		bool kept = cases_of[i].parts == 11;
+		struct feature *f;
+
+		shapes_reset();
+		f = shape_feature(NULL);
+		f->geometry = squares(cases_of[i].stride);
+		topology_start(t);
+		assert_int_equal(topology_round(t, f, 0), 0);
+		assert_int_equal(f->geometry->parts, cases_of[i].parts);
+		assert_int_equal(f->repaired, !kept);
+		assert_string_equal(shape_findings(f), "OUTPUT_INVALID@/geometry/coordinates");
+		if (kept)
+			assert_true(geometry_equal(f->geometry, squares(cases_of[i].stride)));
+		else {
+			assert_float_equal(f->area_before, 10 * 0.45 * 0.45 + 0.36, 1e-9);
+			assert_float_equal(f->area_after, 1, 1e-9);
+			assert_int_equal(f->vertices_before, 55);
+			assert_int_equal(f->vertices_after, 5);
+		}
+		topology_free(&t);
+	}
+}
+
 /* A ring of n positions that crosses itself nearly everywhere. */
 static struct geometry *scribble(size_t n)
 {
@@ -394,6 +446,7 @@ int main(void)
 		cmocka_unit_test(heights_survive),
 		cmocka_unit_test(output_faults_are_not_the_documents),
 		cmocka_unit_test(rounding_keeps_polygons_valid),
+		cmocka_unit_test(rounding_takes_no_more_than_a_repair_may),
 		cmocka_unit_test(a_scribble_ends_in_time),
 		cmocka_unit_test(verdicts_are_those_of_geos),
 	};

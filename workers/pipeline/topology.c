@@ -147,19 +147,23 @@ static void note_double_ring(struct visit *v)
 	feature_note(v->f, R_DUPLICATE_RINGS, &place);
 }
 
+/* More of its area than a repair may take? */
+static bool lost_much(const struct visit *v, const struct geometry *g, const struct geometry *out)
+{
+	double before = geometry_area(g);
+
+	return before > 0 && before - geometry_area(out) > (v->t->o.max_area_loss + AREA_SLACK) * before;
+}
+
 static int repair(struct visit *v)
 {
 	const struct geometry *g = *v->slot;
 	enum reject_code why;
 	struct geometry *out = mender_mend(&v->t->mender, g, v->f->arena, &why);
-	double before, lost;
 
 	if (out == NULL)
 		return fail(v, why);
-	before = geometry_area(g);
-	lost = before - geometry_area(out);
-	if (before > 0 && lost > (v->t->o.max_area_loss + AREA_SLACK) * before
-	    && fail(v, R_REPAIR_AREA_LOSS) == -1)
+	if (lost_much(v, g, out) && fail(v, R_REPAIR_AREA_LOSS) == -1)
 		return -1;
 	return put_repaired(v, out);
 }
@@ -276,6 +280,14 @@ static bool is_sound(struct visit *v, const struct geometry *g, struct geos_faul
 	    || mender_check(&v->t->mender, g, unnamed ? NULL : fault) == GEOS_VALID;
 }
 
+/* A repair where parts or rings went: then the shape is not as it came. */
+static int put_mended(struct visit *v, struct geometry *out)
+{
+	const struct geometry *g = *v->slot;
+
+	return out->parts < g->parts || out->seqs < g->seqs ? put_repaired(v, out) : put(v, out);
+}
+
 static int check_output(struct visit *v)
 {
 	struct geos_fault fault;
@@ -288,7 +300,7 @@ static int check_output(struct visit *v)
 	if (feature_note_at(v->f, R_OUTPUT_INVALID, &v->place, NULL, v->reason) != SEV_FIX)
 		return v->f->fatal != R_NONE ? -1 : 0;
 	if ((out = mender_mend(&v->t->mender, *v->slot, v->f->arena, &why)) != NULL)
-		return put(v, out);
+		return lost_much(v, *v->slot, out) && fail(v, R_REPAIR_AREA_LOSS) == -1 ? -1 : put_mended(v, out);
 	if (mender_check(&v->t->mender, *v->slot, &fault) != GEOS_VALID)
 		v->reason = fault.reason;
 	return fail(v, why);
@@ -313,7 +325,7 @@ static int round_one(struct visit *v)
 		break;
 	}
 	snapped = mender_snap(&v->t->mender, g, v->decimals, v->f->arena);
-	return snapped != NULL ? put(v, snapped) : 0;
+	return snapped != NULL && !lost_much(v, g, snapped) ? put_mended(v, snapped) : 0;
 }
 
 /* ---- a feature ---- */
@@ -349,23 +361,31 @@ static int visit_feature(struct topology *t, struct feature *f, int (*one)(struc
 	return f->geometry == NULL ? 0 : visit_all(&v, one);
 }
 
-int topology_check(struct topology *t, struct feature *f)
+/* What a repair left is summed up in the CRS that the first one ran in. */
+static int run(struct topology *t, struct feature *f, int (*one)(struct visit *v), int decimals)
 {
-	if (visit_feature(t, f, check_document, 0) == -1)
+	bool before = f->repaired;
+
+	if (visit_feature(t, f, one, decimals) == -1)
 		return -1;
-	if (f->repaired) {
+	if (f->repaired && !before) {
 		f->area_after = geometry_area(f->geometry);
 		f->vertices_after = positions_of(f->geometry);
 	}
 	return 0;
 }
 
+int topology_check(struct topology *t, struct feature *f)
+{
+	return run(t, f, check_document, 0);
+}
+
 int topology_check_output(struct topology *t, struct feature *f)
 {
-	return visit_feature(t, f, check_output, 0);
+	return run(t, f, check_output, 0);
 }
 
 int topology_round(struct topology *t, struct feature *f, int decimals)
 {
-	return visit_feature(t, f, round_one, decimals);
+	return run(t, f, round_one, decimals);
 }

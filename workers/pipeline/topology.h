@@ -40,15 +40,17 @@ void topology_start(struct topology *t);
 int topology_check(struct topology *t, struct feature *f);
 
 /*
- * The same for what reprojection, a cut or rounding made of a feature that was valid: a fault is
- * no fault of the document's, noted as OUTPUT_INVALID, and does not count as a repair.
+ * The same for what reprojection or a cut made of a feature that was valid: a fault is no fault of
+ * the document's, noted as OUTPUT_INVALID, and counts as a repair only where parts or rings went.
  */
 int topology_check_output(struct topology *t, struct feature *f);
 
 /*
  * Rounds the coordinates to so many decimals (of the unit of the CRS), heights too. Polygons
- * stay valid: where plain rounding would break one, GEOS snaps it to the same grid; what would
- * vanish stays unrounded. f must be valid. -1: f->fatal says why it cannot go on.
+ * stay valid: where plain rounding would break one, GEOS snaps it to the same grid. What would
+ * vanish by that, or lose more than max_area_loss of its area, or has a fourth ordinate, which GEOS
+ * does not know, stays unrounded. Where parts or rings went it counts as a repair. f must be
+ * valid. -1: f->fatal says why it cannot go on.
  */
 int topology_round(struct topology *t, struct feature *f, int decimals);
 

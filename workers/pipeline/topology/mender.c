@@ -109,7 +109,7 @@ struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct 
 /* GEOS writes grid points with an error in the last bit. */
 struct geometry *mender_snap(struct mender *m, const struct geometry *g, int decimals, struct arena *a)
 {
-	struct geometry *out = geos_round(m->geos, g, decimals, a);
+	struct geometry *out = g->stride <= 3 ? geos_round(m->geos, g, decimals, a) : NULL;
 
 	if (out == NULL || out->positions == 0)
 		return NULL;

@@ -42,7 +42,10 @@ void mender_forget(struct mender *m);
 struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct arena *a,
     enum reject_code *why);
 
-/* The valid g on the grid of so many decimals, valid; NULL if nothing would be left, or GEOS fails. */
+/*
+ * The valid g on the grid of so many decimals, valid; NULL if nothing would be left, or it has more than three
+ * ordinates, or GEOS fails.
+ */
 struct geometry *mender_snap(struct mender *m, const struct geometry *g, int decimals, struct arena *a);
 
 /* Does a ring (sequence s of g) enclose nothing, like a line there and back? */
