@@ -141,6 +141,25 @@ static void the_box_follows_the_geometry(void **state)
 	stages_free(&s);
 }
 
+/* A ring that was turned lies where it lay: a bbox with room stays. */
+static void a_turned_ring_keeps_its_box(void **state)
+{
+	static const double box[4] = { -1, -1, 11, 11 };
+	struct stages *s = stages(NULL, NULL, -1);
+	struct feature *f;
+
+	(void)state;
+	shapes_reset();
+	f = shape_feature("POLYGON((0 0,0 10,10 10,10 0,0 0))");
+	f->box_len = 4;
+	memcpy(f->box, box, sizeof(box));
+	stages_run(s, f);
+	assert_string_equal(shape_text(f->geometry), "POLYGON((0 0,10 0,10 10,0 10,0 0))");
+	assert_false(f->box_stale);
+	assert_memory_equal(f->box, box, sizeof(box));
+	stages_free(&s);
+}
+
 static void null_geometry_passes(void **state)
 {
 	struct stages *s = stages(NULL, "EPSG:3857", 3);
@@ -200,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_fault_behind_a_cut_is_placed_in_the_document),
 		cmocka_unit_test(bit_for_bit_where_nothing_is_wrong),
 		cmocka_unit_test(the_box_follows_the_geometry),
+		cmocka_unit_test(a_turned_ring_keeps_its_box),
 		cmocka_unit_test(null_geometry_passes),
 		cmocka_unit_test(an_unknown_crs_makes_no_stages),
 		cmocka_unit_test(memory_that_ends_costs_the_feature),

@@ -102,6 +102,9 @@ static const struct {
 	    "LON_RANGE@" C "/0", R_NONE },
 	{ R_LON_RANGE, SEV_FIX, "LINESTRING(190 10,200 11)", "LINESTRING(-170 10,-160 11)",
 	    "LON_RANGE@" C "/0", R_NONE },
+	/* Two turns wide: nothing that is taken off puts it into the world. */
+	{ R_LON_RANGE, SEV_FIX, "LINESTRING(-500 0,0 0,500 0)", "LINESTRING(-500 0,0 0,500 0)",
+	    "LON_RANGE@" C "/0", R_LON_RANGE },
 	{ R_LIKELY_PROJECTED, SEV_WARN, "POINT(5000 0)", "POINT(5000 0)",
 	    "LIKELY_PROJECTED@" C " LON_RANGE@" C, R_LON_RANGE },
 	{ R_LIKELY_SWAPPED, SEV_REJECT, "POINT(48 116)", "POINT(48 116)", "LIKELY_SWAPPED@" C,

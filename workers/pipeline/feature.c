@@ -56,6 +56,15 @@ enum severity feature_note(struct feature *f, enum reject_code code, const struc
 	return feature_note_at(f, code, place, NULL, NULL);
 }
 
+void feature_reject(struct feature *f, enum reject_code code)
+{
+	for (size_t i = 0; i < f->finding_count; i++)
+		if (f->findings[i].code == code)
+			f->findings[i].severity = SEV_REJECT;
+	if (f->fatal == R_NONE)
+		f->fatal = code;
+}
+
 bool feature_expired(const struct feature *f)
 {
 	return f->deadline_ms != 0 && clock_thread_ms() >= f->deadline_ms;

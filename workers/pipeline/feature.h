@@ -86,7 +86,7 @@ struct feature {
 	bool repaired;			/* its shape was changed; an antimeridian cut keeps the shape */
 	double area_before, area_after;	/* set where repaired; in the CRS that the repair ran in, units squared */
 	size_t vertices_before, vertices_after;	/* positions, likewise */
-	bool geometry_changed;		/* coordinates differ from the document's */
+	bool geometry_changed;		/* positions differ from the document's, not only in their order */
 };
 
 /*
@@ -98,6 +98,9 @@ enum severity feature_note(struct feature *f, enum reject_code code, const struc
 /* The same with a point and words; reason is copied onto the arena. */
 enum severity feature_note_at(struct feature *f, enum reject_code code, const struct place *place,
     const double at[2], const char *reason);
+
+/* What was noted to be fixed cannot be: it rejects. */
+void feature_reject(struct feature *f, enum reject_code code);
 
 /* Is its time up? A system call. */
 bool feature_expired(const struct feature *f);

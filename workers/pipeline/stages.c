@@ -88,7 +88,7 @@ static int judge(struct stages *s, struct feature *f)
 		return -1;
 	}
 	if (turn)
-		f->geometry_changed |= winding_set(f->geometry);
+		winding_set(f->geometry);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ struct rule {
 	enum reject_code code;
 	unsigned types;		/* set of 1u << geometry_type, and LONLAT */
 	bool (*broken)(struct check *c);
-	int (*mend)(struct check *c);	/* for SEV_FIX; NULL: another stage does it */
+	int (*mend)(struct check *c);	/* for SEV_FIX; 1: it cannot; -1: no memory. NULL: another stage does it */
 };
 
 #define ON(type) (1u << GEOM_##type)
@@ -180,13 +180,18 @@ static bool latitude_is_out(struct check *c)
 	return beyond(c, 1, 90);
 }
 
-/* Whole turns: each point by itself, but a line or polygon in one piece. */
+/*
+ * Whole turns: each point by itself, but a line or polygon in one piece, whose middle then lies within
+ * 180. One that reaches further than a turn from there fits nowhere.
+ */
 static int wrap_longitudes(struct check *c)
 {
 	struct geometry *g = c->g;
 	bool points = POINTS >> g->type & 1;
 	double turns = round((c->extent.min[0] + c->extent.max[0]) / 720);
 
+	if (!points && (c->extent.min[0] - 360 * turns < -360 || c->extent.max[0] - 360 * turns > 360))
+		return 1;
 	for (size_t i = 0; i < g->positions; i++) {
 		double *x = g->coords + i * g->stride;
 
@@ -227,9 +232,16 @@ static void check_one(struct feature *f, struct geometry **slot, const struct pl
 		if (!(r->types >> c.g->type & 1) || ((r->types & LONLAT) && !v->lonlat)
 		    || !r->broken(&c))
 			continue;
-		if (feature_note(f, r->code, &c.place) == SEV_FIX && r->mend != NULL
-		    && r->mend(&c) == -1)
+		if (feature_note(f, r->code, &c.place) != SEV_FIX || r->mend == NULL)
+			continue;
+		switch (r->mend(&c)) {
+		case 1:
+			feature_reject(f, r->code);
+			break;
+		case -1:
 			feature_note(f, R_FEATURE_MEMORY, base);
+			break;
+		}
 	}
 }
 
