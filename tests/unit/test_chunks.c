@@ -124,7 +124,7 @@ static bool in_chunks(const char *text, size_t n, size_t per, size_t step, struc
 	struct err e = ERR_INIT;
 	struct head *head;
 	struct scan s;
-	struct ids ids = { NULL, 0, 0 };
+	struct ids ids = { .slot = NULL };
 	static struct piece c;
 	enum scan_event event = SCAN_MORE;
 	uint64_t head_end = 0, last, last_elements;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define FEW 16	/* names that are compared one by one */
 
@@ -26,45 +27,48 @@ uint64_t name_hash(const char *s, size_t n, uint64_t seed)
 
 void names_clear(struct names *s)
 {
-	free(s->hash);
+	free(s->name);
 	memset(s, 0, sizeof(*s));
 }
 
-bool names_add(struct names *s, size_t base, uint64_t hash)
+bool names_add(struct names *s, size_t base, uint64_t hash, uint64_t at)
 {
 	size_t few = s->len - base < FEW ? s->len : base + FEW;
 
 	for (size_t i = base; i < few; i++)
-		if (s->hash[i] == hash)
+		if (s->name[i].hash == hash)
 			return true;
 	if (s->len == s->room) {
 		size_t room = s->room == 0 ? 256 : s->room * 2;
-		uint64_t *more = realloc(s->hash, room * sizeof(*more));
+		struct name *more = realloc(s->name, room * sizeof(*more));
 
 		if (more == NULL)
 			return false;
-		s->hash = more;
+		s->name = more;
 		s->room = room;
 	}
-	s->hash[s->len++] = hash;
+	s->name[s->len++] = (struct name){ hash, at };
 	return false;
 }
 
-static int hash_order(const void *a, const void *b)
+static int name_order(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	const struct name *x = a, *y = b;
 
-	return x < y ? -1 : x > y;
+	return x->hash != y->hash ? (x->hash < y->hash ? -1 : 1) : (x->at > y->at) - (x->at < y->at);
 }
 
-bool names_close(struct names *s, size_t base)
+bool names_close(struct names *s, size_t base, uint64_t *at)
 {
 	bool twice = false;
 
 	if (s->len - base > FEW) {
-		qsort(s->hash + base, s->len - base, sizeof(*s->hash), hash_order);
-		for (size_t i = base + 1; i < s->len && !twice; i++)
-			twice = s->hash[i] == s->hash[i - 1];
+		qsort(s->name + base, s->len - base, sizeof(*s->name), name_order);
+		for (size_t i = base + 1; i < s->len; i++)
+			if (s->name[i].hash == s->name[i - 1].hash && (!twice || s->name[i].at < *at)) {
+				twice = true;
+				*at = s->name[i].at;
+			}
 	}
 	s->len = base;
 	return twice;
@@ -76,9 +80,14 @@ void ids_clear(struct ids *s)
 	memset(s, 0, sizeof(*s));
 }
 
+/*
+ * Where a hash goes is each table's secret: whoever knows the hashes of his ids cannot make them crowd. What is the same
+ * is not, so that all who read a document find the same ids twice.
+ */
 static uint64_t *ids_find(const struct ids *s, uint64_t hash)
 {
-	size_t i = hash & (s->room - 1);
+	unsigned __int128 product = (unsigned __int128)(hash ^ s->key[0]) * (s->key[1] | 1);
+	size_t i = (size_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (s->room - 1);
 
 	while (s->slot[i] != 0 && s->slot[i] != hash)
 		i = (i + 1) & (s->room - 1);
@@ -87,8 +96,11 @@ static uint64_t *ids_find(const struct ids *s, uint64_t hash)
 
 static bool ids_grow(struct ids *s)
 {
-	struct ids more = { NULL, 0, s->room == 0 ? 1024 : s->room * 2 };
+	struct ids more = { .room = s->room == 0 ? 1024 : s->room * 2 };
 
+	if (s->room == 0 && getrandom(s->key, sizeof(s->key), 0) != (ssize_t)sizeof(s->key))
+		return false;
+	memcpy(more.key, s->key, sizeof(more.key));
 	if ((more.slot = calloc(more.room, sizeof(*more.slot))) == NULL)
 		return false;
 	for (size_t i = 0; i < s->room; i++)

@@ -358,10 +358,9 @@ static enum member_name member_find(const char *s, size_t n)
 	return M_FOREIGN;
 }
 
-/* Where the name that was just read begins: at its quote, however it is escaped. */
-static uint64_t name_begin(const struct decode *d, size_t len)
+/* Where a name begins: at its quote, however it is escaped. Without escapes that is `begin`. */
+static uint64_t name_begin(const struct decode *d, uint64_t begin)
 {
-	uint64_t end = decode_here(d), begin = end - 2 - len;
 	char text[3];
 
 	for (; begin > d->hold; begin--) {
@@ -378,7 +377,8 @@ int tree_map_key(void *ctx, const unsigned char *name, size_t len)
 	struct frame *f = top_frame(d);
 	const char *s = (const char *)name;
 	struct object *o = f->kind == F_OBJECT ? top_object(d) : NULL;
-	bool twice = !condemned(d) && names_add(&d->names, f->names, name_hash(s, len, 0));
+	uint64_t begin = decode_here(d) - 2 - len;
+	bool twice = !condemned(d) && names_add(&d->names, f->names, name_hash(s, len, 0), begin);
 
 	if (f->kind == F_CRS)
 		d->crs_key = crs_name_key(s, len);
@@ -387,7 +387,7 @@ int tree_map_key(void *ctx, const unsigned char *name, size_t len)
 		o->open.name_end = decode_here(d);
 		o->key = (uint8_t)member_find(s, len);
 	}
-	if (twice && !tree_fault(d, R_JSON_DUP_MEMBER, name_begin(d, len)))
+	if (twice && !tree_fault(d, R_JSON_DUP_MEMBER, name_begin(d, begin)))
 		return 0;
 	if (o != NULL && o->key < M_COUNT && o->kinds[o->key] != V_ABSENT)
 		o->key = M_REPEATED;
@@ -429,13 +429,14 @@ int tree_end_map(void *ctx)
 {
 	struct decode *d = ctx;
 	struct frame f;
+	uint64_t twice;
 
 	if (d->mute)
 		return 1;
 	f = d->frames[--d->depth];
 
 	d->nesting--;
-	if (names_close(&d->names, f.names) && !tree_fault(d, R_JSON_DUP_MEMBER, decode_here(d)))
+	if (names_close(&d->names, f.names, &twice) && !tree_fault(d, R_JSON_DUP_MEMBER, name_begin(d, twice)))
 		return 0;
 	if (f.kind == F_OBJECT && !object_end(d))
 		return 0;
