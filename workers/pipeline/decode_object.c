@@ -111,10 +111,11 @@ void nested_settle(struct decode *d, bool feature)
 
 static void coords_note(struct decode *d, const struct object *o, const struct coords_fault *fault)
 {
-	struct place p = object_place(d, o, M_COORDINATES);
+	struct place p;
 
 	if (fault->code == R_NONE)
 		return;
+	p = object_place(d, o, M_COORDINATES);
 	p.depth = fault->depth;
 	memcpy(p.index, fault->index, sizeof(p.index));
 	feature_note(d->f, fault->code, &p);
