@@ -1,8 +1,7 @@
 /*
- * decode_parts - what the files of the decoder share: decode.c feeds and finds records,
- * decode_yajl.c is the parser, decode_text.c keeps the feature's text, decode_tree.c follows the JSON, decode_object.c judges
- * each GeoJSON object when it closes, decode_root.c the document's own, decode_fault.c names what
- * is no JSON.
+ * decode_parts - what the files of the decoder share: decode.c feeds and finds records, decode_yajl.c is the
+ * parser, decode_text.c keeps the feature's text, decode_tree.c follows the JSON, decode_object.c judges
+ * each GeoJSON object when it closes, decode_root.c the document's own, decode_fault.c names what is no JSON.
  */
 #ifndef GS_PIPELINE_DECODE_PARTS_H
 #define GS_PIPELINE_DECODE_PARTS_H

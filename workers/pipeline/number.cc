@@ -77,8 +77,8 @@ inline double divide_by_pow10(uint64_t w, unsigned q)
 /* w / 10^scale, scale <= digits <= 19, w of so many. By digits, not by value: those of neighbours are alike. */
 inline double to_double(uint64_t w, size_t digits, size_t scale)
 {
-	if (digits <= 15)
-		return static_cast<double>(static_cast<int64_t>(w)) / pow10_double[scale];	/* exact both: rounded once */
+	if (digits <= 15)	/* exact both: rounded once */
+		return static_cast<double>(static_cast<int64_t>(w)) / pow10_double[scale];
 	if (scale == 0 || w == 0)
 		return static_cast<double>(w);
 	return divide_by_pow10(w, static_cast<unsigned>(scale));
