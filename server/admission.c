@@ -82,19 +82,33 @@ static int check_crs(struct admission *a, const struct admission_request *q, str
 	return 0;
 }
 
-static int check_state(const struct admission_request *q, const struct settings *set, const struct source *src,
+/* A small body holds no place: it costs little, and must not be kept out by large ones. */
+static int check_uploads(const struct admission *a, const struct admission_request *q, const struct settings *set,
     struct refusal *r)
 {
-	if (q->stopping)
+	uint64_t most = (uint64_t)set->server.max_unproven_per_address;
+
+	if (!q->large)
+		return 0;
+	if (q->uploads >= (uint64_t)set->server.max_uploads)
+		return refuse_for_now(r, P_UPLOADS_FULL, RETRY_UPLOADS_S, "%u uploads are in flight.", q->uploads);
+	if (most > 0 && q->unproven >= most && !a->signature.verified)
+		return refuse_for_now(r, P_UPLOADS_UNPROVEN, RETRY_UPLOADS_S, "%u uploads from this address are in flight "
+		    "whose signatures cannot be verified before their last byte.", q->unproven);
+	return 0;
+}
+
+static int check_state(const struct admission *a, const struct admission_request *q, const struct settings *set,
+    const struct source *src, struct refusal *r)
+{
+	if (q->stopping && q->large)
 		return refuse_for_now(r, P_STOPPING, RETRY_STORE_S, "Try again: another process takes over.");
 	if (q->store_why != NULL)
 		return refuse_for_now(r, P_STORE_UNAVAILABLE, RETRY_STORE_S, "%s", q->store_why);
 	if (q->ack_lost)
 		return refuse_for_now(r, P_ACK_UNAVAILABLE, RETRY_ACK_S, "This source is acknowledged only where %s, "
 		    "and Redis cannot do that now.", ack_words((enum ack)src->ack));
-	if (q->uploads >= (uint64_t)set->server.max_uploads)
-		return refuse_for_now(r, P_UPLOADS_FULL, RETRY_UPLOADS_S, "%u uploads are in flight.", q->uploads);
-	return 0;
+	return check_uploads(a, q, set, r);
 }
 
 static int check_signature(struct admission *a, const struct admission_request *q, const struct settings *set,
@@ -124,5 +138,5 @@ int admission_check(struct admission *a, const struct admission_request *q, cons
 	    || check_signature(a, q, set, src, keys, r) != 0)
 		return -1;
 	trace_read(q->header(q->ctx, "traceparent"), a->trace);
-	return check_state(q, set, src, r);
+	return check_state(a, q, set, src, r);
 }

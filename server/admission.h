@@ -27,7 +27,9 @@ struct admission_request {
 	const char *store_why;	/* why Redis takes no uploads now; NULL: it does */
 	bool ack_lost;		/* the level that the source asks for cannot be had now */
 	bool stopping;
-	unsigned uploads;	/* in flight on this reactor */
+	bool large;		/* it may take long: it will not come in one segment, or nobody knows */
+	unsigned uploads;	/* such, in flight on this reactor */
+	unsigned unproven;	/* of them, those of this address that have proven nothing yet */
 };
 
 /* Text is borrowed from the request. */

@@ -105,6 +105,10 @@ struct sockaddr;
 bool http_tls(const struct http_request *q);	/* does that speak TLS? */
 const struct sockaddr *http_peer(const struct http_request *q);	/* who is at the other end of the connection */
 
+/* Its address's uploads that have proven nothing yet, for the application to count; NULL of a proxy that is believed,
+ * behind which there are many. It lasts as long as the request. */
+unsigned *http_address_uploads(const struct http_request *q);
+
 /* Notes a job id for the log. */
 void http_note_job(struct http_request *q, const char *job);
 

@@ -242,9 +242,16 @@ static struct conn *conn_new(struct http *h, int fd, const struct sockaddr_stora
 }
 
 /* Behind a proxy there are many: it has to limit them. */
-static unsigned most_of(const struct http *h, const struct sockaddr *a)
+static bool is_proxy(const struct http *h, const struct sockaddr *a)
 {
-	return h->limits.trusted != NULL && address_is_in(h->limits.trusted, a) ? 0 : h->limits.max_per_address;
+	return h->limits.trusted != NULL && address_is_in(h->limits.trusted, a);
+}
+
+unsigned *http_address_uploads(const struct http_request *q)
+{
+	const struct conn *c = ((const struct exchange *)q)->conn;
+
+	return c->peer == NULL || is_proxy(c->http, &c->address.any) ? NULL : peer_uploads(c->peer);
 }
 
 /* A connection that is kept alive for nothing makes room for one that wants something. */
@@ -269,7 +276,7 @@ static void take(struct http *h, int fd, const struct sockaddr_storage *from)
 	if ((c = conn_new(h, fd, from)) == NULL)
 		return;
 	if (why.problem == P_NONE
-	    && (c->peer = peers_enter(h->peers, &c->address.any, most_of(h, &c->address.any))) == NULL)
+	    && (c->peer = peers_enter(h->peers, &c->address.any, is_proxy(h, &c->address.any) ? 0 : h->limits.max_per_address)) == NULL)
 		refuse_for_now(&why, P_ADDRESS_FULL, RETRY_S, "This address may have %u connections.",
 		    h->limits.max_per_address);
 	c->running = true;

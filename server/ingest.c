@@ -20,11 +20,19 @@ static struct rate *rate_of(const struct ingest *in)
 	return terms_rate(in->terms, in->source);
 }
 
+static void leave_unproven(struct ingest *in)
+{
+	if (in->unproven != NULL)
+		--*in->unproven;
+	in->unproven = NULL;
+}
+
 void ingest_prove(struct ingest *in)
 {
 	if (!in->proven)
 		rate_add_request(rate_of(in), in->source, clock_mono_us());
 	in->proven = true;
+	leave_unproven(in);
 }
 
 void ingest_free(struct ingest *in)
@@ -36,7 +44,7 @@ void ingest_free(struct ingest *in)
 	body_check_free(&in->check);
 	segment_writer_free(&in->writer);
 	metrics_add(&in->reactor->metrics.uploads, (uint64_t)-1);
-	in->reactor->uploads--;
+	in->reactor->uploads -= in->large;
 	terms_release(&in->terms);
 	free(in);
 }
@@ -80,6 +88,11 @@ static const char *store_why(const struct reactor *r)
 	return redis_async_up(r->bulk) ? NULL : "Redis cannot be reached.";
 }
 
+static bool is_large(struct http_request *q)
+{
+	return q->declared < 0 || q->declared > reactor_of(q)->settings->server.segment_bytes;
+}
+
 static bool admit(struct http_request *q, struct admission *a, const struct source *src)
 {
 	struct reactor *r = reactor_of(q);
@@ -96,10 +109,11 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		.now_ms = clock_unix_ms(),
 		.store_why = store_why(r),
 		.ack_lost = src != NULL && !durability_can(&r->durability, r->settings, (enum ack)src->ack),
-		/* What ends at once is still taken on connections that were kept. */
-		.stopping = r->phase != REACTOR_RUNNING
-		    && (q->declared < 0 || q->declared > r->settings->server.segment_bytes),
+		/* What ends at once is still taken then, on connections that were kept. */
+		.stopping = r->phase != REACTOR_RUNNING,
+		.large = is_large(q),
 		.uploads = r->uploads,
+		.unproven = http_address_uploads(q) != NULL ? *http_address_uploads(q) : 0,
 	};
 	const struct terms *terms = terms_of(q);
 
@@ -136,7 +150,8 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	in->created_ms = clock_unix_ms();
 	random_bytes(dice, sizeof(dice));
 	wire_job_id(in->job, in->created_ms, dice);
-	r->uploads++;
+	in->large = is_large(q);
+	r->uploads += in->large;
 	metrics_add(&r->metrics.uploads, 1);
 	if ((in->writer = segment_writer_new(r, in->job, on_room, in)) == NULL
 	    || (in->check = body_check_new(&in->admission.signature, terms_keys(in->terms, src),
@@ -149,6 +164,8 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	segment_expect(in->writer, q->declared > 0 ? (uint64_t)q->declared : 0);
 	if (a->signature.verified)
 		ingest_prove(in);
+	else if (in->large && (in->unproven = http_address_uploads(q)) != NULL)
+		++*in->unproven;
 	return in;
 }
 
@@ -236,6 +253,7 @@ static void ingest_gone(struct http_request *q)
 	if (in == NULL)
 		return;
 	in->q = NULL;
+	leave_unproven(in);
 	if (in->asking)
 		return;
 	if (!in->committed)

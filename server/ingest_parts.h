@@ -43,6 +43,8 @@ struct ingest {
 	int64_t declared;
 	uint64_t reserved;		/* bytes that room is kept for in Redis; 0: none was asked for */
 	uint64_t step;			/* bytes more that are asked for */
+	bool large;			/* it counts as one of max_uploads */
+	unsigned *unproven;		/* and in its address's count; NULL once that is not so */
 	bool extending;
 	bool gone;			/* freed when extend.lua has answered */
 	struct refusal no_room;

@@ -11,7 +11,7 @@
 struct peer {
 	struct peer *next;
 	uint64_t key;
-	unsigned connections;
+	unsigned connections, uploads;
 };
 
 struct peers {
@@ -124,6 +124,11 @@ void peers_leave(struct peers *p, struct peer **peer)
 	*at = e->next;
 	p->count--;
 	free(e);
+}
+
+unsigned *peer_uploads(struct peer *peer)
+{
+	return &peer->uploads;
 }
 
 size_t peers_count(const struct peers *p)

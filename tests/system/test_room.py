@@ -2,6 +2,7 @@
 import contextlib
 import hashlib
 import hmac
+import http.client
 import os
 import re
 import signal
@@ -223,6 +224,32 @@ class Limits(unittest.TestCase):
         until(lambda: "event=reloaded" in stack.log("server"), "it has other terms")
         client.close()
         self.assertEqual(stack.post("busy", BODY, signed=mac).status, 202)
+
+    def test_a_forger_takes_no_more_places_than_one_address_has(self):
+        stack = self.stack_with({"GEOSLUICE_SERVER_THREADS": "1", "GEOSLUICE_SERVER_MAX_UPLOADS": "8",
+                                 "GEOSLUICE_SERVER_MAX_UNPROVEN_PER_ADDRESS": "4"},
+                                "[source message]\nscheme = rfc9421\nsecret = open\n")
+        forged = [forge(stack, "acme", MB) for _ in range(4)]
+        until(lambda: in_flight(stack) == 4, "they are let in")
+        self.refused(stack.post("acme", filler(MB)), 429, "UPLOADS_UNPROVEN")
+        self.refused(stack.post("acme", [BODY]), 429, "UPLOADS_UNPROVEN")
+        self.assertEqual(stack.post("acme", BODY).status, 202)      # it needs no place
+        # Headers are proof, and another address has places of its own.
+        self.assertEqual(stack.post("message", filler(MB), signed=message_signed(
+            "%s:%d" % stack.address, filler(MB))).status, 202)
+        elsewhere = http.client.HTTPConnection(*stack.address, timeout=PATIENCE_S, source_address=("127.0.0.2", 0))
+        elsewhere.request("POST", "/v1/ingest/acme", filler(MB), dict(
+            sign("acme", filler(MB)), **{"content-type": "application/geo+json"}))
+        self.assertEqual(elsewhere.getresponse().status, 202)
+        elsewhere.close()
+        forged[0].close()
+        until(lambda: in_flight(stack) == 3, "one has left")
+        self.assertEqual(stack.post("acme", filler(MB)).status, 202)
+        forged += [forge(stack, "metric", 1000) for _ in range(9)]      # nor do these take one
+        until(lambda: in_flight(stack) == 12, "all are let in")
+        self.assertEqual(stack.post("acme", filler(MB)).status, 202)
+        for client in forged:
+            client.close()
 
 
 class Faults(unittest.TestCase):

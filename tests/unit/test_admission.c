@@ -27,7 +27,7 @@ static const char *header(void *ctx, const char *name)
 
 static int setup(void **state)
 {
-	static const char text[] = "[server]\nmax_uploads = 3\n[source acme]\nscheme = github\nsecret = s\n"
+	static const char text[] = "[server]\nmax_uploads = 3\nmax_unproven_per_address = 2\n[source acme]\nscheme = github\nsecret = s\n"
 	    "max_body_bytes = 1000\n";
 	struct err e = ERR_INIT;
 
@@ -100,19 +100,22 @@ static void state_is_judged(void **state)
 	static const char *headers[] = { JSON, GOOD, NULL };
 	static const struct {
 		int64_t declared;
-		bool known, store_up, stopping;
-		unsigned uploads;
+		bool known, store_up, stopping, large;
+		unsigned uploads, unproven;
 		enum problem want;
 	} cases[] = {
-		{ -1, true, true, false, 0, P_NONE },
-		{ 1000, true, true, false, 2, P_NONE },
-		{ 0, true, true, false, 0, P_BODY_EMPTY },
-		{ 1001, true, true, false, 0, P_BODY_TOO_LARGE },
-		{ INT64_MAX, true, true, false, 0, P_BODY_TOO_LARGE },
-		{ 10, false, true, false, 0, P_SOURCE_UNKNOWN },
-		{ 10, true, false, false, 0, P_STORE_UNAVAILABLE },
-		{ 10, true, true, true, 0, P_STOPPING },
-		{ 10, true, true, false, 3, P_UPLOADS_FULL },
+		{ -1, true, true, false, true, 0, 0, P_NONE },
+		{ 1000, true, true, false, true, 2, 1, P_NONE },
+		{ 0, true, true, false, false, 0, 0, P_BODY_EMPTY },
+		{ 1001, true, true, false, true, 0, 0, P_BODY_TOO_LARGE },
+		{ INT64_MAX, true, true, false, true, 0, 0, P_BODY_TOO_LARGE },
+		{ 10, false, true, false, false, 0, 0, P_SOURCE_UNKNOWN },
+		{ 10, true, false, false, false, 0, 0, P_STORE_UNAVAILABLE },
+		{ 10, true, true, true, true, 0, 0, P_STOPPING },
+		{ 10, true, true, true, false, 0, 0, P_NONE },
+		{ 10, true, true, false, true, 3, 0, P_UPLOADS_FULL },
+		{ 10, true, true, false, false, 3, 2, P_NONE },
+		{ 10, true, true, false, true, 2, 2, P_UPLOADS_UNPROVEN },
 	};
 
 	(void)state;
@@ -125,9 +128,11 @@ static void state_is_judged(void **state)
 		q.store_why = cases[i].store_up ? NULL : "Redis cannot be reached.";
 		q.stopping = cases[i].stopping;
 		q.uploads = cases[i].uploads;
+		q.unproven = cases[i].unproven;
+		q.large = cases[i].large;
 		admission_check(&a, &q, settings, cases[i].known ? &settings->sources[0] : NULL, &keys, &why);
 		assert_int_equal(why.problem, cases[i].want);
-		assert_int_equal(why.retry_after_s > 0, problem_status(why.problem) == 503);
+		assert_int_equal(why.retry_after_s > 0, problem_status(why.problem) == 503 || problem_status(why.problem) == 429);
 	}
 }
 
