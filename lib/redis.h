@@ -110,7 +110,7 @@ void redis_async_free(struct redis_async **r);
 bool redis_async_up(const struct redis_async *r);
 /* Whom this connection leads to: the run_id of its Redis, another after each restart. "" while it is not known. */
 const char *redis_async_run_id(const struct redis_async *r);
-/* A reply that takes longer than this loses the connection. 0, the default: no limit. */
+/* A reply that takes longer than this, counted from the one before it, loses the connection. 0, the default: no limit. */
 void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
 
 /* 0: fn will be called once, later, never from inside this call. -1: not connected or no memory; e says so.

@@ -48,6 +48,7 @@ struct redis_async {
 	uint64_t backoff_ms;
 	uint64_t since_ms;	/* when this connection was begun */
 	unsigned timeout_ms;
+	uint64_t heard_ms;	/* when a reply was read last */
 	uint64_t role_ms;	/* when it was last asked whether it is a primary */
 
 	/* A ring: replies come in the order of the commands. */
@@ -337,6 +338,7 @@ static void take_replies(struct redis_async *r)
 		}
 		if (answer == NULL)
 			break;
+		r->heard_ms = loop_now_ms(r->loop);
 		if (r->count > 0)
 			on_reply(r, answer);
 		else
@@ -399,12 +401,17 @@ static void try_connect(void *ctx)
 	handshake(r);
 }
 
-/* A Redis that stops answering (or is stopped) closes nothing: the clock has to tell. */
+/*
+ * A Redis that stops answering (or is stopped) closes nothing: the clock has to tell. Replies come in order, so what a
+ * slow one has not got to yet is not late while it answers what was sent before.
+ */
 static void watch(void *ctx)
 {
 	struct redis_async *r = ctx;
 	uint64_t since = r->count > 0 ? r->owed[r->first].sent_ms : r->since_ms;
 
+	if (r->count > 0 && r->heard_ms > since)
+		since = r->heard_ms;
 	if (r->broken || (r->timeout_ms > 0 && r->c != NULL && (r->count > 0 || !r->up)
 	    && loop_now_ms(r->loop) - since > r->timeout_ms))
 		drop(r);

@@ -7,8 +7,8 @@
 --      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning, 10… proofs: what
 --      commit.lua was given if this is the same delivery, signature and all
 -- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
--- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with another body. All but
--- 'go' change nothing.
+-- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with what is
+-- proven to be another body. All but 'go' change nothing.
 local staging, room, staged, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, now, source, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local prefix = room:match('^(gs:{[^}]*}:)')
@@ -18,8 +18,8 @@ if seen ~= room then
 	local job, hash, proof = (before or ''):match('^(%S+) (%S+) ?(%S*)$')
 	if job then
 		local have = redis.call('HMGET', prefix .. 'job:' .. job, 'state', 'bytes')
-		local other = ARGV[7] ~= '' and ARGV[7] ~= hash or ARGV[8] ~= '-1' and have[2] and have[2] ~= ARGV[8]
-		if other then
+		local other = ARGV[7] ~= hash or ARGV[8] ~= '-1' and have[2] and have[2] ~= ARGV[8]
+		if ARGV[7] ~= '' and other then
 			return {'other', job, have[1] or 'gone'}
 		end
 		if ARGV[7] ~= '' then

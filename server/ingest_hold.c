@@ -5,7 +5,7 @@
  * already, or there is no room. Depends on admit.lua and extend.lua.
  *
  * A delivery is known again before its body only by proof: a signed digest, or the very MAC that was accepted before
- * over the same id and time. A declared length that is another one's is another body. All else the commit decides.
+ * over the same id and time. All else the commit decides: a length that another body had is proof of nothing.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,9 +14,9 @@
 #include "schema/scripts.h"
 #include "server/ingest_parts.h"
 
-#define STEP_BYTES ((uint64_t)8 << 20)	/* that room is kept for at a time */
-#define STEP_AHEAD ((uint64_t)4 << 20)	/* how long before its end more is asked for */
-#define FIRST_BYTES ((uint64_t)1 << 20)	/* for a beginning */
+#define STEP_PROVEN ((uint64_t)8 << 20)	/* that room is kept for at a time */
+#define STEP_UNPROVEN ((uint64_t)1 << 20)	/* the same of who may be a forger */
+#define STEP_SHARE 4			/* but no more than this part of a limit */
 #define MORE_THAN_ANY (1LL << 52)
 
 static bool is_held(const struct ingest *in)
@@ -25,10 +25,22 @@ static bool is_held(const struct ingest *in)
 	    || http_header(in->q, "Expect") != NULL;
 }
 
+static uint64_t least(uint64_t n, uint64_t limit)
+{
+	return limit > 0 && n > limit / STEP_SHARE ? limit / STEP_SHARE + 1 : n;
+}
+
+/* Bytes that room is kept for at a time, where it is not kept for all. */
+static uint64_t step_of(const struct ingest *in)
+{
+	return least(least(in->proven ? STEP_PROVEN : STEP_UNPROVEN, room_limit(&in->reactor->room)),
+	    room_source_limit(in->source));
+}
+
 /* Bytes that there must be room for, before the first one comes. */
 static uint64_t must_fit(const struct ingest *in)
 {
-	return in->declared >= 0 ? (uint64_t)in->declared : STEP_BYTES;
+	return in->declared >= 0 ? (uint64_t)in->declared : step_of(in);
 }
 
 /*
@@ -39,7 +51,7 @@ static uint64_t first_step(const struct ingest *in)
 {
 	uint64_t whole = must_fit(in);
 
-	return in->proven || whole < FIRST_BYTES ? whole : FIRST_BYTES;
+	return in->proven || whole < step_of(in) ? whole : step_of(in);
 }
 
 /* The hash that the headers prove the body to have, its length, and the proofs that they offer. */
@@ -132,8 +144,10 @@ static void on_admit(void *ctx, const struct reply *reply, const struct err *e)
 	in->retried = false;
 	in->hash[0] = '\0';
 	/* Without a reply it may have kept room all the same. */
-	if (reply == NULL || strcmp(reply_str(reply_at(reply, 0), NULL), "go") == 0)
+	if (reply == NULL || strcmp(reply_str(reply_at(reply, 0), NULL), "go") == 0) {
 		in->reserved = first_step(in);
+		segment_is_held(in->writer);
+	}
 	if (in->q != NULL) {
 		answer_held(in, reply);
 	} else {
@@ -189,11 +203,11 @@ void ingest_extend(struct ingest *in)
 	struct redis_cmd *c = &r->cmd;
 	struct key room = wire_key("room", NULL), staged = wire_key("staged", NULL);
 
-	if (in->reserved == 0 || in->extending || in->bytes + STEP_AHEAD <= in->reserved
+	if (in->reserved == 0 || in->extending || in->bytes + step_of(in) / 2 <= in->reserved
 	    || (in->declared >= 0 && in->reserved >= (uint64_t)in->declared))
 		return;
-	in->step = STEP_BYTES;
-	if (in->declared >= 0 && (uint64_t)in->declared - in->reserved < STEP_BYTES)
+	in->step = step_of(in) + (in->bytes > in->reserved ? in->bytes - in->reserved : 0);
+	if (in->declared >= 0 && (uint64_t)in->declared - in->reserved < in->step)
 		in->step = (uint64_t)in->declared - in->reserved;
 	cmd_script(c, &script_extend, 2);
 	cmd_str(c, room.text);

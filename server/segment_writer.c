@@ -24,6 +24,7 @@ struct segment_writer {
 	unsigned waiting;	/* of the written, those without a reply */
 	uint64_t stored, last_stored;
 	bool packed_before, any_packed;
+	bool marked;		/* it has a staging mark */
 	bool failed;
 	bool closed;		/* kept for the replies alone */
 	bool stalled;
@@ -140,6 +141,11 @@ void segment_writer_free(struct segment_writer **ref)
 	w->closed = true;
 	if (w->waiting == 0)
 		free(w);
+}
+
+void segment_is_held(struct segment_writer *w)
+{
+	w->marked = true;
 }
 
 void segment_writer_is_packed(struct segment_writer *w)
@@ -291,6 +297,7 @@ static int write_segment(struct segment_writer *w)
 
 	if ((w->written == 0 && mark(w, NULL) != 0) || (s = malloc(sizeof(*s))) == NULL)
 		return -1;
+	w->marked = true;
 	cmd_reset(c);
 	s->writer = w;
 	s->bytes = add_segment(w, c);
@@ -386,6 +393,6 @@ bool segment_any_packed(const struct segment_writer *w)
 void segments_touch(struct reactor *r)
 {
 	for (struct segment_writer *w = r->segments.first; w != NULL; w = w->next)
-		if (w->written > 0)
+		if (w->marked)
 			mark(w, "XX");
 }

@@ -61,6 +61,8 @@ size_t segment_size(const struct segment_pool *p);
 /* room is called when a writer that took less than it was given can take more, or has failed.
  * NULL without memory. */
 struct segment_writer *segment_writer_new(struct reactor *r, const char *job, segment_room_fn room, void *ctx);
+/* Redis keeps room for it: from now on it gives signs of life, though nothing may be written yet. */
+void segment_is_held(struct segment_writer *w);
 /* Its bytes are compressed already. */
 void segment_writer_is_packed(struct segment_writer *w);
 /* No reply is awaited any more: room will not be called. */
@@ -79,7 +81,7 @@ void segment_last(struct segment_writer *w, struct redis_cmd *c);
 uint64_t segment_stored(const struct segment_writer *w);
 bool segment_any_packed(const struct segment_writer *w);
 
-/* Refreshes the staging marks of all writers that have written something. */
+/* Refreshes the staging marks of all writers that have one. */
 void segments_touch(struct reactor *r);
 
 #endif

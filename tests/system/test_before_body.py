@@ -85,11 +85,15 @@ class BeforeTheBody(StackTest):
         self.assertEqual(self.jobs(), 2)
 
     def test_another_body(self):
-        """Its length tells, or its digest."""
+        """A signed digest tells. All else proves nothing before the body, also a length: the commit decides."""
         self.stack.post("acme", LARGE, signed=sign("acme", LARGE, "one"))
         other = LARGE + b" "
-        self.check("acme", sign("acme", other, "one"), other, 409, "DELIVERY_RUNNING")
-        self.check("acme", sign("acme", other, "one"), other, 100, length=False)    # nothing tells
+        client = self.check("acme", sign("acme", other, "one"), other, 100)
+        client.send(other)
+        status, _, answer = client.answer()
+        self.assertEqual(status, 409)
+        self.assertIn(b"DELIVERY_RUNNING", answer)
+        self.check("acme", sign("acme", other, "one"), other, 100, length=False)
         headers = {"idempotency-key": "one"}
         first = self.stack.post("message", LARGE, signed=message_signed(self.host, LARGE, headers=headers))
         job = first.json()["jobID"]
@@ -106,6 +110,12 @@ class BeforeTheBody(StackTest):
         status, _, body = client.answer()
         self.assertEqual(status, 401)
         self.assertNotIn(job.encode(), body)
+        for length in (len(LARGE) + 1, len(LARGE) - 1, 10):
+            client = self.check("acme", forged, b" " * length, 100)
+            client.send(b" " * length)
+            status, _, body = client.answer()
+            self.assertEqual(status, 401)
+            self.assertNotIn(job.encode(), body)
         fresh = dict(sign("acme", LARGE, "one"), **{"webhook-timestamp": str(int(time.time()) - 9)})
         self.check("acme", fresh, LARGE, 100)       # the MAC that was accepted, under another time
 

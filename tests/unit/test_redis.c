@@ -375,6 +375,23 @@ static long long ask_int(struct talk *t, const char *command, const char *key)
 	return t->last;
 }
 
+/* Each of these takes a third of the timeout; all together take twice as long. */
+static void what_is_slow_but_answers_is_not_lost(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, NULL);
+	redis_async_timeout(t.redis, 600);
+	cmd_line(&t.c, "BLPOP", "nothing:here", "0.2", NULL);
+	for (int i = 0; i < 6; i++)
+		talk_send(&t);
+	talk_wait(&t);
+	assert_int_equal(t.e.cls, ERR_NONE);
+	assert_true(redis_async_up(t.redis));
+	talk_end(&t);
+}
+
 static void a_transaction_is_all_or_nothing(void **state)
 {
 	static struct redis_script length = { "length", "return redis.call('STRLEN', KEYS[1])", "" };
@@ -461,6 +478,7 @@ static void megabytes_arrive_in_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_slow_but_answers_is_not_lost),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(megabytes_arrive_in_order),
 		cmocka_unit_test(urls_are_read_strictly),
