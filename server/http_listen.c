@@ -280,8 +280,9 @@ static void take(struct http *h, int fd, const struct sockaddr_storage *from)
 		refuse_for_now(&why, P_ADDRESS_FULL, RETRY_S, "This address may have %u connections.",
 		    h->limits.max_per_address);
 	c->running = true;
-	if (why.problem != P_NONE && h->tls != NULL)
-		conn_close(c);		/* it is not worth a handshake */
+	if (why.problem != P_NONE && (h->tls != NULL || (why.problem == P_ADDRESS_FULL
+	    && h->open > h->limits.max_connections / 2)))
+		conn_close(c);		/* it is not worth a handshake, nor others' places while it reads its answer */
 	else if (why.problem != P_NONE)
 		receive_refuse(c, &why);
 	else

@@ -480,6 +480,25 @@ class Full(unittest.TestCase):
         finally:
             stack.close()
 
+    def test_refused_connections_take_nobody_s_place(self):
+        stack = Stack(start=("server",), environ=dict(ONE, GEOSLUICE_SERVER_MAX_CONNECTIONS="40",
+                                                      GEOSLUICE_SERVER_MAX_CONNECTIONS_PER_ADDRESS="10",
+                                                      GEOSLUICE_SERVER_LINGER_MS="60000"))
+        try:
+            many = [RawClient(stack.address, PATIENCE_S) for _ in range(80)]
+            self.assertEqual(many[11].answer()[0], 429)     # there is still room to be told so
+            many[-1].hung_up()
+            other = socket.socket()
+            other.settimeout(PATIENCE_S)
+            other.bind(("127.0.0.2", 0))
+            other.connect(stack.address)
+            other.sendall(head())
+            self.assertIn(b" 200 ", other.recv(4096))
+            for client in (*many, other):
+                client.close()
+        finally:
+            stack.close()
+
     @unittest.skipIf(SANITISED, "counts memory")
     def test_ten_thousand_idle_connections(self):
         """They cost little, and others are served meanwhile."""
