@@ -36,6 +36,13 @@ struct loop_signal {
 	void *ctx;
 };
 
+/* It outlives the interest in it: the thread that asks the resolver cannot be called back. */
+struct loop_lookup {
+	uv_getaddrinfo_t uv;
+	loop_lookup_fn fn;	/* NULL: nobody wants to know any more */
+	void *ctx;
+};
+
 static int uv_fail(struct err *e, const char *what, int rc)
 {
 	return err_set(e, ERR_SYSTEM, rc, "%s: %s", what, uv_strerror(rc));
@@ -312,4 +319,60 @@ void loop_on_wake(struct loop *l, loop_fn fn, void *ctx)
 void loop_wake(struct loop *l)
 {
 	uv_async_send(&l->async);
+}
+
+/* ---- names ---- */
+
+static const struct addrinfo *first_of(const struct addrinfo *all, int family)
+{
+	while (all != NULL && all->ai_family != family)
+		all = all->ai_next;
+	return all;
+}
+
+static void on_looked_up(uv_getaddrinfo_t *uv, int status, struct addrinfo *all)
+{
+	struct loop_lookup *k = (struct loop_lookup *)uv;
+	const struct addrinfo *four = first_of(all, AF_INET), *six = first_of(all, AF_INET6);
+	char text[INET6_ADDRSTRLEN] = "";
+
+	if (four != NULL)
+		uv_ip4_name((const struct sockaddr_in *)four->ai_addr, text, sizeof(text));
+	else if (six != NULL)
+		uv_ip6_name((const struct sockaddr_in6 *)six->ai_addr, text, sizeof(text));
+	uv_freeaddrinfo(all);
+	if (k->fn != NULL)
+		k->fn(k->ctx, text[0] != '\0' ? text : NULL, status != 0 ? uv_strerror(status) : "no address");
+	free(k);
+}
+
+struct loop_lookup *loop_lookup_new(struct loop *l, const char *name, loop_lookup_fn fn, void *ctx, struct err *e)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct loop_lookup *k = calloc(1, sizeof(*k));
+	int rc;
+
+	if (k == NULL) {
+		err_errno(e, "lookup");
+		return NULL;
+	}
+	k->fn = fn;
+	k->ctx = ctx;
+	if ((rc = uv_getaddrinfo(&l->uv, &k->uv, on_looked_up, name, NULL, &hints)) != 0) {
+		uv_fail(e, name, rc);
+		free(k);
+		return NULL;
+	}
+	return k;
+}
+
+void loop_lookup_cancel(struct loop_lookup **lookup)
+{
+	struct loop_lookup *k = *lookup;
+
+	*lookup = NULL;
+	if (k == NULL)
+		return;
+	k->fn = NULL;
+	uv_cancel((uv_req_t *)&k->uv);	/* if it has not begun */
 }

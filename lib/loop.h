@@ -42,6 +42,14 @@ void loop_timer_free(struct loop_timer **t);
 struct loop_signal *loop_signal_new(struct loop *l, int signum, loop_fn fn, void *ctx, struct err *e);
 void loop_signal_free(struct loop_signal **s);
 
+/* Looks up an address of this name, an IPv4 one before an IPv6 one, while the loop goes on; names that are numbers too.
+ * fn gets it as text, or NULL and why. */
+struct loop_lookup;
+typedef void (*loop_lookup_fn)(void *ctx, const char *address, const char *why);
+struct loop_lookup *loop_lookup_new(struct loop *l, const char *name, loop_lookup_fn fn, void *ctx, struct err *e);
+/* Not before fn was called: forgets it, and fn will not be. Afterwards *lookup is gone by itself. */
+void loop_lookup_cancel(struct loop_lookup **lookup);
+
 /* fn is called before the loop waits for events, every turn; one per loop. NULL removes it. */
 void loop_before_wait(struct loop *l, loop_fn fn, void *ctx);
 /* Work that what happens in a turn adds up to, done once at its end: before the loop waits, after the above. */

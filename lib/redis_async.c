@@ -4,8 +4,9 @@
  *
  *              ┌────────── lost, refused, too slow ──────────┐
  *              ▼                                             │
- *   waiting ──timer──▶ connecting ──AUTH, SELECT, SCRIPT LOAD──▶ up
+ *   waiting ──timer──▶ looking up, connecting ──AUTH, SELECT, SCRIPT LOAD──▶ up
  */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ struct redis_async {
 
 	redisContext *c;	/* NULL while there is no connection */
 	struct loop_io *io;
+	struct loop_lookup *lookup;	/* of its host's address, under way; or NULL */
 	struct redis_out out;
 	struct loop_task flush;
 	struct loop_timer *retry, *watch;
@@ -315,10 +317,10 @@ static void on_reply(struct redis_async *r, const redisReply *answer)
 	p = shift(r);
 	if (redis_is_noscript(last))
 		load_scripts(r);
-	if (last->type == REDIS_REPLY_ERROR && strncmp(e.text, "READONLY ", 9) == 0)
-		r->leaving = true;
 	if (e.cls != ERR_NONE && r->queued.cls != ERR_NONE)
 		e = r->queued;	/* EXEC itself only says that there was one */
+	if (e.cls != ERR_NONE && strncmp(e.text, "READONLY ", 9) == 0)
+		r->leaving = true;
 	r->queued.cls = ERR_NONE;
 	p.fn(p.ctx, e.cls == ERR_NONE ? (const struct reply *)answer : NULL, &e);
 }
@@ -379,14 +381,12 @@ static void on_io(void *ctx, bool readable, bool writable)
 
 /* ---- life ---- */
 
-static void try_connect(void *ctx)
+/* host is a number: with a name hiredis would ask the resolver, and the loop stand still meanwhile. */
+static void connect_to(struct redis_async *r, const char *host)
 {
-	struct redis_async *r = ctx;
 	struct err e = ERR_INIT;
 
-	if (r->c != NULL || r->closing)
-		return;
-	r->c = r->url.path ? redisConnectUnixNonBlock(r->url.path) : redisConnectNonBlock(r->url.host, r->url.port);
+	r->c = r->url.path ? redisConnectUnixNonBlock(r->url.path) : redisConnectNonBlock(host, r->url.port);
 	if (r->c == NULL || r->c->err != 0 || (r->io = loop_io_new(r->loop, r->c->fd, on_io, r, &e)) == NULL) {
 		explain(r, r->c == NULL ? "no memory" : r->c->err != 0 ? r->c->errstr : e.text);
 		if (r->c != NULL)
@@ -399,6 +399,43 @@ static void try_connect(void *ctx)
 	r->writable_wanted = false;
 	watch_writable(r, true);
 	handshake(r);
+}
+
+static void on_address(void *ctx, const char *address, const char *why)
+{
+	struct redis_async *r = ctx;
+
+	r->lookup = NULL;
+	if (address != NULL) {
+		connect_to(r, address);
+		return;
+	}
+	explain(r, why);
+	retry_later(r);
+}
+
+static bool is_number(const char *host)
+{
+	struct in6_addr a;
+
+	return inet_pton(AF_INET, host, &a) == 1 || inet_pton(AF_INET6, host, &a) == 1;
+}
+
+static void try_connect(void *ctx)
+{
+	struct redis_async *r = ctx;
+	struct err e = ERR_INIT;
+
+	if (r->c != NULL || r->lookup != NULL || r->closing)
+		return;
+	if (r->url.path != NULL || is_number(r->url.host)) {
+		connect_to(r, r->url.host);
+		return;
+	}
+	if ((r->lookup = loop_lookup_new(r->loop, r->url.host, on_address, r, &e)) == NULL) {
+		explain(r, e.text);
+		retry_later(r);
+	}
 }
 
 /*
@@ -454,6 +491,7 @@ void redis_async_free(struct redis_async **r)
 		return;
 	(*r)->closing = true;
 	(*r)->state_fn = NULL;
+	loop_lookup_cancel(&(*r)->lookup);
 	drop(*r);
 	assert((*r)->count == 0);
 	loop_task_cancel((*r)->loop, &(*r)->flush);

@@ -1,11 +1,20 @@
 /* lib/redis: commands, replies and URLs, and both kinds of connection against a real Redis. */
+#define _GNU_SOURCE	/* RTLD_NEXT */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <semaphore.h>
+#include <sys/socket.h>
+#include <time.h>
+
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -392,6 +401,72 @@ static void what_is_slow_but_answers_is_not_lost(void **state)
 	talk_end(&t);
 }
 
+/* ---- a name that is slow to be looked up ---- */
+
+static sem_t turned;
+static int lookups, in_vain;
+
+/* The resolver of this program, of libuv and of hiredis: it waits until the loop has gone on. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = NULL;
+	struct timespec until;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+	if (name == NULL || strcmp(name, "redis.slow") != 0)
+		return real(name, service, hints, found);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	in_vain += sem_timedwait(&turned, &until) != 0;
+	return lookups++ == 0 ? EAI_AGAIN : real("127.0.0.1", service, hints, found);
+}
+
+struct visit {
+	struct loop *loop;
+	int listener;
+};
+
+static void on_turn(void *ctx)
+{
+	struct visit *v = ctx;
+	int fd = accept(v->listener, NULL, NULL);
+
+	sem_post(&turned);
+	if (fd < 0)
+		return;
+	close(fd);
+	loop_stop(v->loop);
+}
+
+static void a_slow_resolver_stops_nothing(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof(a);
+	struct visit v = { loop_new(NULL), socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0) };
+	struct loop_timer *timer = loop_timer_new(v.loop, on_turn, &v, NULL);
+	struct redis_async *r;
+	char url[64];
+
+	(void)state;
+	sem_init(&turned, 0, 0);
+	assert_int_equal(bind(v.listener, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(v.listener, 1), 0);
+	assert_int_equal(getsockname(v.listener, (struct sockaddr *)&a, &n), 0);
+	snprintf(url, sizeof(url), "redis://redis.slow:%d", ntohs(a.sin_port));
+	r = redis_async_new(v.loop, url, NULL, NULL, NULL, NULL);
+	loop_timer_start(timer, 1, 1);
+	loop_run(v.loop);	/* the first look-up fails, the second leads here */
+	assert_int_equal(in_vain, 0);
+	assert_true(lookups >= 2);
+	redis_async_free(&r);
+	/* And one that is given up. */
+	r = redis_async_new(v.loop, url, NULL, NULL, NULL, NULL);
+	redis_async_free(&r);
+	loop_timer_free(&timer);
+	loop_free(&v.loop);
+	close(v.listener);
+}
+
 static void a_transaction_is_all_or_nothing(void **state)
 {
 	static struct redis_script length = { "length", "return redis.call('STRLEN', KEYS[1])", "" };
@@ -479,6 +554,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_slow_but_answers_is_not_lost),
+		cmocka_unit_test(a_slow_resolver_stops_nothing),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(megabytes_arrive_in_order),
 		cmocka_unit_test(urls_are_read_strictly),
