@@ -43,6 +43,8 @@ void cmd_reset(struct redis_cmd *c);	/* empties, keeps memory */
 void cmd_str(struct redis_cmd *c, const char *s);
 void cmd_bytes(struct redis_cmd *c, const void *p, size_t n);
 void cmd_int(struct redis_cmd *c, long long v);	/* decimal */
+/* A copy with arguments of its own, of a command that is no transaction; one block: free frees it. NULL without memory. */
+struct redis_cmd *cmd_copy(const struct redis_cmd *c);
 /* Resets c and adds each string up to the NULL: cmd_line(&c, "XADD", key, "*", NULL). */
 void cmd_line(struct redis_cmd *c, ...) __attribute__((sentinel));
 /* Resets c and begins EVALSHA sha nkeys; keys and arguments follow. */

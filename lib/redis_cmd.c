@@ -76,6 +76,29 @@ void cmd_int(struct redis_cmd *c, long long v)
 	c->int_count++;
 }
 
+struct redis_cmd *cmd_copy(const struct redis_cmd *c)
+{
+	size_t n = 0;
+	struct redis_cmd *copy;
+	char *at;
+
+	for (size_t i = 0; i < c->argc; i++)
+		n += c->lens[i];
+	if (c->failed || c->parts > 0
+	    || (copy = malloc(sizeof(*copy) + c->argc * (sizeof(*c->argv) + sizeof(*c->lens)) + n)) == NULL)
+		return NULL;
+	*copy = (struct redis_cmd){ .argc = c->argc, .room = c->argc, .script = c->script };
+	copy->argv = (const char **)(copy + 1);
+	copy->lens = (size_t *)(copy->argv + c->argc);
+	at = (char *)(copy->lens + c->argc);
+	for (size_t i = 0; i < c->argc; i++) {
+		copy->argv[i] = memcpy(at, c->argv[i], c->lens[i]);
+		copy->lens[i] = c->lens[i];
+		at += c->lens[i];
+	}
+	return copy;
+}
+
 void cmd_line(struct redis_cmd *c, ...)
 {
 	const char *s;

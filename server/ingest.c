@@ -76,7 +76,12 @@ const char *ingest_delivery(const struct ingest *in)
 
 const char *ingest_dedupe(const struct ingest *in)
 {
-	return in->reactor->settings->redis.dedupe_s > 0 ? ingest_delivery(in) : NULL;
+	const char *id = ingest_delivery(in);
+
+	/* Stripe has none, but what it signs holds a time: the signature that was found good stands for one. */
+	if (id == NULL && in->admission.signature.scheme == SCHEME_STRIPE && *body_check_proof(in->check) != '\0')
+		id = body_check_proof(in->check);
+	return in->reactor->settings->redis.dedupe_s > 0 ? id : NULL;
 }
 
 /* ---- admission ---- */

@@ -2,7 +2,8 @@
  * ingest_answer - what is answered to an upload that Redis has a verdict on.
  *
  * In:  a committed upload, or one that was known already. Out: 202 once the job is as safe as its source asks for, and
- * 503 where that cannot be had in time: the job is there then, and the same delivery again is answered with it. Or 409,
+ * 503 where that cannot be had in time: the job is there then, and the same delivery again is answered with it, if it is
+ * known again. Or 409,
  * 422. Depends on barrier and schema/status_info.
  */
 #include <stdio.h>
@@ -130,8 +131,10 @@ static void refuse_level(struct ingest *in)
 {
 	char words[200];
 
-	snprintf(words, sizeof(words), "It is job %s, but that %s is not certain. Send the same delivery again: it is "
-	    "answered with this job.", in->job, ack_words((enum ack)in->source->ack));
+	snprintf(words, sizeof(words), "It is job %s, but that %s is not certain. %s", in->job,
+	    ack_words((enum ack)in->source->ack), ingest_dedupe(in) != NULL
+	    ? "Send the same delivery again: it is answered with this job."
+	    : "No delivery id of it is remembered: sent again, it is another job.");
 	ingest_refuse(in, P_ACK_UNAVAILABLE, RETRY_ACK_S, words);
 }
 

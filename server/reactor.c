@@ -99,6 +99,7 @@ struct asked {
 	struct http_request *q;		/* NULL once it is over */
 	ask_fn fn;
 	bool begun;			/* the answer: a refusal comes too late */
+	struct redis_cmd *script;	/* what was asked, where it may have to be asked again; or NULL */
 };
 
 static void refuse_store(struct http_request *q)
@@ -109,6 +110,21 @@ static void refuse_store(struct http_request *q)
 	reactor_refuse(q, &why);
 }
 
+static void on_asked(void *ctx, const struct reply *reply, const struct err *e);
+
+/* Redis lost its scripts; they are on their way to it, ahead of this. */
+static bool ask_again(struct asked *a)
+{
+	struct err e = ERR_INIT;
+	struct redis_cmd *c = a->script;
+	bool sent;
+
+	a->script = NULL;	/* once */
+	sent = redis_async_do(reactor_of(a->q)->redis, c, on_asked, a, &e) == 0;
+	free(c);
+	return sent;
+}
+
 static void on_asked(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct asked *a = ctx;
@@ -116,6 +132,9 @@ static void on_asked(void *ctx, const struct reply *reply, const struct err *e)
 	ask_fn fn = a->fn;
 	bool begun = a->begun;
 
+	if (q != NULL && a->script != NULL && strncmp(e->text, "NOSCRIPT", 8) == 0 && ask_again(a))
+		return;
+	free(a->script);
 	free(a);
 	if (q == NULL)
 		return;
@@ -134,11 +153,14 @@ static void ask(struct http_request *q, ask_fn fn, bool begun)
 		a->q = q;
 		a->fn = fn;
 		a->begun = begun;
+		a->script = reactor_of(q)->cmd.script != NULL ? cmd_copy(&reactor_of(q)->cmd) : NULL;
 	}
 	if (a != NULL && reactor_do(reactor_of(q), on_asked, a) == 0) {
 		q->owed = a;
 		return;
 	}
+	if (a != NULL)
+		free(a->script);
 	free(a);
 	if (begun)
 		fn(q, NULL);
@@ -378,7 +400,10 @@ static void judge_store(struct reactor *r)
 	j->r = r;
 	j->owed = 1;
 	r->judging = j;
+	/* As a commit does it: where MULTI is refused, what follows it would be done one by one. */
 	cmd_line(&r->cmd, "SETRANGE", probe.text, "0", "", NULL);
+	cmd_next(&r->cmd);
+	cmd_str(&r->cmd, "PING");
 	owe(j, on_probe);
 	cmd_line(&r->cmd, "HGETALL", room.text, NULL);
 	owe(j, on_held);

@@ -1,5 +1,7 @@
 """Acknowledgement levels: what a source asks for is reached and named, or refused; never lowered in silence."""
 import contextlib
+import hashlib
+import hmac
 import os
 import random
 import re
@@ -19,6 +21,10 @@ secret = whsec_dGhlIGtleSBvZiBhY21lLCAzMiBieXRlcyBsb25nLi4=
 ack = aof
 [source twin]
 secret = whsec_dGhlIGtleSBvZiBhY21lLCAzMiBieXRlcyBsb25nLi4=
+ack = replica
+[source plain]
+scheme = generic
+secret = open
 ack = replica
 """
 SECRET = "whsec_dGhlIGtleSBvZiBhY21lLCAzMiBieXRlcyBsb25nLi4="
@@ -146,6 +152,9 @@ class Ack(unittest.TestCase):
         words = self.unavailable(answer)
         job = re.search(r"job (\S+),", words).group(1)  # it is there, and says how far it came
         self.assertEqual(stack.job(job)["acknowledged"], "aof")
+        self.assertIn("is answered with this job", words)
+        plain = {"x-signature": hmac.new(b"open", BODY, hashlib.sha256).hexdigest()}
+        self.assertIn("sent again, it is another job", self.unavailable(stack.post("plain", BODY, signed=plain)))
         replica.send_signal(signal.SIGCONT)
         again = until(lambda: (a := self.post(stack, "twin", "once")).status == 202 and a, "the replica is back")
         self.assertEqual(self.reached(stack, again, "replica"), job)

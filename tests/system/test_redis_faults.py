@@ -194,5 +194,40 @@ class RedisFaults(unittest.TestCase):
         self.ends_once(job, *want)
 
 
+class Refused(unittest.TestCase):
+    """Without a worker: what is asked stands as it was accepted."""
+
+    def setUp(self):
+        self.stack = Stack(start=("server",))
+        self.addCleanup(self.stack.close)
+
+    def test_scripts_that_are_lost_are_loaded_and_asked_again(self):
+        stack = self.stack
+        job = stack.post("acme", collection(SOUND)).json()["jobID"]
+        letters = ["0-" + stack.redis("XADD", "gs:{p0}:dead", "*", "v", "1", "kind", "feature", "job", job, "source",
+                                      "acme", "code", "RING_SHORT", "raw", "{}").decode() for _ in range(2)]
+        for method, path, status in (("GET", "/v1/jobs", 200), ("GET", "/v1/dead-letters", 200),
+                                     ("POST", "/v1/dead-letters/%s/replay" % letters[0], 202),
+                                     ("DELETE", "/v1/dead-letters/" + letters[1], 204),
+                                     ("DELETE", "/v1/jobs/" + job, 200)):
+            stack.redis("SCRIPT", "FLUSH")
+            answer = stack.request(method, path)
+            self.assertEqual(answer.status, status, (method, path, answer))
+
+    def test_a_redis_that_refuses_transactions_takes_nothing(self):
+        """Else the commands of one would be done one by one, and every retry be one job more."""
+        stack = self.stack
+        stack.redis("ACL", "SETUSER", "default", "-multi")
+        until(lambda: stack.get("/readyz").status == 503, "it is noticed")
+        before = stack.redis("XLEN", "gs:{p0}:jobs")
+        for _ in range(5):
+            answer = stack.post("acme", collection(SOUND), delivery="once")
+            self.assertEqual(answer.status, 503)
+        self.assertEqual(stack.redis("XLEN", "gs:{p0}:jobs"), before)
+        stack.redis("ACL", "SETUSER", "default", "+multi")
+        until(lambda: stack.get("/readyz").status == 200, "it is ready again")
+        self.assertEqual(stack.post("acme", collection(SOUND)).status, 202)
+
+
 if __name__ == "__main__":
     unittest.main()

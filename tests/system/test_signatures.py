@@ -288,6 +288,20 @@ class Signatures(unittest.TestCase):
         client.send("\r\n".join(lines + ["", ""]).encode() + body[:-1])
         return client
 
+    def test_a_signature_of_stripe_s_is_one_job(self):
+        for body in (BODY, BODY + b" " * 600_000):
+            headers = signed(self.stack, "pay", "stripe", "open", body=body)
+            jobs = {self.stack.post("pay", body, signed=headers).json()["jobID"] for _ in range(3)}
+            self.assertEqual(len(jobs), 1)
+            # A forged one in front of it changes nothing.
+            forged = dict(headers, **{"stripe-signature": headers["stripe-signature"].replace(
+                "v1=", "v1=" + "0" * 64 + ",v1=")})
+            self.assertEqual({self.stack.post("pay", body, signed=forged).json()["jobID"]}, jobs)
+            mac = hmac.new(b"open", b"%d." % (time.time() - 9) + body, hashlib.sha256).hexdigest()
+            other = self.stack.post("pay", body, signed={"stripe-signature": "t=%d,v1=%s" % (time.time() - 9, mac)})
+            self.assertIn(other.status, (202, 401))     # 401: the clock went on between the two
+            self.assertNotIn(other.json().get("jobID"), jobs)
+
     def test_a_redelivery_while_the_first_uploads(self):
         for size in (0, 2_000_000):
             with self.subTest(size):
