@@ -11,6 +11,7 @@
 
 SCRIPT(commit)
 SCRIPT(publish)
+SCRIPT(unpublish)
 SCRIPT(claim)
 SCRIPT(renew)
 SCRIPT(chunk)

@@ -11,6 +11,7 @@
 
 #define TICK_MS 100
 #define ACCEPTS_PER_TURN 64
+#define ACCEPTS_AT_LAST 8192	/* more than wait at any time; those who come meanwhile must not keep it from ending */
 #define ACCEPT_AGAIN_MS 100	/* after there was no descriptor for one */
 #define STOPPING_IDLE_MS 1000
 #define REFUSED_MAX 256		/* connections above the limit that are told so */
@@ -381,7 +382,7 @@ void http_quiesce(struct http *h)
 	if (h->stopping)
 		return;
 	h->stopping = true;
-	while (accept_one(h))
+	for (int i = 0; i < ACCEPTS_AT_LAST && accept_one(h); i++)
 		;
 	loop_io_free(&h->listener);
 	close(h->fd);

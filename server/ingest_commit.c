@@ -183,16 +183,14 @@ static void take_back(struct ingest *in)
 	struct small k;
 
 	name_small(&k, in);
-	cmd_line(c, "UNLINK", k.raw.text, k.job.text, NULL);
-	cmd_next(c);
-	cmd_str(c, "ZREM");
+	cmd_script(c, &script_unpublish, 4);
+	cmd_str(c, k.job.text);
+	cmd_str(c, k.raw.text);
 	cmd_str(c, k.list.text);
-	cmd_str(c, in->job);
-	cmd_next(c);
-	cmd_str(c, "HINCRBY");
 	cmd_str(c, k.room.text);
-	cmd_str(c, k.queued);
-	cmd_int(c, -(long long)segment_stored(in->writer));
+	cmd_str(c, in->job);
+	cmd_str(c, in->source->name);
+	cmd_int(c, (long long)segment_stored(in->writer));
 	reactor_tell(in->reactor);
 }
 

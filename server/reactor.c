@@ -19,8 +19,8 @@
 #define LEAVE_MS 2000	/* for the orphans' last clean-up */
 
 static struct redis_script *const scripts[] = {
-	&script_commit, &script_publish, &script_dismiss, &script_replay, &script_list_jobs, &script_list_letters,
-	&script_bury, &script_admit, &script_queue, &script_acked, NULL
+	&script_commit, &script_publish, &script_unpublish, &script_dismiss, &script_replay, &script_list_jobs,
+	&script_list_letters, &script_bury, &script_admit, &script_queue, &script_acked, NULL
 };
 static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, &script_extend, NULL };
 

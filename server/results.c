@@ -184,6 +184,8 @@ static void answer(struct http_request *q)
 	struct stream *s = q->user;
 
 	http_answer_stream(q, 200, s->report ? "application/x-ndjson" : types[s->as], pull);
+	if (!s->report)
+		http_answer_header(q, "Vary", "Accept");	/* RFC 9110, section 12.5.5 */
 }
 
 /* The document's foreign members, which stand among the chunks; only GeoJSON has a place for them. */

@@ -66,6 +66,7 @@ class MainJob(StackTest):
         self.assertEqual(whole["type"], "FeatureCollection")
         sequence = self.stack.get("/v1/jobs/%s/results" % job, "application/geo+json-seq")
         self.assertEqual(sequence.headers["content-type"], "application/geo+json-seq")
+        self.assertEqual(sequence.headers["vary"], "Accept")
         self.assertTrue(sequence.body.startswith(b"\x1e"))
         self.assertEqual(sequence.lines(), whole["features"])
         self.assertEqual([f["id"] for f in whole["features"]], [1, 2])

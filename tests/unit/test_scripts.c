@@ -762,6 +762,30 @@ static void a_known_delivery_is_settled_before_its_body(void **state)
 	}
 }
 
+/* A transaction of which all but its script was done is taken back, also where Redis is full; one that was ended stays. */
+static void what_could_not_be_published_is_taken_back(void **state)
+{
+	const char *const keys[] = { ":job", ":raw", "index", "room" };
+
+	(void)state;
+	for (int published = 0; published < 2; published++) {
+		struct key job = wire_key("job", JOB_A), raw = wire_key("raw", JOB_A), list = wire_key("index", NULL),
+		    room = wire_key("room", NULL);
+
+		seed_drop(redis, "FLUSHALL", NULL);
+		seed_drop(redis, "XADD", raw.text, "1-0", "d", "1234567", NULL);
+		seed_drop(redis, "HSET", job.text, "state", "accepted", published ? "message" : "held", "7", NULL);
+		seed_drop(redis, "ZADD", list.text, "1000", JOB_A, NULL);
+		seed_drop(redis, "HINCRBY", room.text, "queued:acme", "7", NULL);
+		seed_drop(redis, "CONFIG", "SET", "maxmemory", "1", NULL);
+		for (int twice = 0; twice < 2; twice++)
+			call(&script_unpublish, JOB_A, keys, 4, JOB_A, "acme", "7", NULL);
+		seed_drop(redis, "CONFIG", "SET", "maxmemory", "0", NULL);
+		hold(0, published ? 7 : 0, 0, 0, 0);
+		assert_int_equal(seed_int(redis, "EXISTS", job.text, raw.text, list.text, NULL), published ? 3 : 0);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -780,6 +804,7 @@ int main(void)
 		TEST(a_failed_end_delivers_nothing),
 		TEST(letters_hold_what_the_wire_says),
 		TEST(a_commit_whose_reply_was_lost_may_be_repeated),
+		TEST(what_could_not_be_published_is_taken_back),
 		TEST(a_callback_is_owed_until_it_is_settled),
 		TEST(what_a_job_holds_is_counted_until_it_is_gone),
 		TEST(a_failed_or_restarted_job_gives_back_what_it_wrote),
