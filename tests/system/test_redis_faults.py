@@ -198,7 +198,8 @@ class Refused(unittest.TestCase):
     """Without a worker: what is asked stands as it was accepted."""
 
     def setUp(self):
-        self.stack = Stack(start=("server",))
+        # Each reactor judges its Redis by itself.
+        self.stack = Stack(start=("server",), environ={"GEOSLUICE_SERVER_THREADS": "1"})
         self.addCleanup(self.stack.close)
 
     def test_scripts_that_are_lost_are_loaded_and_asked_again(self):
