@@ -87,6 +87,13 @@ static void alive(void *ctx)
 	queue_hold(&p->queue, &ignored);
 }
 
+/* A splitter may be long at one feature. */
+static void still_alive(void *ctx)
+{
+	if (clock_mono_ms() >= ((struct process *)ctx)->renew_at_ms)
+		alive(ctx);
+}
+
 static int process_open(struct process *p, struct err *e)
 {
 	const struct settings *s = p->settings;
@@ -170,10 +177,12 @@ static int work_split(struct process *p, const struct message *m, struct err *e)
 		rc = transform_bury(p->transform, &p->split, e);
 	else if (p->split.split.state == 'd')
 		rc = part_watch(&p->split, p->commands, p->settings, e);
-	else if ((p->splitter = splitter_new(p->settings, p->commands, p->split_body, &p->split, e)) != NULL)
+	else if ((p->splitter = splitter_new(p->settings, p->commands, p->split_body, &p->split, e)) != NULL) {
+		splitter_on_segment(p->splitter, still_alive, p);
 		return 0;
-	else
+	} else {
 		rc = -1;
+	}
 	job_clear(&p->split);
 	return rc < 0 ? -1 : 0;
 }
@@ -304,8 +313,8 @@ static int turn(struct process *p, unsigned *failures)
 	struct message m;
 	int rc = p->splitter != NULL ? split_on(p, &e) : 0;
 
-	if (rc == 0 && p->splitter != NULL && clock_mono_ms() >= p->renew_at_ms)
-		alive(p);
+	if (rc == 0 && p->splitter != NULL)
+		still_alive(p);
 	if (rc == 0)
 		rc = queue_next(&p->queue, p->splitter != NULL, &m, &e);
 	if (rc == 0)

@@ -31,6 +31,8 @@ struct mark {
 struct splitter {
 	const struct settings *settings;
 	const struct job *job;
+	void (*on_segment)(void *ctx);	/* or NULL */
+	void *ctx;
 	struct redis *commands;
 	struct segment_reader *reader;
 	struct scan scan;
@@ -164,6 +166,12 @@ struct splitter *splitter_new(const struct settings *settings, struct redis *com
 	return s;
 }
 
+void splitter_on_segment(struct splitter *s, void (*fn)(void *ctx), void *ctx)
+{
+	s->on_segment = fn;
+	s->ctx = ctx;
+}
+
 void splitter_free(struct splitter **sp)
 {
 	struct splitter *s = *sp;
@@ -290,6 +298,8 @@ static int scan_on(struct splitter *s, struct err *e)
 				break;
 			}
 			s->segment++;
+			if (s->on_segment != NULL)
+				s->on_segment(s->ctx);
 			s->pos = s->segment == s->begin.segment && s->scan.at == s->begin.at ? s->begin.skip : 0;
 		}
 		s->pos += scan_run(&s->scan, s->bytes + s->pos, s->len - s->pos, &event);

@@ -27,6 +27,8 @@ int splitter_probe(struct redis *body, const struct job *j, const struct setting
 /* Both connections are borrowed, body used by nobody else meanwhile; so is j, which has split.state. */
 struct splitter *splitter_new(const struct settings *s, struct redis *commands, struct redis *body,
     const struct job *j, struct err *e);
+/* Called at each segment, of which one feature may have many: the job is to be held on to. */
+void splitter_on_segment(struct splitter *s, void (*fn)(void *ctx), void *ctx);
 void splitter_free(struct splitter **s);
 
 enum split_step {

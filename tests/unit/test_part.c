@@ -153,6 +153,33 @@ static void no_more_are_out_than_may_be_and_another_goes_on(void **state)
 	job_clear(&again);
 }
 
+static void count(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+/* Or somebody else would take the job from a splitter that is at a large one. */
+static void in_a_long_feature_a_sign_of_life_is_given_at_each_segment(void **state)
+{
+	static const char begin[] = "{\"type\":\"FeatureCollection\",\"features\":[{\"a\":\"";
+	char doc[sizeof(begin) + 5000 + 5];
+	struct splitter *s;
+	struct job j;
+	int times = 0;
+
+	(void)state;
+	memset(doc, 'x', sizeof(doc));
+	memcpy(doc, begin, sizeof(begin) - 1);
+	memcpy(doc + sizeof(doc) - 5, "\"}]}", 5);
+	divided(&j, doc);
+	s = splitter_new(settings, redis, body, &j, &e);
+	splitter_on_segment(s, count, &times);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	assert_in_range(times, 5000 / 50, 5000 / 50 + 3);
+	splitter_free(&s);
+	job_clear(&j);
+}
+
 static int end_of(const struct part *p, const char *kind, uint64_t features)
 {
 	struct buf results = { .data = (char *)(uintptr_t)"lines", .len = 5 }, none = { .data = NULL };
@@ -459,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_message_comes_back_as_it_went),
 		TEST(no_more_are_out_than_may_be_and_another_goes_on),
+		TEST(in_a_long_feature_a_sign_of_life_is_given_at_each_segment),
 		TEST(a_chunk_done_twice_counts_once_and_the_last_ends_the_job),
 		TEST(of_failures_the_first_in_the_document_counts),
 		TEST(a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame),
