@@ -15,9 +15,9 @@ for i = 1, #kept, 2 do
 end
 bytes = tonumber(ARGV[2]) > 0 and bytes - tonumber(ARGV[2]) or 0
 letters = tonumber(ARGV[3]) > 0 and redis.call('XLEN', KEYS[1]) - tonumber(ARGV[3]) or 0
-local found, from = {''}, ARGV[4]
-while bytes > 0 or letters > 0 do
-	local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 4)
+local found, from, many = {''}, ARGV[4], 4
+while bytes > 0 or letters > 0 do	-- in small pages: a letter may be megabytes long
+	local page, all = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', many), 0
 	for _, entry in ipairs(page) do
 		local size, of = 0, ''
 		for i = 1, #entry[2], 2 do
@@ -30,12 +30,13 @@ while bytes > 0 or letters > 0 do
 			found[#found + 1] = entry[1]
 			bytes, letters = bytes - size, letters - 1
 		end
-		look = look - 1 - math.floor(size / 65536)
+		look, all = look - 1 - math.floor(size / 65536), all + size
 		from = '(' .. entry[1]
 	end
 	if #page == 0 then
 		return found
 	end
+	many = all < 16384 and 64 or 4
 	if look <= 0 then
 		found[1] = from
 		return found

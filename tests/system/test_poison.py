@@ -1,9 +1,13 @@
 """Documents that are meant to hurt: each fails in words, in bounded memory, and the next one passes."""
 import json
+import os
 import random
+import time
 import unittest
+import zlib
 
-from harness import SANITISED, SOUND, Stack, StackTest, children, collection, feature, peak_rss_mb, polygon, until
+from harness import (PATIENCE_S, SANITISED, SOUND, Stack, StackTest, children, collection, feature, peak_rss_mb,
+                     polygon, sign, until)
 
 SERVER_MB, WORKER_MB = 64, 96
 
@@ -22,9 +26,17 @@ class Repeated(list):
         yield self.tail
 
 
+def packed(head, piece, n, tail):
+    """The same as one gzip body: some hundredth of it."""
+    gzip = zlib.compressobj(6, zlib.DEFLATED, 31)
+    block, rest = piece * (n // 100), piece * (n % 100)
+    parts = [head] + [block] * 100 + [rest, tail]
+    return b"".join([gzip.compress(part) for part in parts] + [gzip.flush()])
+
+
 class Poison(StackTest):
-    def fails(self, body, *codes, content_type="application/geo+json"):
-        job, info = self.stack.run("acme", body, content_type=content_type)
+    def fails(self, body, *codes, content_type="application/geo+json", signed=None):
+        job, info = self.stack.run("acme", body, content_type=content_type, signed=signed)
         self.assertEqual(info["status"], "failed", info)
         letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
         self.assertEqual(len(letters), 1)
@@ -70,31 +82,62 @@ class Poison(StackTest):
         self.fails(Repeated(collection_begin + b'name":"', b"x" * 1_000_000, 300, b'"}'), "TOKEN_TOO_LONG")
         self.fails(Repeated(collection_begin, b"x" * 1_000_000, 300, b'":1}'), "TOKEN_TOO_LONG")
 
+    def test_a_gzip_bomb(self):
+        """A gigabyte of blanks from a megabyte; tests of every coding are in test_encodings."""
+        body = packed(b'{"type":"FeatureCollection",', b" " * 1_000_000, 1000, b'"features":[]}')
+        self.fails(body, "BODY_INFLATES", signed=dict(
+            sign("acme", body), **{"content-encoding": "gzip", "content-type": "application/geo+json"}))
+
     def test_white_space_without_end(self):
         self.fails(Repeated(b"", b" " * 1_000_000, 50, b" "), "JSON_TRUNCATED", "JSON_SYNTAX")
 
-    def test_many_empty_features(self):
-        n = 20000
-        _, info = self.stack.run("acme", Repeated(b'{"type":"FeatureCollection","features":[{}', b",{}" * 100,
-                                                  n // 100, b"]}"))
-        self.assertEqual(info["status"], "successful", info)
-        self.check_counts(info, n + 1, rejected=n + 1)
 
+class Many(unittest.TestCase):
+    """So many features without anything in them, and so many that become dead letters, from a small gzip body.
 
-class ManyLetters(unittest.TestCase):
+    POISON_FEATURES sets how many; docs/operations.md has what ten million come to.
+    """
+
+    EMPTY = int(os.environ.get("POISON_FEATURES", "100000" if SANITISED else "1000000"))
+    LETTERS = int(os.environ.get("POISON_FEATURES", "20000" if SANITISED else "100000"))
+    KEPT = 500
+
+    def setUp(self):
+        self.stack = Stack(environ={"GEOSLUICE_REDIS_MAX_DEAD_LETTERS": str(self.KEPT),
+                                    "GEOSLUICE_WORKER_MAX_DECODED_RATIO": "10000"})
+        self.addCleanup(self.stack.close)
+
+    def sends(self, piece, n):
+        body = packed(b'{"type":"FeatureCollection","features":[' + piece, b"," + piece, n - 1, b"]}")
+        signed = dict(sign("acme", body), **{"content-encoding": "gzip", "content-type": "application/geo+json"})
+        began = time.monotonic()
+        answer = self.stack.post("acme", body, signed=signed)
+        self.assertEqual(answer.status, 202, answer)
+        job = answer.json()["jobID"]
+        info = self.stack.wait_for(job, max(PATIENCE_S, n / 5000))
+        self.assertEqual((info["status"], info["counts"]["features"]), ("successful", n), info)
+        print("%d features from %d bytes: %.1f s, Redis at most %d MB" % (
+            n, len(body), time.monotonic() - began, int(self.stack.redis.info("used_memory_peak")) >> 20), flush=True)
+        if not SANITISED:
+            self.assertLessEqual(peak_rss_mb(self.stack.pid("server")), SERVER_MB)
+            for pid in children(self.stack.pid("worker")):
+                self.assertLessEqual(peak_rss_mb(pid), WORKER_MB)
+        return job, info
+
+    def test_features_without_anything_in_them(self):
+        _, info = self.sends(b'{"type":"Feature","geometry":null,"properties":null}', self.EMPTY)
+        self.assertEqual(info["counts"]["accepted"], self.EMPTY)
+
     def test_more_dead_letters_than_may_be_kept_are_counted(self):
-        n, most = 20000, 500
-        stack = Stack(environ={"GEOSLUICE_REDIS_MAX_DEAD_LETTERS": str(most)})
-        self.addCleanup(stack.close)
-        job, info = stack.run("acme", Repeated(b'{"type":"FeatureCollection","features":[{}', b",{}" * 100, n // 100,
-                                               b"]}"))
-        self.assertEqual((info["status"], info["counts"]["rejected"]), ("successful", n + 1))
-        until(lambda: stack.redis("XLEN", "gs:{p0}:dead") == most, "the janitor has been there")
-        dropped = stack.job(job)["deadLettersDropped"]
-        self.assertEqual(sum(dropped.values()), n + 1 - most, dropped)
-        lines = stack.get("/v1/jobs/%s/report" % job).lines()
-        self.assertEqual(len(lines), n + 1, "the report still tells of each")
-        self.assertIn(b"geosluice_janitor_letters_dropped_total", stack.get("/metrics").body)
+        job, info = self.sends(b"{}", self.LETTERS)
+        self.assertEqual(info["counts"]["rejected"], self.LETTERS)
+        until(lambda: self.stack.redis("XLEN", "gs:{p0}:dead") == self.KEPT, "the janitor has been there",
+              max(PATIENCE_S, self.LETTERS / 5000))
+        dropped = self.stack.job(job)["deadLettersDropped"]
+        self.assertEqual(dropped, {"TYPE_MISSING": self.LETTERS - self.KEPT})
+        report = self.stack.get("/v1/jobs/%s/report" % job).body
+        self.assertEqual(report.count(b"\n"), self.LETTERS, "the report still tells of each")
+        self.assertIn(b"geosluice_janitor_letters_dropped_total", self.stack.get("/metrics").body)
 
 
 class TooLarge(StackTest):

@@ -1,0 +1,141 @@
+"""Leases: who is slow keeps its work, who is dead loses it; and what a worker does not understand it leaves."""
+import json
+import os
+import random
+import signal
+import unittest
+
+from harness import PATIENCE_S, SANITISED, SOUND, Stack, StackTest, children, collection, feature, polygon, until
+
+LEASE_MS = 1500
+SETTINGS = {"GEOSLUICE_WORKER_LEASE_MS": str(LEASE_MS), "GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS": "1400",
+            "GEOSLUICE_WORKER_PROCESSES": "2"}
+SCRIBBLES = 24 if SANITISED else 70
+
+
+def scribbles(n):
+    """Features that take a good tenth of a second each: rings that cross themselves thousands of times."""
+    pick = random.Random(7)
+    made = []
+    for i in range(n):
+        ring = [[pick.uniform(-80, 80), pick.uniform(-80, 80)] for _ in range(400)]
+        made.append(feature(polygon([ring + ring[:1]]), i))
+    return made
+
+
+class Slow(unittest.TestCase):
+    check_counts = StackTest.check_counts
+
+    def stack(self, **environ):
+        stack = Stack(environ=dict(SETTINGS, **environ))
+        self.addCleanup(stack.close)
+        return stack
+
+    def outlives(self, stack, job):
+        """Waits for its end; it has to come several leases after its beginning."""
+        info = stack.wait_for(job, 4 * PATIENCE_S)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, SCRIBBLES)
+        began, ended = (int(stack.redis("HGET", "gs:{p0}:job:" + job, f)) for f in ("started", "finished"))
+        self.assertGreater(ended - began, 3 * LEASE_MS)
+
+    def test_a_job_that_outlives_its_lease_is_not_stolen(self):
+        stack = self.stack()
+        job = stack.post("acme", collection(*scribbles(SCRIBBLES))).json()["jobID"]
+        self.outlives(stack, job)
+        self.assertEqual(stack.redis("HGET", "gs:{p0}:job:" + job, "attempts"), b"1")
+        self.assertNotIn("_let_go", stack.log("worker"))
+
+    def test_a_chunk_that_outlives_its_lease_is_not_stolen(self):
+        stack = self.stack(GEOSLUICE_WORKER_SPLIT_BYTES="1")
+        parts, taken = "gs:{p0}:parts:", set()
+        job = stack.post("acme", collection(*scribbles(SCRIBBLES))).json()["jobID"]
+
+        def ended():
+            for field in range(3):
+                note = stack.redis("HGET", parts + job, "c%d" % field)
+                if note:
+                    taken.add((field, note))
+            return stack.job(job)["status"] not in ("accepted", "running")
+
+        until(ended, "it ends", 4 * PATIENCE_S)
+        self.outlives(stack, job)
+        self.assertTrue(taken)
+        self.assertEqual(len(taken), len({field for field, _ in taken}), "each was taken once: %r" % taken)
+        self.assertNotIn("_let_go", stack.log("worker"))
+
+    def test_a_job_whose_worker_is_frozen_is_taken_over(self):
+        """It is slow beyond all measure: another one has it then, and what the first still writes counts for nothing."""
+        stack = self.stack()
+        job = stack.post("acme", collection(*scribbles(SCRIBBLES))).json()["jobID"]
+        key = "gs:{p0}:job:" + job
+        holder = until(lambda: stack.redis("HGET", key, "worker"), "somebody has it")
+        old = stack.running.pop("worker")
+        frozen = [old.pid] + children(old.pid)
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            stack.start("worker")
+            until(lambda: stack.redis("HGET", key, "worker") != holder, "another one has it")
+        finally:
+            for pid in frozen:
+                os.kill(pid, signal.SIGCONT)
+        info = stack.wait_for(job, 4 * PATIENCE_S)
+        old.terminate()
+        self.assertEqual(old.wait(PATIENCE_S), 0)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, SCRIBBLES)
+        self.assertNotEqual(stack.redis("HGET", key, "worker"), holder)
+        self.assertEqual(stack.redis("HGET", key, "attempts"), b"2")
+
+
+class NextVersion(unittest.TestCase):
+    """A worker of the next version beside one of this; the test is that worker."""
+
+    NEWER = "3"
+
+    def setUp(self):
+        self.stack = Stack(environ=SETTINGS)
+        self.addCleanup(self.stack.close)
+
+    def claim(self, stream):
+        """What a worker of the next version gets: messages that nobody renews."""
+        entries = self.stack.redis("XAUTOCLAIM", "gs:{p0}:" + stream, "workers", "worker-of-the-next", LEASE_MS, "0")[1]
+        return [entry[0].decode() for entry in entries if entry[1]]
+
+    def test_what_is_newer_is_left_to_those_who_know_it(self):
+        self.stack.stop("worker")
+        job = self.stack.post("acme", collection(SOUND)).json()["jobID"]
+        key, raw = "gs:{p0}:job:" + job, "gs:{p0}:raw:" + job
+        entry = self.stack.redis("XRANGE", "gs:{p0}:jobs", "-", "+")[0]
+        self.stack.redis("XDEL", "gs:{p0}:jobs", entry[0])
+        newer = {"jobs": self.stack.redis("XADD", "gs:{p0}:jobs", "*", "v", self.NEWER, "job", job).decode()}
+        self.stack.redis("HSET", key, "message", newer["jobs"], "v", self.NEWER)
+        for stream in ("chunks", "splits"):
+            newer[stream] = self.stack.redis("XADD", "gs:{p0}:" + stream, "*", "v", self.NEWER, "job", job,
+                                             "n", "0").decode()
+        before = self.stack.redis("HGETALL", key)
+        self.stack.start("worker")
+        until(lambda: self.stack.log("worker").count("event=message_of_newer_version") >= 3, "it has met all three")
+        _, info = self.stack.run("acme", collection(SOUND))
+        self.assertEqual(info["status"], "successful", "others are done")
+        self.assertEqual(self.stack.redis("HGETALL", key), before, "it was not touched")
+        self.assertEqual(self.stack.redis("XLEN", raw), 1)
+        for stream, message in newer.items():
+            until(lambda s=stream, m=message: m in self.claim(s), "the next version gets its message of " + stream)
+
+    def test_fields_that_are_new_are_no_hindrance(self):
+        self.stack.stop("worker")
+        job = self.stack.post("acme", json.dumps(SOUND).encode()).json()["jobID"]
+        entry = self.stack.redis("XRANGE", "gs:{p0}:jobs", "-", "+")[0]
+        self.stack.redis("XDEL", "gs:{p0}:jobs", entry[0])
+        message = self.stack.redis("XADD", "gs:{p0}:jobs", "*", "priority", "5", "v", "1", "job", job)
+        self.stack.redis("HSET", "gs:{p0}:job:" + job, "message", message, "colour", "green")
+        self.stack.start("worker")
+        info = self.stack.wait_for(job)
+        self.assertEqual((info["status"], info["counts"]["features"]), ("successful", 1))
+        self.assertEqual(self.stack.redis("HGET", "gs:{p0}:job:" + job, "colour"), b"green")
+
+
+if __name__ == "__main__":
+    unittest.main()
