@@ -14,7 +14,7 @@ static const char *const stages[] = {
 	[AT_REPROJECT] = "reproject", [AT_ROUND] = "round", [AT_ENCODE] = "encode",
 };
 
-struct flight *flights_new(unsigned n, unsigned limit_ms, uint64_t memory_bytes, struct err *e)
+struct flight *flights_new(unsigned n, struct err *e)
 {
 	struct flight *f = mmap(NULL, n * sizeof(*f), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -22,11 +22,13 @@ struct flight *flights_new(unsigned n, unsigned limit_ms, uint64_t memory_bytes,
 		err_errno(e, "flight recorder");
 		return NULL;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		f[i].limit_ms = limit_ms;
-		f[i].memory_bytes = memory_bytes;
-	}
 	return f;
+}
+
+void flight_limits(struct flight *f, unsigned limit_ms, uint64_t memory_bytes)
+{
+	f->limit_ms = limit_ms;
+	f->memory_bytes = memory_bytes;
 }
 
 void flight_begin(struct flight *f, const char *job)

@@ -45,8 +45,9 @@ struct flight {
 	struct obituary last;
 };
 
-/* One for each of n processes, for the life of the program. NULL: e. */
-struct flight *flights_new(unsigned n, unsigned limit_ms, uint64_t memory_bytes, struct err *e);
+/* One for each of n processes, for the life of the program, without limits. NULL: e. */
+struct flight *flights_new(unsigned n, struct err *e);
+void flight_limits(struct flight *f, unsigned limit_ms, uint64_t memory_bytes);
 
 /* ---- in the process ---- */
 

@@ -3,6 +3,7 @@
  *
  * In:  settings. Out: jobs done. Waits until Redis is there, and refuses one that may lose things.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,8 @@
 #define HOST_MAX 64
 
 struct worker {
-	const struct settings *settings;
+	struct settings *settings;
+	unsigned processes;
 	char host[HOST_MAX];
 	pid_t pid;		/* of the supervisor */
 	struct flight *flights;	/* one per transform process */
@@ -90,37 +92,70 @@ static unsigned cores(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
+static void limits(struct worker *w)
+{
+	struct settings *s = w->settings;
+
+	s->worker.memory_bytes = memory_limit(s, w->processes, cgroup_memory_bytes(""));
+	for (unsigned i = 0; i < w->processes; i++)
+		flight_limits(&w->flights[i], feature_limit_ms(s), (uint64_t)s->worker.memory_bytes);
+}
+
+/* As reloading.reload. A file that is wrong changes nothing. */
+static bool reload(void *ctx, unsigned *grace_s)
+{
+	struct worker *w = ctx;
+	struct err e = ERR_INIT;
+	struct settings *new = settings_load(w->settings->file, &e);
+
+	if (new == NULL) {
+		log_error("reload_refused", LOG_STR("reason", e.text));
+		return false;
+	}
+	if (new->worker.processes != w->settings->worker.processes)
+		log_warn("reload_needs_restart", LOG_STR("setting", "worker.processes"));
+	settings_free(&w->settings);
+	w->settings = new;
+	log_init("worker", (enum log_level)new->worker.log_level);
+	limits(w);
+	*grace_s = (unsigned)new->worker.grace_s;
+	log_info("reloaded", LOG_INT("sources", new->source_count));
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings *s = settings_from_args(argc, argv, "geosluice-worker",
 	    "turns accepted documents into valid, reprojected features");
 	struct worker w = { .settings = s, .pid = getpid() };
+	const struct reloading reloading = { reload, &w };
 	struct err e = ERR_INIT;
 	struct child_role *roles;
 	unsigned n;
 	int killed;
 
 	log_init("worker", (enum log_level)s->worker.log_level);
+	signal(SIGHUP, SIG_IGN);	/* until there is somebody to tell */
 	patience_begin(0);
 	if (wait_for_redis(s) != 0) {
 		settings_free(&s);
 		return patience_over() ? 0 : 1;
 	}
 	gethostname(w.host, sizeof(w.host) - 1);
-	n = s->worker.processes > 0 ? (unsigned)s->worker.processes : cores();
-	s->worker.memory_bytes = memory_limit(s, n, cgroup_memory_bytes(""));
-	w.flights = flights_new(n, feature_limit_ms(s), (uint64_t)s->worker.memory_bytes, &e);
+	n = w.processes = s->worker.processes > 0 ? (unsigned)s->worker.processes : cores();
+	w.flights = flights_new(n, &e);
 	if (w.flights == NULL || (roles = calloc(n + 1, sizeof(*roles))) == NULL) {
 		log_error("refused", LOG_STR("reason", e.text));
 		return 1;
 	}
+	limits(&w);
 	for (unsigned i = 0; i < n; i++)
 		roles[i] = (struct child_role){ "transform", run_transform, &w, &w.flights[i] };
 	roles[n] = (struct child_role){ "janitor", run_janitor, &w, NULL };
 	log_info("started", LOG_INT("processes", n), LOG_INT("sources", s->source_count));
-	killed = supervisor_run(roles, n + 1, (unsigned)s->worker.grace_s);
+	killed = supervisor_run(roles, n + 1, (unsigned)s->worker.grace_s, &reloading);
 	log_info("stopped", LOG_INT("killed", killed));
 	free(roles);
-	settings_free(&s);
+	settings_free(&w.settings);
 	return killed == 0 ? 0 : 1;
 }

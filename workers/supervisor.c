@@ -33,6 +33,7 @@ struct child {
 	uint64_t start_at_ms;	/* when it is due */
 	unsigned backoff_ms;
 	bool overdue;		/* killed for a feature that took too long */
+	bool renewed;		/* told to end, so that a fresh one takes up new settings */
 };
 
 struct supervisor {
@@ -61,16 +62,16 @@ static uint64_t kernel_kills(void)
 	return n;
 }
 
-/* SIGTERM, SIGINT and SIGCHLD wait until they are asked for. */
-static void signals(int how)
+static const sigset_t *awaited(void)
 {
-	sigset_t set;
+	static sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
-	sigprocmask(how, &set, NULL);
+	return &set;
 }
 
 _Noreturn static void become(const struct supervisor *s, unsigned slot, pid_t parent)
@@ -82,7 +83,8 @@ _Noreturn static void become(const struct supervisor *s, unsigned slot, pid_t pa
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &none);	/* a core would hold payload */
 	patience_begin(s->grace_s > 0 ? s->grace_s : 1);
-	signals(SIG_UNBLOCK);
+	signal(SIGHUP, SIG_IGN);	/* sent to a group of processes, it is the supervisor's */
+	sigprocmask(SIG_UNBLOCK, awaited(), NULL);
 	if (getppid() != parent)	/* it died before the prctl */
 		_exit(0);
 	_exit(role->run(role->ctx, slot));
@@ -96,7 +98,7 @@ static void start(struct supervisor *s, unsigned slot)
 	if (pid == 0)
 		become(s, slot, parent);
 	c->started_ms = clock_mono_ms();
-	c->overdue = false;
+	c->overdue = c->renewed = false;
 	if (pid < 0) {
 		log_error("fork_failed", LOG_STR("reason", strerror(errno)));
 		c->start_at_ms = c->started_ms + BACKOFF_LAST_MS;
@@ -162,8 +164,8 @@ static void reap(struct supervisor *s)
 	while ((pid = wait4(-1, &status, WNOHANG, &used)) > 0)
 		for (unsigned i = 0; i < s->n; i++)
 			if (s->children[i].pid == pid) {
-				plan_restart(&s->children[i], was_feature(s, &s->children[i], status, &used),
-				    WIFEXITED(status) && WEXITSTATUS(status) == EXIT_AGAIN);
+				plan_restart(&s->children[i], was_feature(s, &s->children[i], status, &used) ||
+				    s->children[i].renewed, WIFEXITED(status) && WEXITSTATUS(status) == EXIT_AGAIN);
 				log_exit(&s->children[i], i, status);
 				s->children[i].pid = 0;
 			}
@@ -242,21 +244,25 @@ static void stop(struct supervisor *s)
 	tell_all(s, SIGTERM);
 }
 
+static void renew(struct supervisor *s, const struct reloading *r)
+{
+	if (s->kill_at_ms != 0 || r == NULL || !r->reload(r->ctx, &s->grace_s))
+		return;
+	for (unsigned i = 0; i < s->n; i++)
+		s->children[i].renewed = s->children[i].pid != 0;
+	tell_all(s, SIGTERM);
+}
+
 /* Until a signal comes or the clock says at_ms. Returns the signal, or -1. */
 static int wait_signal(uint64_t at_ms)
 {
 	uint64_t now = clock_mono_ms(), ms = at_ms > now ? at_ms - now : 0;
 	struct timespec t = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGCHLD);
-	return sigtimedwait(&set, NULL, &t);
+	return sigtimedwait(awaited(), NULL, &t);
 }
 
-int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s)
+int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s, const struct reloading *reloading)
 {
 	struct supervisor s = { .n = n, .grace_s = grace_s, .kernel_kills = kernel_kills() };
 	int signum;
@@ -265,16 +271,20 @@ int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s)
 		return -1;
 	for (unsigned i = 0; i < n; i++)
 		s.children[i].role = &roles[i];
-	signals(SIG_BLOCK);
+	sigprocmask(SIG_BLOCK, awaited(), NULL);
+	signal(SIGHUP, SIG_DFL);	/* one that is ignored cannot be waited for */
 	if (patience_over())
 		stop(&s);
 	do {
 		signum = wait_signal(attend(&s));
 		if (signum == SIGTERM || signum == SIGINT)
 			stop(&s);
+		else if (signum == SIGHUP)
+			renew(&s, reloading);
 		reap(&s);
 	} while (s.kill_at_ms == 0 || running(&s));
-	signals(SIG_UNBLOCK);
+	signal(SIGHUP, SIG_IGN);
+	sigprocmask(SIG_UNBLOCK, awaited(), NULL);
 	free(s.children);
 	return (int)s.killed;
 }

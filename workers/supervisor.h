@@ -6,6 +6,7 @@
  *
  *   started ──exits──▶ waiting ──backoff──▶ started        (100 ms to 10 s; at once after a long life)
  *   SIGTERM ──▶ all told ──grace_s──▶ all killed
+ *   SIGHUP ──▶ reload says yes ──▶ all told ──▶ each is started again as soon as it has ended
  *
  * A child with a flight recorder is killed when a feature takes it too long. If a feature ended it, it is
  * started again at once; if it ended with EXIT_AGAIN, too, but for a pause where it lived for less than a second.
@@ -24,8 +25,14 @@ struct child_role {
 	struct flight *flight;	/* NULL: none */
 };
 
+/* Asked on SIGHUP: is there anything new for the children to begin with? NULL: SIGHUP changes nothing. */
+struct reloading {
+	bool (*reload)(void *ctx, unsigned *grace_s);
+	void *ctx;
+};
+
 /* One child per role, slot being its place in the table. Returns when it was stopped and all have ended:
  * the number of children that had to be killed; -1 without memory. */
-int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s);
+int supervisor_run(const struct child_role *roles, unsigned n, unsigned grace_s, const struct reloading *reloading);
 
 #endif

@@ -23,7 +23,8 @@ HEAD = """# Benchmarks
 
 Made by `make bench CORPUS=dir`: the same document, made valid, reprojected to EPSG:3857 and written, by programs that
 take turns on one core, %d rounds each. Seconds are CPU time, user and system. A ratio of 10 means that geosluice is
-ten times as fast. [profile.md](profile.md) says where the time goes.
+ten times as fast. [profile.md](profile.md) says where the time goes,
+[benchmarks-parallel.md](benchmarks-parallel.md) what a second worker process brings, and whether memory grows.
 
 Machine: %s, %d cores, %s.
 

@@ -19,9 +19,10 @@
 static struct flight *flying(uint32_t stage, uint64_t since_ms)
 {
 	struct err e = ERR_INIT;
-	struct flight *f = flights_new(1, 1000, 100 * MB, &e);
+	struct flight *f = flights_new(1, &e);
 
 	assert_non_null(f);
+	flight_limits(f, 1000, 100 * MB);
 	flight_begin(f, JOB);
 	f->place.feature = 12;
 	f->place.stage = stage;

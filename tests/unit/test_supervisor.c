@@ -70,6 +70,18 @@ static int is_deaf(void *ctx, unsigned slot)
 	return 0;
 }
 
+static bool is_new;
+
+static bool reload(void *ctx, unsigned *grace_s)
+{
+	(void)ctx;
+	*grace_s = 5;
+	tell(is_new ? 'n' : 'o');
+	return is_new;
+}
+
+static const struct reloading reloading = { reload, NULL };
+
 /* The supervisor in a process of its own, its report of events in `events`. */
 static pid_t supervise(const struct child_role *roles, unsigned n, unsigned grace_s)
 {
@@ -79,7 +91,7 @@ static pid_t supervise(const struct child_role *roles, unsigned n, unsigned grac
 	pid = fork();
 	if (pid == 0) {
 		log_init("test", LOG_LEVEL_ERROR);
-		_exit(supervisor_run(roles, n, grace_s));
+		_exit(supervisor_run(roles, n, grace_s, &reloading));
 	}
 	close(events[1]);
 	return pid;
@@ -119,6 +131,32 @@ static void children_that_die_come_back(void **state)
 		x += what == 'x';
 		c += what == 'c';
 	}
+	assert_int_equal(end(pid), 0);
+}
+
+static void new_settings_are_for_new_children(void **state)
+{
+	const struct child_role roles[] = { { "s", stays, NULL, NULL } };
+	pid_t pid;
+
+	(void)state;
+	is_new = false;
+	pid = supervise(roles, 1, 5);
+	assert_int_equal(event(), 's');
+	kill(pid, SIGHUP);
+	assert_int_equal(event(), 'o');	/* and nobody ends for it */
+	kill(pid, SIGHUP);
+	assert_int_equal(event(), 'o');
+	assert_int_equal(end(pid), 0);
+	is_new = true;
+	pid = supervise(roles, 1, 5);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(event(), 's');	/* at once, though it did not live long */
+		kill(pid, SIGHUP);
+		assert_int_equal(event(), 'n');
+		assert_int_equal(event(), 'e');
+	}
+	assert_int_equal(event(), 's');
 	assert_int_equal(end(pid), 0);
 }
 
@@ -207,7 +245,8 @@ static void a_feature_that_ends_a_process_is_known_to_the_next(void **state)
 	pid_t pid;
 
 	(void)state;
-	role.flight = flights = flights_new(1, 100, 0, &e);
+	role.flight = flights = flights_new(1, &e);
+	flight_limits(flights, 100, 0);
 	assert_non_null(flights);
 	pid = supervise(&role, 1, 5);
 	assert_int_equal(event(), 'h');
@@ -258,6 +297,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(children_that_die_come_back),
 		cmocka_unit_test(children_end_in_order),
+		cmocka_unit_test(new_settings_are_for_new_children),
 		cmocka_unit_test(a_deaf_child_is_killed_after_the_grace_time),
 		cmocka_unit_test(children_do_not_outlive_a_killed_supervisor),
 		cmocka_unit_test(a_feature_that_ends_a_process_is_known_to_the_next),
