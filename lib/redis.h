@@ -66,7 +66,8 @@ const struct reply *reply_at(const struct reply *r, size_t i);	/* NULL past the 
 const struct reply *reply_field(const struct reply *r, size_t first, const char *name);
 void reply_free(struct reply **r);	/* replies that redis_receive gave; not those of callbacks */
 
-/* Is url one that redis_open takes? redis://[user:password@]host[:port][/db], unix:///path[?db=n] */
+/* Is url one that redis_open takes? redis://[user:password@]host[:port][/db], unix:///path[?db=n]; user and
+ * password percent-encoded. */
 bool redis_url_ok(const char *url);
 
 /* ---- blocking ---- */

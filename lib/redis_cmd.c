@@ -277,6 +277,39 @@ static int parse_unix(struct redis_url *u, const char *s)
 	return u->path != NULL && u->db >= 0 ? 0 : -1;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A user or password: what a URL cannot hold as it is stands as %XX (RFC 3986, section 2.1). NULL: it is not so, or
+ * there is no memory. */
+static char *decode(const char *s, size_t n)
+{
+	char *out = malloc(n + 1), *to = out;
+
+	for (size_t i = 0; out != NULL && i < n; i++) {
+		int high = 0, low = 0;
+
+		if (s[i] != '%') {
+			*to++ = s[i];
+			continue;
+		}
+		if (i + 3 > n || (high = hex_digit(s[i + 1])) < 0 || (low = hex_digit(s[i + 2])) < 0 || high + low == 0) {
+			free(out);
+			return NULL;
+		}
+		*to++ = (char)(high * 16 + low);
+		i += 2;
+	}
+	if (out != NULL)
+		*to = '\0';
+	return out;
+}
+
 static int parse_tcp(struct redis_url *u, const char *s)
 {
 	const char *end = s + strlen(s), *slash, *at, *colon;
@@ -289,9 +322,9 @@ static int parse_tcp(struct redis_url *u, const char *s)
 	if ((at = memchr(s, '@', (size_t)(end - s))) != NULL) {
 		if ((colon = memchr(s, ':', (size_t)(at - s))) == NULL)
 			return -1;
-		if (colon > s && (u->user = strndup(s, (size_t)(colon - s))) == NULL)
+		if (colon > s && (u->user = decode(s, (size_t)(colon - s))) == NULL)
 			return -1;
-		if ((u->password = strndup(colon + 1, (size_t)(at - colon - 1))) == NULL)
+		if ((u->password = decode(colon + 1, (size_t)(at - colon - 1))) == NULL)
 			return -1;
 		s = at + 1;
 	}
@@ -324,7 +357,8 @@ int redis_url_parse(struct redis_url *u, const char *url, struct err *e)
 		return 0;
 	redis_url_clear(u);
 	return err_set(e, ERR_INPUT, 0,
-	    "not a Redis URL: redis://[user:password@]host[:port][/db] or unix:///path[?db=n]");
+	    "not a Redis URL: redis://[user:password@]host[:port][/db] (in user and password %%25 for a percent sign, %%40 "
+	    "for @, %%2F for /) or unix:///path[?db=n]");
 }
 
 bool redis_url_ok(const char *url)

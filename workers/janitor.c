@@ -228,6 +228,7 @@ static int sweep_group(struct sweep *s, const char *stream, const char *group, i
 	cmd_str(&s->cmd, key.text);
 	cmd_str(&s->cmd, group);
 	cmd_int(&s->cmd, lease_ms * 3 > CONSUMER_IDLE_MS ? lease_ms * 3 : CONSUMER_IDLE_MS);
+	cmd_str(&s->cmd, "");
 	if ((n = ask(s->redis, &s->cmd, e)) < 0)
 		return -1;
 	s->did->consumers += (uint64_t)n;

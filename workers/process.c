@@ -366,6 +366,8 @@ int process_run(const struct settings *s, const char *consumer, struct flight *f
 	while (rc == 0 && !patience_over() && !p.again)
 		rc = turn(&p, &failures);
 	let_go(&p);
+	if (rc == 0 && !p.again)
+		queue_leave(&p.queue);
 	process_close(&p);
 	recycling_clear(&p.recycling);
 	if (p.again && rc == 0 && !patience_over()) {

@@ -6,6 +6,7 @@
 
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "schema/scripts.h"
 
 #define SCAN_MS 1000	/* a job that was released is taken up so soon */
 
@@ -283,4 +284,24 @@ int queue_next(struct queue *q, bool busy, struct message *m, struct err *e)
 		if ((rc = next_abandoned(q, (enum stream)i, m, e)) != 1)
 			return rc;
 	return (rc = fetch(q, busy, e)) == 0 ? hand_out(q, busy, m) : rc;
+}
+
+void queue_leave(struct queue *q)
+{
+	struct err ignored = ERR_INIT;
+	struct reply *reply;
+
+	for (int i = 0; i < STREAM_COUNT; i++) {
+		if (q->fetched[i].id[0] != '\0' && queue_release(q, &q->fetched[i], &ignored) != 0)
+			return;		/* Redis is away: the lease will tell */
+		q->fetched[i].id[0] = '\0';
+		cmd_script(&q->cmd, &script_sweep, 1);
+		cmd_str(&q->cmd, q->keys[i].text);
+		cmd_str(&q->cmd, GROUP_WORKERS);
+		cmd_int(&q->cmd, 0);
+		cmd_str(&q->cmd, q->consumer);
+		if (redis_do(q->redis, &q->cmd, &reply, &ignored) != 0)
+			return;
+		reply_free(&reply);
+	}
 }

@@ -72,6 +72,10 @@ int queue_put_back(struct queue *q, struct err *e);
 /* After work was left undone: looks again at what is pending here before anything else. */
 void queue_look_back(struct queue *q);
 
+/* The process ends, and none follows in its slot: what it was given and has not begun is for others, and its name goes
+ * where nothing is pending under it. Tries once. */
+void queue_leave(struct queue *q);
+
 /* Nothing is left to do for m: takes it from the group and the stream. */
 int queue_drop(struct queue *q, const struct message *m, struct err *e);
 

@@ -54,6 +54,16 @@ class ReloadWorkers(unittest.TestCase):
             self.check_counts(info, 3000, rejected)
             until(lambda j=job: self.stack.receiver.about(j), "its callback came")
 
+    def test_names_go_with_those_who_end(self):
+        """What had nothing in hand leaves no consumer behind."""
+        job, _ = self.stack.run("acme", collection(SOUND))
+        until(lambda: self.stack.receiver.about(job), "its callback came")
+        until(lambda: self.stack.redis("HGET", "gs:{p0}:job:" + job, "callback") == b"delivered", "and is settled")
+        for name in ("worker", "courier"):
+            self.assertEqual(self.stack.stop(name), 0)
+        for stream, group in (("jobs", "workers"), ("chunks", "workers"), ("splits", "workers"), ("outbox", "couriers")):
+            self.assertEqual(self.stack.redis("XINFO", "CONSUMERS", "gs:{p0}:" + stream, group), [], stream)
+
     def test_what_is_wrong_changes_nothing(self):
         before = until(lambda: len(children(self.stack.pid("worker"))) == 3 and children(self.stack.pid("worker")),
                        "all processes are there")

@@ -342,6 +342,15 @@ static void consumers_go_only_if_idle_and_free(void **state)
 	cmd_str(&c, jobs.text);
 	cmd_str(&c, GROUP_WORKERS);
 	cmd_int(&c, 0);
+	cmd_str(&c, "another");
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	assert_int_equal(reply_int(reply), 0);
+	reply_free(&reply);
+	cmd_script(&c, &script_sweep, 1);
+	cmd_str(&c, jobs.text);
+	cmd_str(&c, GROUP_WORKERS);
+	cmd_int(&c, 0);
+	cmd_str(&c, "");
 	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
 	assert_int_equal(reply_int(reply), 1);
 	reply_free(&reply);

@@ -167,6 +167,37 @@ static void what_cannot_be_read_is_dropped_and_what_is_newer_is_left(void **stat
 	}
 }
 
+static long long consumers(void)
+{
+	return seed_int(redis, "XINFO", "CONSUMERS", jobs.text, GROUP_WORKERS, NULL);
+}
+
+static void who_leaves_hands_on_what_it_was_given_and_takes_its_name_along(void **state)
+{
+	struct key chunks = wire_key("chunks", NULL);
+	char a[JOB_ID_LEN + 1];
+	struct message m;
+	struct queue q, other;
+
+	(void)state;
+	queue_init(&q, redis, "w-0", 60000, 5);
+	assert_string_equal(next(&q), "");
+	assert_int_equal(consumers(), 1);
+	queue_leave(&q);
+	assert_int_equal(consumers(), 0);
+	seed_job(redis, "acme", NULL, "x", 1, 9, a);
+	seed_drop(redis, "XADD", chunks.text, "*", "v", "1", "job", a, "n", "0", NULL);
+	assert_string_equal(next(&q), a);	/* one of both streams came; the other one waits within */
+	queue_leave(&q);
+	assert_int_equal(consumers(), 1);	/* something is pending under it */
+	queue_init(&other, redis, "w-1", 60000, 5);
+	while (queue_next(&other, false, &m, &e) == 1)
+		;
+	assert_string_equal(m.job, a);		/* at once, not a lease later */
+	queue_clear(&q);
+	queue_clear(&other);
+}
+
 static void a_message_that_was_deleted_while_pending_is_dropped(void **state)
 {
 	char a[JOB_ID_LEN + 1];
@@ -240,6 +271,7 @@ int main(void)
 		TEST(a_lost_group_is_made_again_and_nothing_is_lost),
 		TEST(what_cannot_be_read_is_dropped_and_what_is_newer_is_left),
 		TEST(a_message_that_was_deleted_while_pending_is_dropped),
+		TEST(who_leaves_hands_on_what_it_was_given_and_takes_its_name_along),
 		TEST(drop_ends_a_message),
 		TEST(what_is_not_begun_can_be_put_back),
 	};

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,12 +53,59 @@ static void urls_are_read_strictly(void **state)
 		{ "redis://h:6379x", false }, { "redis://user@h", false }, { "redis://[::1", false },
 		{ "unix://run/r.sock", false }, { "unix:///r?db=", false }, { "unix:///r?x=1", false },
 		{ "rediss://h", false }, { "", false },
+		{ "redis://:a%2Fb%40c@h", true }, { "redis://:100%@h", false }, { "redis://:%4@h", false },
+		{ "redis://:%zz@h", false }, { "redis://:a%00b@h", false }, { "redis://u%3A:%25@h", true },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		if (redis_url_ok(cases[i].url) != cases[i].ok)
 			fail_msg("%s", cases[i].url);
+}
+
+static void passwords_are_percent_decoded(void **state)
+{
+	static const char given[] = "p@ss/w:rd%", encoded[] = "p%40ss%2fw:rd%25";
+	struct err e = ERR_INIT;
+	struct redis *r = redis_open(server.url, 5000, &e);
+	char url[256];
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	/* A socket needs no password here, so the URL's is asked about. */
+	assert_non_null(r);
+	cmd_init(&c);
+	cmd_line(&c, "ACL", "SETUSER", "us:er", "on", "allkeys", "allcommands", NULL);
+	snprintf(url, sizeof(url), ">%s", given);
+	cmd_str(&c, url);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	reply_free(&reply);
+	cmd_line(&c, "CONFIG", "SET", "port", "0", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	reply_free(&reply);
+	for (int port = 20000 + getpid() % 20000, i = 0;; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", port + i);
+		err_clear(&e);
+		cmd_line(&c, "CONFIG", "SET", "port", text, NULL);
+		if (redis_do(r, &c, &reply, &e) == 0) {
+			snprintf(url, sizeof(url), "redis://us%%3aer:%s@127.0.0.1:%d", encoded, port + i);
+			break;
+		}
+		reply_free(&reply);
+		assert_true(i < 100);
+	}
+	reply_free(&reply);
+	redis_close(&r);
+	assert_non_null(r = redis_open(url, 5000, &e));
+	cmd_line(&c, "ACL", "WHOAMI", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	assert_string_equal(reply_str(reply, NULL), "us:er");
+	reply_free(&reply);
+	redis_close(&r);
+	cmd_clear(&c);
 }
 
 static void blocking_commands_and_scripts(void **state)
@@ -558,6 +606,7 @@ int main(void)
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(megabytes_arrive_in_order),
 		cmocka_unit_test(urls_are_read_strictly),
+		cmocka_unit_test(passwords_are_percent_decoded),
 		cmocka_unit_test(blocking_commands_and_scripts),
 		cmocka_unit_test(what_passes_is_told_from_what_stays),
 		cmocka_unit_test(lost_connections_are_retry),

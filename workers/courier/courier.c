@@ -209,12 +209,36 @@ static void renew(void *ctx)
 	cmd_clear(&cmd);
 }
 
-static void on_given_back(void *ctx, const struct reply *r, const struct err *e)
+static void on_left(void *ctx, const struct reply *r, const struct err *e)
 {
 	struct courier *c = ctx;
 
 	(void)r, (void)e;
 	loop_stop(c->loop);
+}
+
+/* Its name goes from the group where nothing is pending under it; then the end. */
+static void leave(struct courier *c)
+{
+	struct key outbox = wire_key("outbox", NULL);
+	struct err e = ERR_INIT;
+	struct redis_cmd cmd;
+
+	cmd_init(&cmd);
+	cmd_script(&cmd, &script_sweep, 1);
+	cmd_str(&cmd, outbox.text);
+	cmd_str(&cmd, GROUP_COURIERS);
+	cmd_int(&cmd, 0);
+	cmd_str(&cmd, c->consumer);
+	if (redis_async_do(c->redis, &cmd, on_left, c, &e) != 0)
+		loop_stop(c->loop);
+	cmd_clear(&cmd);
+}
+
+static void on_given_back(void *ctx, const struct reply *r, const struct err *e)
+{
+	(void)r, (void)e;
+	leave(ctx);
 }
 
 /* Makes what is held look abandoned, so that another courier takes it at once; then the end. */
@@ -238,7 +262,7 @@ static void give_back(void *ctx)
 	}
 	cmd_clear(&cmd);
 	if (rc != 0)
-		loop_stop(c->loop);
+		leave(c);
 }
 
 /* ---- the interface ---- */
@@ -252,7 +276,7 @@ static void on_state(void *ctx, bool up)
 
 static int open_all(struct courier *c, struct err *e)
 {
-	static struct redis_script *const scripts[] = { &script_called, NULL };
+	static struct redis_script *const scripts[] = { &script_called, &script_sweep, NULL };
 	const struct settings *s = c->settings;
 	const struct outbox_user user = { on_message, room, c };
 	unsigned timeout_ms = (unsigned)s->redis.timeout_ms, lease_ms = (unsigned)s->courier.lease_ms;
