@@ -9,53 +9,33 @@
 #define BATCH "500"	/* that one call looks at */
 #define FROM_MAX 48
 
-static int remove_letters(struct redis *r, struct redis_cmd *c, const struct reply *list, uint64_t *removed,
-    struct err *e)
-{
-	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), room = wire_key("room", NULL);
-	struct reply *reply;
-
-	cmd_script(c, &script_bury, 3);
-	cmd_str(c, dead.text);
-	cmd_str(c, replayed.text);
-	cmd_str(c, room.text);
-	cmd_str(c, "");
-	cmd_str(c, "0");	/* counted in their jobs */
-	for (size_t i = 1; i < reply_count(list); i++)
-		cmd_str(c, reply_str(reply_at(list, i), NULL));
-	if (redis_do(r, c, &reply, e) != 0)
-		return -1;
-	*removed += (uint64_t)reply_int(reply);
-	reply_free(&reply);
-	return 0;
-}
-
 /* source: "" for all. */
 static int thin(struct redis *r, const char *source, int64_t bytes, int64_t letters, uint64_t *removed,
     struct err *e)
 {
-	struct key dead = wire_key("dead", NULL), room = wire_key("room", NULL);
+	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), room = wire_key("room", NULL);
 	char from[FROM_MAX] = "-";
-	struct reply *list;
+	struct reply *reply;
 	struct redis_cmd c;
 	int rc = 0;
 
 	cmd_init(&c);
 	while (rc == 0 && from[0] != '\0') {
-		cmd_script(&c, &script_thin, 2);
+		cmd_script(&c, &script_bury, 3);
 		cmd_str(&c, dead.text);
+		cmd_str(&c, replayed.text);
 		cmd_str(&c, room.text);
+		cmd_str(&c, "over");
+		cmd_str(&c, BATCH);
 		cmd_str(&c, source);
 		cmd_int(&c, bytes);
 		cmd_int(&c, letters);
 		cmd_str(&c, from);
-		cmd_str(&c, BATCH);
-		if ((rc = redis_do(r, &c, &list, e)) != 0)
+		if ((rc = redis_do(r, &c, &reply, e)) != 0)
 			break;
-		snprintf(from, sizeof(from), "%s", reply_str(reply_at(list, 0), NULL));
-		if (reply_count(list) > 1)
-			rc = remove_letters(r, &c, list, removed, e);
-		reply_free(&list);
+		snprintf(from, sizeof(from), "%s", reply_str(reply_at(reply, 0), NULL));
+		*removed += (uint64_t)reply_int(reply_at(reply, 1));
+		reply_free(&reply);
 	}
 	cmd_clear(&c);
 	return rc;
