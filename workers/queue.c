@@ -291,10 +291,9 @@ void queue_leave(struct queue *q)
 	struct err ignored = ERR_INIT;
 	struct reply *reply;
 
+	if (queue_put_back(q, &ignored) != 0)
+		return;		/* Redis is away: the lease will tell */
 	for (int i = 0; i < STREAM_COUNT; i++) {
-		if (q->fetched[i].id[0] != '\0' && queue_release(q, &q->fetched[i], &ignored) != 0)
-			return;		/* Redis is away: the lease will tell */
-		q->fetched[i].id[0] = '\0';
 		cmd_script(&q->cmd, &script_sweep, 1);
 		cmd_str(&q->cmd, q->keys[i].text);
 		cmd_str(&q->cmd, GROUP_WORKERS);
