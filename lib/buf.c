@@ -88,12 +88,15 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	if (n >= 0 && buf_reserve(b, (size_t)n + 1) == 0) {
+	n = vsnprintf(b->data != NULL ? b->data + b->len : NULL, b->room - b->len, fmt, ap);	/* mostly it fits */
+	if (n >= 0 && (size_t)n < b->room - b->len) {
+		rc = 0;
+	} else if (n >= 0 && buf_reserve(b, (size_t)n + 1) == 0) {
 		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, again);
-		b->len += (size_t)n;
 		rc = 0;
 	}
+	if (rc == 0)
+		b->len += (size_t)n;
 	va_end(again);
 	va_end(ap);
 	return rc;

@@ -2,6 +2,7 @@
 #include "lib/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static uint64_t read_us(clockid_t id)
@@ -37,13 +38,26 @@ uint64_t clock_thread_ms(void)
 	return read_us(CLOCK_THREAD_CPUTIME_ID) / 1000;
 }
 
+/* Each thread keeps the last second's text: most times that are written are of this one. */
 void clock_format(char out[25], uint64_t unix_ms)
 {
-	time_t seconds = (time_t)(unix_ms / 1000);
-	struct tm tm;
-	char date[20];
+	static _Thread_local char date[20];
+	static _Thread_local uint64_t second = UINT64_MAX;
+	unsigned ms = (unsigned)(unix_ms % 1000);
 
-	if (gmtime_r(&seconds, &tm) == NULL || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-		snprintf(date, sizeof(date), "1970-01-01T00:00:00");
-	snprintf(out, 25, "%s.%03uZ", date, (unsigned)(unix_ms % 1000));
+	if (unix_ms / 1000 != second) {
+		time_t seconds = (time_t)(unix_ms / 1000);
+		struct tm tm;
+
+		if (gmtime_r(&seconds, &tm) == NULL || strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+			snprintf(date, sizeof(date), "1970-01-01T00:00:00");
+		second = unix_ms / 1000;
+	}
+	memcpy(out, date, 19);
+	out[19] = '.';
+	out[20] = (char)('0' + ms / 100);
+	out[21] = (char)('0' + ms / 10 % 10);
+	out[22] = (char)('0' + ms % 10);
+	out[23] = 'Z';
+	out[24] = '\0';
 }

@@ -8,6 +8,10 @@ size_t decimal(char *out, uint64_t v)
 	char digits[DECIMAL_MAX];
 	size_t at = sizeof(digits);
 
+	if (v < 10) {	/* most lengths are */
+		*out = (char)('0' + v);
+		return 1;
+	}
 	do {
 		digits[--at] = (char)('0' + v % 10);
 		v /= 10;

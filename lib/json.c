@@ -33,31 +33,44 @@ static size_t utf8_len(const unsigned char *s, size_t n)
 	return len;
 }
 
-static void put_string(struct buf *b, const char *s, size_t n)
+/* How many of n bytes stand in a string as they are: printable ASCII, but for quotes and backslashes. */
+static size_t plain_len(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && (unsigned char)s[i] >= 0x20 && (unsigned char)s[i] < 0x80 && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+/* The control character, quote, backslash or damaged byte at s. */
+static void put_escape(struct buf *b, unsigned char c)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t plain = 0;
 
+	if (c >= 0x80)
+		buf_puts(b, "\xef\xbf\xbd");
+	else if (c == '"' || c == '\\')
+		buf_append(b, (char[]){ '\\', (char)c }, 2);
+	else
+		buf_append(b, (char[]){ '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15] }, 6);
+}
+
+static void put_string(struct buf *b, const char *s, size_t n)
+{
+	buf_reserve(b, n + 2);
 	buf_putc(b, '"');
 	for (size_t i = 0; i < n;) {
-		unsigned char c = (unsigned char)s[i];
-		size_t len = c < 0x80 ? 1 : utf8_len((const unsigned char *)s + i, n - i);
-		char esc[7] = { '\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], 0 };
+		size_t len = plain_len(s + i, n - i);
 
-		if (len > 0 && c >= 0x20 && c != '"' && c != '\\') {
-			i += len;
-			continue;
-		}
-		buf_append(b, s + plain, i - plain);
-		if (len == 0)
-			buf_puts(b, "\xef\xbf\xbd");
-		else if (c == '"' || c == '\\')
-			buf_append(b, (char[]){ '\\', (char)c }, 2);
+		if (len == 0 && (unsigned char)s[i] >= 0x80)
+			len = utf8_len((const unsigned char *)s + i, n - i);
+		if (len > 0)
+			buf_append(b, s + i, len);
 		else
-			buf_puts(b, esc);
-		plain = ++i;
+			put_escape(b, (unsigned char)s[i]);
+		i += len > 0 ? len : 1;
 	}
-	buf_append(b, s + plain, n - plain);
 	buf_putc(b, '"');
 }
 

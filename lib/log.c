@@ -1,6 +1,7 @@
 /* log - see log.h. Lines are built whole, and whole ones are written by one call, so that they never mix. */
 #include "lib/log.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,11 +15,19 @@
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char *prog = "";
 static enum log_level lowest_level = LOG_LEVEL_INFO;
+static pid_t pid;	/* getpid() is a system call */
+
+static void learn_pid(void)
+{
+	pid = getpid();
+}
 
 void log_init(const char *program, enum log_level lowest)
 {
 	prog = program;
 	lowest_level = lowest;
+	learn_pid();
+	pthread_atfork(NULL, NULL, learn_pid);
 }
 
 /* Whole lines of this thread that are not written yet, and the one that is being built behind them. */
@@ -81,16 +90,9 @@ static void put_number(struct lines *l, long long v)
 
 static void put_time(struct lines *l)
 {
-	static _Thread_local char text[25];
-	static _Thread_local uint64_t second;
-	uint64_t now = clock_unix_ms();
+	char text[25];
 
-	if (now / 1000 != second || text[0] == '\0') {
-		clock_format(text, now);
-		second = now / 1000;
-	}
-	for (int i = 22; i > 19; i--, now /= 10)
-		text[i] = (char)('0' + now % 10);
+	clock_format(text, clock_unix_ms());
 	put_text(l, text);
 }
 
@@ -104,7 +106,7 @@ static void put_line(struct lines *l, enum log_level level, const char *event, c
 	put_text(l, " prog=");
 	put(l, prog, strnlen(prog, 32));
 	put_text(l, " pid=");
-	put_number(l, getpid());
+	put_number(l, pid);
 	put_text(l, " event=");
 	put(l, event, strnlen(event, 32));
 	for (int i = 0; i < n; i++) {

@@ -121,5 +121,11 @@ void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
  * being loaded again. A transaction's reply is the array of its commands' replies; where Redis refused to queue one of
  * them, or the last one failed, there is none, and e says why. */
 int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx, struct err *e);
+/*
+ * A transaction too large for one redis_cmd: its commands, then the end, with nothing else in between. Where a part
+ * fails, so does the end, and nothing of it is done. fn is called as for redis_async_do.
+ */
+int redis_async_part(struct redis_async *r, const struct redis_cmd *c, struct err *e);
+int redis_async_exec(struct redis_async *r, redis_fn fn, void *ctx, struct err *e);
 
 #endif

@@ -58,6 +58,7 @@ struct redis_async {
 	size_t first, count, room;	/* room is a power of two */
 	struct err queued;	/* why Redis refuses to queue a command of the oldest transaction */
 
+	int open;		/* replies to the transaction that is being written */
 	unsigned greetings;	/* replies of the handshake still owed */
 	bool connected, writable_wanted;
 	bool leaving;		/* takes no more commands, and is lost when all is answered */
@@ -134,6 +135,7 @@ static void drop(struct redis_async *r)
 	r->connected = r->leaving = r->broken = r->up = false;
 	r->greetings = 0;
 	r->run_id[0] = '\0';
+	r->open = 0;
 	r->queued.cls = ERR_NONE;
 	redis_out_clear(&r->out);
 	err_set(&e, ERR_RETRY, 0, "Redis: the connection was lost");
@@ -525,5 +527,35 @@ int redis_async_do(struct redis_async *r, const struct redis_cmd *c, redis_fn fn
 		return err_set(e, ERR_RETRY, 0, "Redis: not connected");
 	if (send_to(r, c, fn, ctx) != 0)
 		return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
+	return 0;
+}
+
+/* What cannot be written whole must not be written: the connection goes. */
+static int break_off(struct redis_async *r, struct err *e)
+{
+	drop_soon(r);
+	return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
+}
+
+int redis_async_part(struct redis_async *r, const struct redis_cmd *c, struct err *e)
+{
+	int replies;
+
+	if (!r->up || r->broken || r->leaving)
+		return err_set(e, ERR_RETRY, 0, "Redis: not connected");
+	if ((r->open == 0 && (r->open = redis_out_begin(&r->out)) < 0) || (replies = redis_out_part(&r->out, c)) < 0)
+		return break_off(r, e);
+	r->open += replies;
+	return 0;
+}
+
+int redis_async_exec(struct redis_async *r, redis_fn fn, void *ctx, struct err *e)
+{
+	if (!r->up || r->broken || r->leaving)
+		return err_set(e, ERR_RETRY, 0, "Redis: not connected");
+	if (redis_out_end(&r->out) < 0 || owe(r, fn, ctx, r->open + 1) != 0)
+		return break_off(r, e);
+	r->open = 0;
+	loop_defer(r->loop, &r->flush);
 	return 0;
 }

@@ -90,9 +90,10 @@ static char *put_command(char *at, const struct redis_cmd *c, size_t from, size_
 	return at;
 }
 
-int redis_out_add(struct redis_out *o, const struct redis_cmd *c)
+/* All commands of c, between what is to stand before and behind them. */
+static int put_all(struct redis_out *o, const struct redis_cmd *c, const char *before, const char *behind)
 {
-	size_t n = sizeof(multi) + sizeof(exec) + (c->parts + 1) * HEAD_MAX, from = 0;
+	size_t ahead = strlen(before), after = strlen(behind), n = ahead + after + (c->parts + 1) * HEAD_MAX, from = 0;
 	struct redis_out_block *b;
 	char *at;
 
@@ -100,18 +101,48 @@ int redis_out_add(struct redis_out *o, const struct redis_cmd *c)
 		n += HEAD_MAX + c->lens[i] + 2;
 	if (c->failed || (b = block_for(o, n)) == NULL)
 		return -1;
-	at = b->bytes + b->len;
-	if (c->parts > 0)
-		at = put(at, multi, sizeof(multi) - 1);
+	at = put(b->bytes + b->len, before, ahead);
 	for (size_t i = 0; i < c->parts; i++) {
 		at = put_command(at, c, from, c->begins[i]);
 		from = c->begins[i];
 	}
 	at = put_command(at, c, from, c->argc);
-	if (c->parts > 0)
-		at = put(at, exec, sizeof(exec) - 1);
+	at = put(at, behind, after);
 	b->len = (size_t)(at - b->bytes);
-	return c->parts > 0 ? (int)c->parts + 3 : 1;
+	return (int)c->parts + 1;
+}
+
+int redis_out_add(struct redis_out *o, const struct redis_cmd *c)
+{
+	int replies = c->parts > 0 ? put_all(o, c, multi, exec) : put_all(o, c, "", "");
+
+	return replies > 1 ? replies + 2 : replies;
+}
+
+static int put_word(struct redis_out *o, const char *word, size_t n)
+{
+	struct redis_out_block *b = block_for(o, n);
+
+	if (b == NULL)
+		return -1;
+	memcpy(b->bytes + b->len, word, n);
+	b->len += n;
+	return 1;
+}
+
+int redis_out_begin(struct redis_out *o)
+{
+	return put_word(o, multi, sizeof(multi) - 1);
+}
+
+int redis_out_part(struct redis_out *o, const struct redis_cmd *c)
+{
+	return put_all(o, c, "", "");
+}
+
+int redis_out_end(struct redis_out *o)
+{
+	return put_word(o, exec, sizeof(exec) - 1);
 }
 
 static void retire(struct redis_out *o)

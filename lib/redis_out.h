@@ -27,6 +27,11 @@ void redis_out_clear(struct redis_out *o);	/* forgets what was not written */
  * nothing was added. */
 int redis_out_add(struct redis_out *o, const struct redis_cmd *c);
 
+/* A transaction in pieces, with nothing between them: MULTI, then c's commands, each time; EXEC. Replies as above. */
+int redis_out_begin(struct redis_out *o);
+int redis_out_part(struct redis_out *o, const struct redis_cmd *c);
+int redis_out_end(struct redis_out *o);
+
 /* 0: all is written. 1: the socket takes no more now. -1: the connection is lost. */
 int redis_out_write(struct redis_out *o, int fd);
 

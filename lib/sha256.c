@@ -198,7 +198,8 @@ static size_t complete(SHA256_CTX *c, const unsigned char *bytes, size_t n)
 
 static void add_pair(SHA256_CTX *a, SHA256_CTX *b, const unsigned char *bytes, size_t n)
 {
-	size_t at = complete(a, bytes, n), bt = complete(b, bytes, n), most = at > bt ? at : bt, count = (n - most) / BLOCK;
+	size_t at = complete(a, bytes, n), bt = complete(b, bytes, n);
+	size_t count = (n - (at > bt ? at : bt)) / BLOCK;
 
 	if (count > 0 && at == bt)
 		blocks_shared(a, b, bytes + at, count);

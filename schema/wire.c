@@ -45,7 +45,7 @@ struct key wire_seen_key(const char *source, const char *delivery)
 	return k;
 }
 
-void wire_job_id(char out[JOB_ID_LEN + 1], unsigned long long now_ms, const unsigned char random[10])
+void wire_job_id(char out[JOB_ID_LEN + 1], unsigned long long now_ms, const unsigned char random[JOB_ID_DICE])
 {
 	char *p = out;
 

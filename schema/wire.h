@@ -19,6 +19,7 @@
 #define SEGMENT_BYTES_MAX 4194304	/* of a segment's text; also what the settings allow */
 
 #define JOB_ID_LEN 28	/* "0-" and a ULID of 26 characters */
+#define JOB_ID_DICE 10	/* bytes of chance in it */
 #define KEY_MAX 512
 
 /* A source name and a delivery id are bounded so that every key fits KEY_MAX. */
@@ -35,7 +36,7 @@ struct key wire_key(const char *what, const char *id);
 struct key wire_seen_key(const char *source, const char *delivery);
 
 /* A new job id: partition and ULID of now_ms and 80 random bits. */
-void wire_job_id(char out[JOB_ID_LEN + 1], unsigned long long now_ms, const unsigned char random[10]);
+void wire_job_id(char out[JOB_ID_LEN + 1], unsigned long long now_ms, const unsigned char random[JOB_ID_DICE]);
 /* Is s a job id of a partition that is served here? */
 bool wire_is_job_id(const char *s);
 /* Dead-letter id for clients ("0-<ms>-<seq>") to its stream id ("<ms>-<seq>"), or NULL if it is none. */

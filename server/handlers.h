@@ -12,4 +12,7 @@
 #include "server/routes.def"
 #undef ROUTE
 
+/* ingest_small.c: commits what ended in this turn of a reactor's loop. */
+void ingest_turn_over(void *reactor);
+
 #endif

@@ -125,7 +125,10 @@ void http_answer_header(struct http_request *q, const char *name, const char *va
 {
 	struct exchange *x = (struct exchange *)q;
 
-	if (buf_printf(&x->fields, "%s: %s\r\n", name, value) != 0)
+	buf_puts(&x->fields, name);
+	buf_puts(&x->fields, ": ");
+	buf_puts(&x->fields, value);
+	if (buf_puts(&x->fields, "\r\n") != 0 || x->fields.failed)
 		x->broken = true;
 }
 

@@ -103,6 +103,7 @@ struct http {
 	struct loop *loop;
 	struct loop_io *listener;
 	struct loop_timer *tick, *soon, *accept_again;
+	struct loop_task after;
 	int fd;
 	struct http_app app;
 	struct http_limits limits;

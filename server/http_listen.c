@@ -125,7 +125,18 @@ static void before_wait(void *ctx)
 
 	run_due(h);
 	bury(h, false);
-	if (h->due_first != NULL)	/* their turn comes when others had theirs */
+	loop_defer(h->loop, &h->after);
+}
+
+/*
+ * Who is due again has its turn when others had theirs: the loop only looks for them and does not wait. It is asked at
+ * the end, for the turn's other tasks wake connections, too.
+ */
+static void after_tasks(void *ctx)
+{
+	struct http *h = ctx;
+
+	if (h->due_first != NULL)
 		loop_timer_start(h->soon, 0, 0);
 }
 
@@ -361,6 +372,7 @@ struct http *http_new(struct loop *l, int fd, const struct http_limits *limits, 
 		http_free(&h);
 		return NULL;
 	}
+	loop_task_init(&h->after, after_tasks, h);
 	loop_timer_start(h->tick, TICK_MS, TICK_MS);
 	loop_before_wait(l, before_wait, h);
 	return h;
@@ -403,6 +415,7 @@ void http_free(struct http **h)
 	if (*h == NULL)
 		return;
 	loop_before_wait((*h)->loop, NULL, NULL);
+	loop_task_cancel((*h)->loop, &(*h)->after);
 	if ((*h)->listener != NULL) {
 		loop_io_free(&(*h)->listener);
 		close((*h)->fd);

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "lib/decimal.h"
 #include "server/http_internal.h"
 
 #define COMPOSE_MAX (STREAM_BLOCK + 16384)	/* an answer up to this size goes out in one piece */
@@ -100,16 +101,32 @@ static const char *date(struct http *h)
 	return h->date;
 }
 
+static void put_number(struct buf *b, uint64_t v)
+{
+	char digits[DECIMAL_MAX];
+
+	buf_append(b, digits, decimal(digits, v));
+}
+
 static void write_head(struct conn *c, struct buf *b)
 {
 	struct exchange *x = c->x;
 
-	buf_printf(b, "HTTP/1.1 %u %s\r\nDate: %s\r\n", x->pub.status, reason(x->pub.status), date(c->http));
+	buf_puts(b, "HTTP/1.1 ");
+	put_number(b, x->pub.status);
+	buf_putc(b, ' ');
+	buf_puts(b, reason(x->pub.status));
+	buf_puts(b, "\r\nDate: ");
+	buf_puts(b, date(c->http));
+	buf_puts(b, "\r\n");
 	buf_append(b, x->fields.data, x->fields.len);
 	if (x->pull != NULL && !x->head.old)
 		buf_puts(b, "Transfer-Encoding: chunked\r\n");
-	else if (x->pull == NULL && x->pub.status != 204)
-		buf_printf(b, "Content-Length: %zu\r\n", x->length);
+	else if (x->pull == NULL && x->pub.status != 204) {
+		buf_puts(b, "Content-Length: ");
+		put_number(b, x->length);
+		buf_puts(b, "\r\n");
+	}
 	buf_puts(b, c->closing ? "Connection: close\r\n\r\n" : "\r\n");
 }
 

@@ -137,11 +137,19 @@ static void on_room(void *ctx)
 		http_wake(in->q);
 }
 
+static const unsigned char *roll(struct reactor *r)
+{
+	if (r->dice_left == 0) {
+		random_bytes(r->dice, sizeof(r->dice));
+		r->dice_left = sizeof(r->dice) / sizeof(r->dice[0]);
+	}
+	return r->dice[--r->dice_left];
+}
+
 static struct ingest *ingest_new(struct http_request *q, const struct admission *a, const struct source *src)
 {
 	struct reactor *r = reactor_of(q);
 	struct ingest *in = calloc(1, sizeof(*in));
-	unsigned char dice[10];
 
 	if (in == NULL)
 		return NULL;
@@ -153,8 +161,7 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	trace_id(a->trace, q->trace);
 	in->declared = q->declared;
 	in->created_ms = clock_unix_ms();
-	random_bytes(dice, sizeof(dice));
-	wire_job_id(in->job, in->created_ms, dice);
+	wire_job_id(in->job, in->created_ms, roll(r));
 	in->large = is_large(q);
 	r->uploads += in->large;
 	metrics_add(&r->metrics.uploads, 1);

@@ -129,13 +129,16 @@ static void answer(struct ingest *in, enum ack level)
 
 static void refuse_level(struct ingest *in)
 {
-	char words[200];
+	char words[256], location[64];
 
 	snprintf(words, sizeof(words), "It is job %s, but that %s is not certain. %s", in->job,
 	    ack_words((enum ack)in->source->ack), ingest_dedupe(in) != NULL
 	    ? "Send the same delivery again: it is answered with this job."
 	    : "No delivery id of it is remembered: sent again, it is another job.");
+	snprintf(location, sizeof(location), "/v1/jobs/%s", in->job);
+	http_note_job(in->q, in->job);
 	ingest_refuse(in, P_ACK_UNAVAILABLE, RETRY_ACK_S, words);
+	http_answer_header(in->q, "Location", location);
 }
 
 static void on_acked(void *ctx, const struct reply *reply, const struct err *e)

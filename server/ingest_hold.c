@@ -176,39 +176,47 @@ bool ingest_hold(struct ingest *in)
 	return false;
 }
 
+static int send_extend(struct ingest *in);
+
+/* Is more room still wanted? Not once the body is whole: it fitted. */
+static bool still_comes(const struct ingest *in)
+{
+	return in->q != NULL && !in->asking && in->q->status == 0;
+}
+
 static void on_extend(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct ingest *in = ctx;
 	const char *verdict = reply_str(reply, NULL);
 
-	(void)e;
 	in->extending = false;
 	if (in->gone) {
 		ingest_free(in);
 		return;
 	}
+	if (reply == NULL && !in->extended_again && still_comes(in) && strncmp(e->text, "NOSCRIPT", 8) == 0) {
+		in->extended_again = true;	/* Redis lost its scripts; they are on their way to it, ahead of this */
+		if ((in->extending = send_extend(in) == 0))
+			return;
+	}
+	in->extended_again = false;
 	if (strcmp(verdict, "go") == 0)
 		in->reserved += in->step;
-	else if (in->q == NULL || in->asking || in->q->status != 0)
-		return;		/* it is whole already, and fitted */
+	else if (!still_comes(in))
+		return;
 	else if (reply != NULL && strcmp(verdict, "lost") != 0)
 		refuse_room(in, verdict);
 	else
 		ingest_refuse_store(in, "Redis did not keep room for more of the body.");
 }
 
-void ingest_extend(struct ingest *in)
+/* Among its segments: it must not come behind the commit. */
+static int send_extend(struct ingest *in)
 {
 	struct reactor *r = in->reactor;
 	struct redis_cmd *c = &r->cmd;
 	struct key room = wire_key("room", NULL), staged = wire_key("staged", NULL);
 
-	if (in->reserved == 0 || in->extending || in->bytes + step_of(in) / 2 <= in->reserved
-	    || (in->declared >= 0 && in->reserved >= (uint64_t)in->declared))
-		return;
-	in->step = step_of(in) + (in->bytes > in->reserved ? in->bytes - in->reserved : 0);
-	if (in->declared >= 0 && (uint64_t)in->declared - in->reserved < in->step)
-		in->step = (uint64_t)in->declared - in->reserved;
 	cmd_script(c, &script_extend, 2);
 	cmd_str(c, room.text);
 	cmd_str(c, staged.text);
@@ -217,6 +225,16 @@ void ingest_extend(struct ingest *in)
 	cmd_int(c, (long long)in->step);
 	cmd_int(c, (long long)room_limit(&r->room));
 	cmd_int(c, (long long)room_source_limit(in->source));
-	/* Among its segments: it must not come behind the commit. */
-	in->extending = reactor_do_bulk(r, on_extend, in) == 0;
+	return reactor_do_bulk(r, on_extend, in);
+}
+
+void ingest_extend(struct ingest *in)
+{
+	if (in->reserved == 0 || in->extending || in->bytes + step_of(in) / 2 <= in->reserved
+	    || (in->declared >= 0 && in->reserved >= (uint64_t)in->declared))
+		return;
+	in->step = step_of(in) + (in->bytes > in->reserved ? in->bytes - in->reserved : 0);
+	if (in->declared >= 0 && (uint64_t)in->declared - in->reserved < in->step)
+		in->step = (uint64_t)in->declared - in->reserved;
+	in->extending = send_extend(in) == 0;
 }

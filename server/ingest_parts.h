@@ -38,6 +38,7 @@ struct ingest {
 	bool committed;			/* it is a job now, whatever is answered */
 	bool earlier;			/* and was one before: job is that one's id */
 	bool proven;			/* by who may sign */
+	struct ingest *next_commit;	/* that ended in the same turn */
 
 	/* held */
 	int64_t declared;
@@ -45,7 +46,7 @@ struct ingest {
 	uint64_t step;			/* bytes more that are asked for */
 	bool large;			/* it counts as one of max_uploads */
 	unsigned *unproven;		/* and in its address's count; NULL once that is not so */
-	bool extending;
+	bool extending, extended_again;	/* after a NOSCRIPT */
 	bool gone;			/* freed when extend.lua has answered */
 	struct refusal no_room;
 };
@@ -74,6 +75,19 @@ void ingest_extend(struct ingest *in);
 
 /* All has come: 0: it will be answered. -1: Redis is away. */
 int ingest_commit(struct ingest *in);
+/* What Redis said of it: commit.lua's answer, or NULL where it said nothing. */
+void ingest_settle(struct ingest *in, const struct reply *said);
+/* Did a script not run because Redis has lost it? */
+bool ingest_lost_scripts(const struct reply *reply, const struct err *e);
+/* Fields of the job's hash, in the order that commit.lua wants. Behind segment_last, which knows what is stored. */
+void ingest_add_fields(struct ingest *in, struct redis_cmd *c);
+int ingest_version(const struct ingest *in);	/* of the job's message; behind segment_last, too */
+long long ingest_remembered_s(const struct ingest *in);
+
+/* ---- ingest_small.c ---- */
+
+/* Likewise, of a body of one segment. */
+int ingest_commit_small(struct ingest *in);
 
 /* ---- ingest_answer.c ---- */
 

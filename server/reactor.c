@@ -11,6 +11,7 @@
 #include "server/admission.h"
 #include "server/durability.h"
 #include "server/forwarded.h"
+#include "server/handlers.h"
 #include "server/routes.h"
 
 #define TICK_MS 500
@@ -39,6 +40,20 @@ int reactor_do(struct reactor *r, redis_fn fn, void *ctx)
 	struct err e = ERR_INIT;
 
 	return redis_async_do(r->redis, &r->cmd, fn, ctx, &e);
+}
+
+int reactor_part(struct reactor *r)
+{
+	struct err e = ERR_INIT;
+
+	return redis_async_part(r->redis, &r->cmd, &e);
+}
+
+int reactor_exec(struct reactor *r, redis_fn fn, void *ctx)
+{
+	struct err e = ERR_INIT;
+
+	return redis_async_exec(r->redis, fn, ctx, &e);
 }
 
 int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
@@ -602,6 +617,7 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	r->index = index;
 	r->open_at_ms = clock_mono_ms() + OPEN_WITHOUT_STORE_MS;
 	loop_task_init(&r->log, on_turn_over, r);
+	loop_task_init(&r->commit, ingest_turn_over, r);
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
 	if (segment_pool_init(&r->segments, set, e) != 0
@@ -634,6 +650,7 @@ void reactor_clear(struct reactor *r)
 	struct terms *next;
 
 	http_free(&r->http);
+	ingest_turn_over(r);
 	if (r->judging != NULL)
 		r->judging->r = NULL;
 	redis_async_free(&r->redis);

@@ -42,6 +42,10 @@ struct reactor {
 	struct loop_task log;		/* writes the lines of the turn's requests */
 	struct redis_cmd cmd;		/* for whoever builds a command */
 	struct segment_pool segments;
+	unsigned char dice[64][JOB_ID_DICE];	/* for job ids: the generator is asked once for many */
+	size_t dice_left;
+	struct ingest *commits, *commits_last;	/* of this turn, sent at its end */
+	struct loop_task commit;
 	struct orphans orphans;
 	struct room room;
 	struct metrics metrics;
@@ -100,6 +104,9 @@ void reactor_ask_any(struct http_request *q, ask_fn fn);
 void reactor_tell(struct reactor *r);
 /* Sends r->cmd; where that fails, fn is not called and -1 is returned. */
 int reactor_do(struct reactor *r, redis_fn fn, void *ctx);
+/* r->cmd as a part of a transaction, and its end; see redis_async_part. */
+int reactor_part(struct reactor *r);
+int reactor_exec(struct reactor *r, redis_fn fn, void *ctx);
 /* The same on the connection for bodies, where commands stay in order. */
 int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx);
 /* Redis refused a write: asks at once what has become of it. */

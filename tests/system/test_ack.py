@@ -151,10 +151,18 @@ class Ack(unittest.TestCase):
         answer = self.post(stack, "twin", "once")
         words = self.unavailable(answer)
         job = re.search(r"job (\S+),", words).group(1)  # it is there, and says how far it came
-        self.assertEqual(stack.job(job)["acknowledged"], "aof")
         self.assertIn("is answered with this job", words)
+        self.assertEqual(answer.headers["location"], "/v1/jobs/" + job)
+        self.assertEqual(stack.job(job)["acknowledged"], "aof")
+        answer = self.post(stack, "twin", "once")       # still out of reach: the same job, no second one
+        self.assertIn(job, self.unavailable(answer))
+        self.assertEqual(answer.headers["location"], "/v1/jobs/" + job)
+        jobs = stack.redis("XLEN", "gs:{p0}:jobs")
         plain = {"x-signature": hmac.new(b"open", BODY, hashlib.sha256).hexdigest()}
-        self.assertIn("sent again, it is another job", self.unavailable(stack.post("plain", BODY, signed=plain)))
+        answer = stack.post("plain", BODY, signed=plain)
+        self.assertIn("sent again, it is another job", self.unavailable(answer))
+        self.assertNotEqual(answer.headers["location"], "/v1/jobs/" + job)
+        self.assertEqual(stack.redis("XLEN", "gs:{p0}:jobs"), jobs + 1)
         replica.send_signal(signal.SIGCONT)
         again = until(lambda: (a := self.post(stack, "twin", "once")).status == 202 and a, "the replica is back")
         self.assertEqual(self.reached(stack, again, "replica"), job)

@@ -310,6 +310,22 @@ class Faults(unittest.TestCase):
         self.in_the_middle(lambda: self.admin("CONFIG", "SET", "maxmemory", "1mb"),
                            lambda: self.admin("CONFIG", "SET", "maxmemory", "0"), declared=False)
 
+    def test_scripts_are_lost_in_mid_body(self):
+        """Each script that an upload still needs is loaded anew and called again: the sender notices nothing."""
+        for declared in (True, False):
+            body = filler(24 * MB)
+            upload = Upload(self.stack, "acme", body, 3 * MB, declared)
+            until(lambda: held(self.stack).get("staged", 0) >= 3 * MB, "room is kept for more")
+            self.admin("SCRIPT", "FLUSH")
+            upload.go_on(8 * MB)
+            until(lambda: held(self.stack).get("staged", 0) >= 11 * MB, "room is kept for more again")
+            self.admin("SCRIPT", "FLUSH")
+            upload.go_on()
+            answer = upload.answer()
+            self.assertEqual(answer[0], 202, answer)
+            self.assertEqual(uploads_left(self.stack), [k for k in self.stack.redis.keys() if ":raw:" in k])
+        self.assertEqual(set(held(self.stack)), {"queued"})
+
     def test_read_only(self):
         """What a failover looks like from a connection that is left: it has become a replica."""
         self.in_the_middle(lambda: self.admin("REPLICAOF", "127.0.0.1", "1"),

@@ -1,0 +1,273 @@
+/*
+ * ingest_small - bodies of one segment become jobs: all of a turn of the loop in one transaction.
+ *
+ * In:  uploads that ended. Out: Redis's verdict on each, to ingest_commit.c. Depends on publish.lua.
+ *
+ * What a commit does whatever happens stands as plain commands; the script at the end decides about each delivery.
+ * Under load a turn ends many, and they share MULTI, EXEC, the script's call and what goes to one key. One that is
+ * refused takes no other along: publish.lua undoes its part alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/scripts.h"
+#include "server/handlers.h"
+#include "server/ingest_parts.h"
+
+#define TOGETHER_MAX 16
+
+struct small {
+	struct ingest *in;
+	struct key raw, job, seen;
+};
+
+struct together {
+	size_t count;
+	struct small one[TOGETHER_MAX];
+};
+
+static void name_keys(struct small *s, struct ingest *in)
+{
+	s->in = in;
+	s->raw = wire_key("raw", in->job);
+	s->job = wire_key("job", in->job);
+	s->seen = ingest_dedupe(in) != NULL ? wire_seen_key(in->source->name, ingest_dedupe(in)) : s->job;
+}
+
+/* ---- the transaction ---- */
+
+/* Its segment and its job. */
+static int send_own(const struct small *s)
+{
+	struct ingest *in = s->in;
+	struct redis_cmd *c = &in->reactor->cmd;
+
+	cmd_reset(c);
+	segment_last(in->writer, c);
+	cmd_next(c);
+	cmd_str(c, "HSET");
+	cmd_str(c, s->job.text);
+	cmd_str(c, "state");
+	cmd_str(c, "accepted");
+	cmd_str(c, "segments");
+	cmd_str(c, "1");
+	cmd_str(c, "hash");
+	cmd_str(c, in->hash);
+	cmd_str(c, "created");
+	cmd_int(c, (long long)in->created_ms);
+	cmd_str(c, "updated");
+	cmd_int(c, (long long)in->created_ms);
+	ingest_add_fields(in, c);
+	return reactor_part(in->reactor);
+}
+
+static int send_index(struct reactor *r, const struct together *t)
+{
+	struct key list = wire_key("index", NULL);
+	struct redis_cmd *c = &r->cmd;
+
+	cmd_reset(c);
+	cmd_str(c, "ZADD");
+	cmd_str(c, list.text);
+	for (size_t i = 0; i < t->count; i++) {
+		cmd_int(c, (long long)t->one[i].in->created_ms);
+		cmd_str(c, t->one[i].in->job);
+	}
+	return reactor_part(r);
+}
+
+/* HINCRBY room queued:<source> held. */
+static void add_room(struct redis_cmd *c, const struct key *room, char field[SOURCE_NAME_MAX + 16],
+    const struct source *src, long long held)
+{
+	strcpy(field, "queued:");
+	strncat(field, src->name, SOURCE_NAME_MAX);
+	cmd_str(c, "HINCRBY");
+	cmd_str(c, room->text);
+	cmd_str(c, field);
+	cmd_int(c, held);
+}
+
+/* Is the source of this one that of an earlier one? */
+static bool is_counted(const struct together *t, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (t->one[k].in->source == t->one[i].in->source)
+			return true;
+	return false;
+}
+
+static int send_room(struct reactor *r, const struct together *t)
+{
+	struct key room = wire_key("room", NULL);
+
+	for (size_t i = 0; i < t->count; i++) {
+		const struct source *src = t->one[i].in->source;
+		char field[SOURCE_NAME_MAX + 16];
+		long long held = 0;
+
+		if (is_counted(t, i))
+			continue;
+		for (size_t k = i; k < t->count; k++)
+			if (t->one[k].in->source == src)
+				held += (long long)segment_stored(t->one[k].in->writer);
+		cmd_reset(&r->cmd);
+		add_room(&r->cmd, &room, field, src, held);
+		if (reactor_part(r) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* The names that they have in common; they outlive the command. */
+struct common {
+	struct key jobs, list, room;
+};
+
+static void add_publish(struct redis_cmd *c, struct common *k, const struct small *one, size_t count)
+{
+	*k = (struct common){ wire_key("jobs", NULL), wire_key("index", NULL), wire_key("room", NULL) };
+	cmd_script(c, &script_publish, (int)(3 + 3 * count));
+	cmd_str(c, k->jobs.text);
+	cmd_str(c, k->list.text);
+	cmd_str(c, k->room.text);
+	for (size_t i = 0; i < count; i++) {
+		cmd_str(c, one[i].job.text);
+		cmd_str(c, one[i].raw.text);
+		cmd_str(c, one[i].seen.text);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct ingest *in = one[i].in;
+
+		cmd_str(c, in->job);
+		cmd_int(c, ingest_version(in));
+		cmd_str(c, in->source->name);
+		cmd_int(c, (long long)segment_stored(in->writer));
+		cmd_str(c, in->hash);
+		cmd_int(c, ingest_remembered_s(in));
+		cmd_str(c, body_check_proof(in->check));
+	}
+}
+
+static void on_published(void *ctx, const struct reply *reply, const struct err *e);
+
+static int send_together(struct reactor *r, struct together *t)
+{
+	struct common k;
+
+	for (size_t i = 0; i < t->count; i++)
+		if (send_own(&t->one[i]) != 0)
+			return -1;
+	if (send_index(r, t) != 0 || send_room(r, t) != 0)
+		return -1;
+	add_publish(&r->cmd, &k, t->one, t->count);
+	return reactor_part(r) == 0 ? reactor_exec(r, on_published, t) : -1;
+}
+
+/* ---- Redis without its scripts ---- */
+
+static void on_alone(void *ctx, const struct reply *reply, const struct err *e);
+
+/* The rest of its transaction was done already. */
+static int publish_alone(const struct small *s)
+{
+	struct reactor *r = s->in->reactor;
+	struct common k;
+
+	add_publish(&r->cmd, &k, s, 1);
+	return reactor_do(r, on_alone, s->in);
+}
+
+/* What that rest was, when it could not be ended. */
+static void take_back(const struct small *s)
+{
+	struct reactor *r = s->in->reactor;
+	struct redis_cmd *c = &r->cmd;
+	struct key list = wire_key("index", NULL), room = wire_key("room", NULL);
+
+	cmd_script(c, &script_unpublish, 4);
+	cmd_str(c, s->job.text);
+	cmd_str(c, s->raw.text);
+	cmd_str(c, list.text);
+	cmd_str(c, room.text);
+	cmd_str(c, s->in->job);
+	cmd_str(c, s->in->source->name);
+	cmd_int(c, (long long)segment_stored(s->in->writer));
+	reactor_tell(r);
+}
+
+static void on_alone(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct small s;
+
+	(void)e;
+	name_keys(&s, ctx);
+	if (reply == NULL)
+		take_back(&s);
+	ingest_settle(s.in, reply_at(reply, 0));
+}
+
+/* ---- verdicts ---- */
+
+static void on_published(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct together *t = ctx;
+	const struct reply *said = reply_at(reply, reply_count(reply) - 1);
+	bool lost = ingest_lost_scripts(reply, e);
+
+	for (size_t i = 0; i < t->count; i++) {
+		struct small *s = &t->one[i];
+
+		if (lost && s->in->q != NULL) {
+			s->in->retried = true;
+			if (publish_alone(s) == 0)
+				continue;
+		}
+		if (lost)
+			take_back(s);
+		ingest_settle(s->in, reply_at(said, i));
+	}
+	free(t);
+}
+
+/* As many as go together of those that wait. */
+static void commit_some(struct reactor *r)
+{
+	struct together *t = malloc(sizeof(*t));
+
+	if (t == NULL) {
+		struct ingest *in = r->commits;
+
+		r->commits = in->next_commit;
+		ingest_settle(in, NULL);
+		return;
+	}
+	for (t->count = 0; t->count < TOGETHER_MAX && r->commits != NULL; r->commits = r->commits->next_commit)
+		name_keys(&t->one[t->count++], r->commits);
+	if (send_together(r, t) == 0)
+		return;
+	for (size_t i = 0; i < t->count; i++)
+		ingest_settle(t->one[i].in, NULL);
+	free(t);
+}
+
+void ingest_turn_over(void *reactor)
+{
+	struct reactor *r = reactor;
+
+	while (r->commits != NULL)
+		commit_some(r);
+}
+
+int ingest_commit_small(struct ingest *in)
+{
+	struct reactor *r = in->reactor;
+
+	if (!redis_async_up(r->redis))
+		return -1;
+	in->next_commit = NULL;
+	*(r->commits != NULL ? &r->commits_last->next_commit : &r->commits) = in;
+	r->commits_last = in;
+	loop_defer(r->loop, &r->commit);
+	return 0;
+}
