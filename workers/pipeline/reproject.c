@@ -14,6 +14,7 @@
 #include "workers/pipeline/reproject_operation.h"
 
 #define BEYOND_EARTH 1e9	/* of any unit: no place on Earth has such a coordinate, but a pole can come out so */
+#define SAMPLES 16	/* positions of a geometry that are looked at for a guess */
 #define RETURN_SHARE 1e-5	/* of a coordinate: how far off the way back may end */
 
 struct area {
@@ -166,7 +167,7 @@ void reproject_forget(void)
 
 bool reproject_is_identity(const struct reproject *r)
 {
-	return r->way.flat == NULL && r->way.high == NULL && !r->way.heights_stay;
+	return r->way.flat == NULL && r->way.high == NULL && !r->way.heights_stay && !r->way.guessed;
 }
 
 bool reproject_from_lonlat(const struct reproject *r)
@@ -360,6 +361,22 @@ static int find_senseless(struct reproject *r, PJ *operation, const struct geome
 	return 0;
 }
 
+/* Is a guess the best that PROJ has for some of it? */
+static bool is_guessed(struct reproject *r, const struct geometry *g)
+{
+	size_t step = (g->positions + SAMPLES - 1) / SAMPLES;
+
+	for (size_t i = 0; r->way.may_guess && i < g->positions; i += step) {
+		const double *p = g->coords + i * g->stride;
+
+		proj_trans(r->way.flat, PJ_FWD, proj_coord(p[0], p[1], 0, HUGE_VAL));
+		proj_errno_reset(r->way.flat);
+		if (operation_guessed(r->ctx, &r->way))
+			return true;
+	}
+	return r->way.guessed;
+}
+
 /* Where only heights change, x and y stay bit for bit. */
 static void take_plane(struct geometry *to, const struct geometry *from)
 {
@@ -379,6 +396,8 @@ static int transform(struct reproject *r, struct feature *f, struct geometry **s
 
 	if (g->stride > 2 && r->way.heights_stay
 	    && feature_note(f, R_PROJ_HEIGHTS, place) == SEV_REJECT)
+		return -1;
+	if (is_guessed(r, g) && feature_note(f, R_PROJ_BALLPARK, place) == SEV_REJECT)
 		return -1;
 	if (operation == NULL)
 		return 0;

@@ -120,6 +120,28 @@ static PJ *unless_noop(PJ *operation)
 	return NULL;
 }
 
+/* What PROJ calls a ballpark transformation: the datums differ, and nothing is done about it. */
+static void find_guesses(struct operation *o, PJ_CONTEXT *ctx, const PJ *found)
+{
+	if (found == NULL)
+		return;
+	o->may_guess = proj_get_type(found) == PJ_TYPE_UNKNOWN;	/* several ways have no type */
+	o->guessed = !o->may_guess && proj_coordoperation_has_ballpark_transformation(ctx, found);
+}
+
+bool operation_guessed(PJ_CONTEXT *ctx, const struct operation *o)
+{
+	PJ *used;
+	bool yes;
+
+	if (!o->may_guess || proj_pj_info(o->flat).accuracy >= 0)	/* nobody knows that of a guess */
+		return o->guessed;
+	used = proj_trans_get_last_used_operation(o->flat);
+	yes = used != NULL && proj_coordoperation_has_ballpark_transformation(ctx, used);
+	proj_destroy(used);
+	return yes;
+}
+
 /* PROJ's own guess where a grid is missing moves positions by a hundred metres: better no heights. */
 static void find_heights(struct operation *o, PJ_CONTEXT *ctx, const PJ *source, const PJ *target)
 {
@@ -138,9 +160,10 @@ int operation_find(struct operation *o, PJ_CONTEXT *ctx, const PJ *source, const
 {
 	PJ *from, *to, *found = NULL;
 
-	*o = (struct operation){ NULL, NULL, false };
+	*o = (struct operation){ .flat = NULL };
 	if (!is_compound(source) && !is_compound(target)) {
 		found = operation_between(ctx, source, target, true);
+		find_guesses(o, ctx, found);
 		o->flat = unless_noop(found);
 		return found != NULL ? 0 : -1;
 	}
@@ -148,6 +171,7 @@ int operation_find(struct operation *o, PJ_CONTEXT *ctx, const PJ *source, const
 	to = flattened(ctx, target);
 	if (from != NULL && to != NULL)
 		found = operation_between(ctx, from, to, true);
+	find_guesses(o, ctx, found);
 	o->flat = unless_noop(found);
 	proj_destroy(from);
 	proj_destroy(to);
@@ -161,5 +185,5 @@ void operation_clear(struct operation *o)
 {
 	proj_destroy(o->flat);
 	proj_destroy(o->high);
-	*o = (struct operation){ NULL, NULL, false };
+	*o = (struct operation){ .flat = NULL };
 }

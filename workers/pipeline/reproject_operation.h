@@ -14,6 +14,8 @@
 struct operation {
 	PJ *flat;		/* for x and y, heights untouched; NULL: they stay as they are */
 	PJ *high;		/* for positions with heights, where those are above different things */
+	bool guessed;		/* flat, or nothing in its place: PROJ knows no way, and takes two datums for one */
+	bool may_guess;		/* flat is several ways, by place; operation_guessed says which kind was taken */
 	bool heights_stay;	/* they ought to change, but no exact way is known: a grid may be missing */
 };
 
@@ -25,6 +27,8 @@ PJ *operation_between(PJ_CONTEXT *ctx, const PJ *source, const PJ *target, bool 
 
 /* 0, or -1 where there is no way for x and y. */
 int operation_find(struct operation *o, PJ_CONTEXT *ctx, const PJ *source, const PJ *target);
+/* Was the position that o->flat transformed last transformed by a guess? */
+bool operation_guessed(PJ_CONTEXT *ctx, const struct operation *o);
 void operation_clear(struct operation *o);
 
 #endif
