@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "lib/heap.h"
 #include "lib/streams.h"
 
 static const struct {
@@ -46,6 +47,7 @@ static int run(int (*command)(int argc, char **argv), int argc, char **argv)
 int main(int argc, char **argv)
 {
 	streams_hold();
+	heap_keep();
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_FAILED;

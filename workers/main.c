@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/heap.h"
 #include "lib/log.h"
 #include "lib/redis_check.h"
 #include "schema/settings.h"
@@ -134,6 +135,7 @@ int main(int argc, char **argv)
 	unsigned n;
 	int killed;
 
+	heap_keep();
 	log_init("worker", (enum log_level)s->worker.log_level);
 	signal(SIGHUP, SIG_IGN);	/* until there is somebody to tell */
 	patience_begin(0);
