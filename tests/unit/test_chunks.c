@@ -24,6 +24,8 @@ struct result {
 	bool failed, again;
 };
 
+static size_t max_token_bytes = 1 << 20;
+
 static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 {
 	struct result *r = ctx;
@@ -67,6 +69,7 @@ static void as_a_whole(const char *text, size_t n, struct result *r)
 	int rc;
 
 	pipeline_options_init(&o);
+	o.max_token_bytes = max_token_bytes;
 	buf_init(&r->lines, TEXT_MAX);
 	p = pipeline_new(&o, on_verdict, r, &e);
 	rc = feed(p, text, n, n, &e);
@@ -93,6 +96,7 @@ static void one_chunk(const struct piece *c, size_t step, struct result *r)
 	int rc;
 
 	pipeline_options_init(&o);
+	o.max_token_bytes = max_token_bytes;
 	p = pipeline_new(&o, on_verdict, r, &e);
 	assert_int_equal(pipeline_feed(p, c->text, c->head_end, &e), 0);
 	assert_int_equal(pipeline_jump(p, c->from, c->first, c->twice, c->twice_count, &e), 0);
@@ -132,6 +136,7 @@ static bool in_chunks(const char *text, size_t n, size_t per, size_t step, struc
 	int rc = HEAD_MORE;
 
 	pipeline_options_init(&o);
+	o.max_token_bytes = max_token_bytes;
 	head = head_new(&o, &e);
 	for (size_t i = 0; rc == HEAD_MORE && i < n; i += step)
 		rc = head_feed(head, text + i, n - i < step ? n - i : step, &head_end);
@@ -285,6 +290,27 @@ static void documents_by_hand(void **state)
 	}
 }
 
+/* Of a feature with a string that is too long nobody knows the id: another may have it. */
+static void long_strings(void **state)
+{
+#define P(members) "{\"type\":\"Feature\",\"id\":1," members ",\"geometry\":null}"
+	static const char *const docs[] = {
+		C(P("\"properties\":{\"a\":\"1234567890123456789012345\"}") "," F("1") "," F("1")),
+		C(P("\"properties\":{\"a\":\"123456789012345678901234\"}") "," F("1")),
+		C(P("\"properties\":{\"1234567890123456789012345\":0}") "," F("1") "," F("1")),
+		C(P("\"properties\":null,\"a\":\"1234567890123456789012345\"") "," F("1") "," F("1")),
+		C(P("\"properties\":null,\"a\":\"\\\"12345678901234567890\\\\\"") "," F("1") "," F("1")),
+		C(P("\"properties\":null,\"1234567890123456789012345\":0") "," F("1") "," F("1")),
+		C("\"1234567890123456789012345\"," F("1") "," F("1")),
+	};
+
+	(void)state;
+	max_token_bytes = 24;
+	for (size_t i = 0; i < sizeof(docs) / sizeof(docs[0]); i++)
+		compare(docs[i], docs[i], strlen(docs[i]));
+	max_token_bytes = 1 << 20;
+}
+
 static void random_documents(void **state)
 {
 	struct document d = { .arena = arena_new((size_t)1 << 26), .shuffle = true, .blanks = true, .faults = true };
@@ -347,6 +373,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_fixture),
 		cmocka_unit_test(documents_by_hand),
+		cmocka_unit_test(long_strings),
 		cmocka_unit_test(random_documents),
 		cmocka_unit_test(long_runs_of_brackets_are_counted),
 	};

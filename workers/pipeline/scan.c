@@ -95,6 +95,12 @@ static size_t pass_string(struct scan *s, const char *p, size_t n)
 	return i;
 }
 
+/* One ended in front of its quote at `end`. Of a feature with one that is too long the decoder judges no id. */
+static void string_ended(struct scan *s, uint64_t end)
+{
+	s->too_long |= end - s->string_at > s->max_token_bytes;
+}
+
 /* At depth 2 or more: until depth is 1, or all. */
 static size_t deep(struct scan *s, const char *p, size_t n)
 {
@@ -103,6 +109,8 @@ static size_t deep(struct scan *s, const char *p, size_t n)
 	while (i < n && s->depth > 1) {
 		if (s->in_string) {
 			i += pass_string(s, p + i, n - i);
+			if (!s->in_string)
+				string_ended(s, s->at + i - 1);
 			continue;
 		}
 		i += deep_runs(s, p + i, n - i);
@@ -114,6 +122,7 @@ static size_t deep(struct scan *s, const char *p, size_t n)
 			s->depth += c == '{';
 			s->depth -= c == '}';
 		}
+		s->string_at = s->at + i;	/* if it is one */
 	}
 	return i;
 }
@@ -160,9 +169,10 @@ static void string_byte(struct scan *s, char c)
 	bool end = c == '"' && !s->escape;
 
 	s->escape = c == '\\' && !s->escape;
-	if (end)
+	if (end) {
+		string_ended(s, s->at - 1);
 		string_end(s);
-	else if (s->wanted != NOTHING)
+	} else if (s->wanted != NOTHING)
 		buf_putc(&s->text, c);
 }
 
@@ -172,7 +182,7 @@ static enum scan_event element_end(struct scan *s, enum scan_event what)
 	s->state = COMMA;
 	s->odd = false;
 	s->elements++;
-	if (!s->is_feature || s->at - s->begin > s->max_feature_bytes)
+	if (!s->is_feature || s->too_long || s->at - s->begin > s->max_feature_bytes)
 		s->has_id = false;
 	return what;
 }
@@ -190,6 +200,7 @@ static enum scan_event member_byte(struct scan *s, char c)
 	switch (c) {
 	case '"':
 		s->in_string = true;
+		s->string_at = s->at;
 		buf_reset(&s->text);
 		if (s->state == NAME)
 			s->wanted = A_NAME;
@@ -225,7 +236,7 @@ static void element_begin(struct scan *s, char c)
 	s->begin = s->at - 1;
 	s->state = NAME;
 	s->wanted = NOTHING;
-	s->id_seen = s->type_seen = s->is_feature = s->has_id = false;
+	s->id_seen = s->type_seen = s->is_feature = s->has_id = s->too_long = false;
 	s->depth = 1;
 	s->odd = c != '{';
 	if (c == '[') {
@@ -282,8 +293,10 @@ size_t scan_run(struct scan *s, const char *p, size_t n, enum scan_event *event)
 			}
 		} else if (s->in_string && s->wanted == NOTHING && s->state != SCALAR) {
 			s->at += pass_string(s, p + i, n - i);
-			if (!s->in_string)
+			if (!s->in_string) {
+				string_ended(s, s->at - 1);
 				s->state = AFTER;
+			}
 		} else {
 			s->at++;
 			*event = s->depth == 1 ? member_byte(s, p[i]) : between(s, p[i]);

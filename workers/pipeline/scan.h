@@ -34,10 +34,10 @@ struct scan {
 	size_t max_feature_bytes, max_token_bytes;
 
 	/* the element */
-	uint64_t begin, depth;
+	uint64_t begin, depth, string_at;
 	uint8_t state, wanted;
 	bool in_string, escape, odd;
-	bool id_seen, type_seen, is_feature;
+	bool id_seen, type_seen, is_feature, too_long;
 	bool has_id;		/* and it counts: the element is a Feature that the decoder will judge */
 	uint64_t id_hash;
 	struct buf text;	/* of a name or value that is wanted */
