@@ -245,7 +245,7 @@ static int find_owners(const struct cutter *c, size_t *owner)
 	return 0;
 }
 
-/* The holes that were not cut, by the piece that holds them: those of piece i are hole[begin[i]] to hole[begin[i + 1]]. */
+/* The holes that were not cut, by piece: those of piece i are (*holes)[b] with begin[i] <= b < begin[i + 1]. */
 static int sort_holes(const struct cutter *c, int **holes, size_t **begins)
 {
 	size_t pieces = c->pieces->seqs, chains = (size_t)c->chain_count;

@@ -111,7 +111,7 @@ size_t owners_find(struct owners *o, double x, double y)
 	for (; o->listed > 0; o->listed--) {
 		uint32_t s = o->list[o->listed - 1];
 
-		if (o->inside[s] && s < first)
+		if (s < first && o->inside[s])
 			first = s;
 		o->inside[s] = o->met[s] = false;
 	}

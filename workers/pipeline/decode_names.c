@@ -81,8 +81,8 @@ void ids_clear(struct ids *s)
 }
 
 /*
- * Where a hash goes is each table's secret: whoever knows the hashes of his ids cannot make them crowd. What is the same
- * is not, so that all who read a document find the same ids twice.
+ * Where a hash goes is each table's secret: whoever knows the hashes of his ids cannot make them crowd. Which are the
+ * same is none, so that all who read a document find the same ids twice.
  */
 static uint64_t *ids_find(const struct ids *s, uint64_t hash)
 {

@@ -253,7 +253,7 @@ static int on_feature(void *ctx, struct feature *f, struct err *e)
 	if (rc != 0)
 		return rc == 1 ? 0 : -1;
 	if (crs == 1)
-		note_crs(f, R_CRS_UNKNOWN, "More than 64 CRSs are named by this document's features: it is not looked up.");
+		note_crs(f, R_CRS_UNKNOWN, "The document's features name more than 64 CRSs: it is not looked up.");
 	if (!p->o.decode_only && f->fatal == R_NONE) {
 		p->o.place->stage = AT_REPROJECT;	/* PROJ looks up a CRS that f names itself */
 		if (feature_stages_ready(p, f, e) != 0)
