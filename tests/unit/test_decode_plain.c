@@ -291,6 +291,28 @@ static void each_odd_thing_comes_to_the_same(void **state)
 	buf_clear(&b);
 }
 
+/* Long numbers where a piece, a line or what the parser gets at once ends: these differed. */
+static void listed_documents_come_to_the_same(void **state)
+{
+	static const char *const docs[] = {
+		"{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":null,\"geometry\":"
+		"{\"type\":\"MultiPoint\",\"coordinates\":[\t[108,\n-99.9938\n]                     ,"
+		"[-26.81340000000,119]\n,[-175.7157000000, -10.56700000000000]],\"bbox\":[1,2,3,4]}},"
+		"{\"type\":\"Feature\",\"properties\":null,\"geometry\":{\"type\":\"MultiPoint\",\"coordinates\":"
+		"[[1e+,-179.3601]\n              ,[127.52150000000000,160]]}}]}",
+		"{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Feature\",\"properties\":null,\"gemetry\":"
+		"{\"type\":\"Polygon\",\"coordinates\":[[[ -28.69079999999999941\n              ,26.1754000],"
+		"[-145.9022000000000,-51.3547000]]]}}]}",
+		"{\"type\":\"Feature\",\"properties\":null,\"geometry\":{\"type\":\"oint\",\"coordinates\":"
+		"[98,-104.23359999999999559\n              ]}}\n{\"type\":\"Feature\",\"properties\":null}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(docs); i++)
+		for (size_t k = 0; k < COUNT(limits); k++)
+			compare(&limits[k], docs[i], strlen(docs[i]));
+}
+
 /* What is longer than a piece, with numbers across its ends. */
 static void large_features_come_to_the_same(void **state)
 {
@@ -323,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_odd_thing_comes_to_the_same),
+		cmocka_unit_test(listed_documents_come_to_the_same),
 		cmocka_unit_test(documents_at_random_come_to_the_same),
 		cmocka_unit_test(documents_that_were_damaged_come_to_the_same),
 		cmocka_unit_test(large_features_come_to_the_same),

@@ -310,9 +310,6 @@ static void plain_try(struct decode *d, uint64_t at)
 	    d->nesting + COORDS_LEVELS - 1 > d->o.max_depth)
 		return;
 	plain_begin(&d->plain, d->o.max_token_bytes);
-	/* What is said of a fault behind here begins here. */
-	d->number = (struct number_tail){ 0, 0 };
-	d->tail_in_string = false;
 }
 
 /*
@@ -369,6 +366,10 @@ static size_t feed_parser(struct decode *d, const char *p, size_t n, uint64_t at
 			if (*status == PARSER_FAULT)
 				parser_fault(d, p + i, share);
 			i += *status == PARSER_OK ? share : parser_used(d);
+			if (*status == PARSER_OK && i < n) {	/* what is said of a fault behind here begins here */
+				d->number = (struct number_tail){ 0, 0 };
+				d->tail_in_string = false;
+			}
 			if (*status == PARSER_OK)
 				plain_try(d, at + i);
 		}
@@ -391,7 +392,9 @@ static size_t feed_text(struct decode *d, const char *p, size_t n, uint64_t at)
 	n = line != NULL ? (size_t)(line - p) : n;
 	used = feed_parser(d, p, n, at, &status);
 	if (status == PARSER_OK && line != NULL) {
-		decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, at + n);
+		fault_watch_number(d, p, n, at, false);
+		if (d->state == TEXT)
+			decode_fail(d, ERR_INPUT, R_JSON_TRUNCATED, at + n);
 	} else if (status == PARSER_STOPPED && !d->failed && d->state == TEXT) {
 		d->state = BETWEEN;
 		d->line_break = false;
@@ -435,7 +438,7 @@ static size_t consume(struct decode *d, const char *p, size_t n)
 		}
 	}
 	if (d->state == TEXT && !d->failed)
-		fault_watch_number(d, p, n);
+		fault_watch_number(d, p, n, d->piece_at, d->bytes.in_string);
 	d->piece_len = i;
 	piece_end(d);
 	return i;

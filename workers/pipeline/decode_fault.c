@@ -54,15 +54,15 @@ static size_t stray_number(const struct decode *d, const char *p, size_t n, uint
 	return at;
 }
 
-void fault_watch_number(struct decode *d, const char *p, size_t n)
+void fault_watch_number(struct decode *d, const char *p, size_t n, uint64_t at, bool in_string)
 {
-	d->tail_in_string = d->bytes.in_string;
+	d->tail_in_string = in_string;
 	if (d->tail_in_string)
 		d->number = (struct number_tail){ NUMBER_NONE, 0 };
 	else
 		d->number = number_tail(d, p, n);
 	if (d->number.len > d->o.max_token_bytes)
-		decode_fail(d, ERR_LIMIT, R_TOKEN_TOO_LONG, d->piece_at + n - d->number.len);
+		decode_fail(d, ERR_LIMIT, R_TOKEN_TOO_LONG, at + n - d->number.len);
 }
 
 /*

@@ -218,8 +218,8 @@ int tree_fault(struct decode *d, enum reject_code code, uint64_t at);
 int fault_syntax(struct decode *d, const char *p, size_t n, size_t used, const char *words);
 /* Enough has come to tell a NaN from a slip, or all. */
 int fault_settle(struct decode *d);
-/* A number that has not ended with these n bytes: yajl would store it whole. */
-void fault_watch_number(struct decode *d, const char *p, size_t n);
+/* A number that has not ended with these n bytes at offset `at`: yajl would store it whole. */
+void fault_watch_number(struct decode *d, const char *p, size_t n, uint64_t at, bool in_string);
 
 /* decode_object.c */
 void feature_begin(struct decode *d, uint64_t at);
