@@ -43,7 +43,7 @@ void cmd_reset(struct redis_cmd *c);	/* empties, keeps memory */
 void cmd_str(struct redis_cmd *c, const char *s);
 void cmd_bytes(struct redis_cmd *c, const void *p, size_t n);
 void cmd_int(struct redis_cmd *c, long long v);	/* decimal */
-/* A copy with arguments of its own, of a command that is no transaction; one block: free frees it. NULL without memory. */
+/* A copy with arguments of its own, of a command that is no transaction; free frees it. NULL without memory. */
 struct redis_cmd *cmd_copy(const struct redis_cmd *c);
 /* Resets c and adds each string up to the NULL: cmd_line(&c, "XADD", key, "*", NULL). */
 void cmd_line(struct redis_cmd *c, ...) __attribute__((sentinel));
@@ -113,7 +113,7 @@ void redis_async_free(struct redis_async **r);
 bool redis_async_up(const struct redis_async *r);
 /* Whom this connection leads to: the run_id of its Redis, another after each restart. "" while it is not known. */
 const char *redis_async_run_id(const struct redis_async *r);
-/* A reply that takes longer than this, counted from the one before it, loses the connection. 0, the default: no limit. */
+/* A reply that takes longer than this, counted from the one before it, loses the connection. 0, the default: never. */
 void redis_async_timeout(struct redis_async *r, unsigned timeout_ms);
 
 /* 0: fn will be called once, later, never from inside this call. -1: not connected or no memory; e says so.

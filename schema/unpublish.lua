@@ -1,5 +1,5 @@
 -- unpublish: takes back what stood before publish.lua in its transaction, where a Redis that had lost its scripts did
--- that alone, and publish.lua could not be called later. It removes first: then it may count in a Redis that is full, too.
+-- that alone, and publish.lua could not be called later. It removes first: then it may count in a Redis that is full.
 --
 -- KEYS job, raw, index, room
 -- ARGV 1 job id, 2 source, 3 bytes held

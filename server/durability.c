@@ -45,11 +45,13 @@ static bool is_at_least(const char *version, long major, long minor)
 int durability_read(struct durability *d, const struct settings *s, const char *info, const char *appendfsync,
     bool at_run_time, struct err *e)
 {
+	const char *run_id = find(info, "run_id");
+
 	d->aof = find(info, "aof_enabled")[0] == '1';
 	d->always = d->aof && strcmp(appendfsync, "always") == 0;
 	/* With appendfsync no, nothing would ever answer it. */
 	d->waitaof = d->aof && is_at_least(find(info, "redis_version"), 7, 2) && strcmp(appendfsync, "everysec") == 0;
-	snprintf(d->run_id, sizeof(d->run_id), "%.*s", (int)strcspn(find(info, "run_id"), "\r\n"), find(info, "run_id"));
+	snprintf(d->run_id, sizeof(d->run_id), "%.*s", (int)strcspn(run_id, "\r\n"), run_id);
 	d->replicas = strtol(find(info, "connected_slaves"), NULL, 10);
 	if (strncmp(find(info, "role"), "slave", 5) == 0)
 		return err_set(e, ERR_RETRY, 0, "Redis is a replica and takes no writes");

@@ -259,6 +259,11 @@ static bool is_proxy(const struct http *h, const struct sockaddr *a)
 	return h->limits.trusted != NULL && address_is_in(h->limits.trusted, a);
 }
 
+static unsigned most_of(const struct http *h, const struct sockaddr *a)
+{
+	return is_proxy(h, a) ? 0 : h->limits.max_per_address;
+}
+
 unsigned *http_address_uploads(const struct http_request *q)
 {
 	const struct conn *c = ((const struct exchange *)q)->conn;
@@ -288,7 +293,7 @@ static void take(struct http *h, int fd, const struct sockaddr_storage *from)
 	if ((c = conn_new(h, fd, from)) == NULL)
 		return;
 	if (why.problem == P_NONE
-	    && (c->peer = peers_enter(h->peers, &c->address.any, is_proxy(h, &c->address.any) ? 0 : h->limits.max_per_address)) == NULL)
+	    && (c->peer = peers_enter(h->peers, &c->address.any, most_of(h, &c->address.any))) == NULL)
 		refuse_for_now(&why, P_ADDRESS_FULL, RETRY_S, "This address may have %u connections.",
 		    h->limits.max_per_address);
 	c->running = true;

@@ -2,9 +2,8 @@
  * ingest_answer - what is answered to an upload that Redis has a verdict on.
  *
  * In:  a committed upload, or one that was known already. Out: 202 once the job is as safe as its source asks for, and
- * 503 where that cannot be had in time: the job is there then, and the same delivery again is answered with it, if it is
- * known again. Or 409,
- * 422. Depends on barrier and schema/status_info.
+ * 503 where that cannot be had in time: the job is there then, and the same delivery again is answered with it, if it
+ * is known again. Or 409, 422. Depends on barrier and schema/status_info.
  */
 #include <stdio.h>
 #include <string.h>

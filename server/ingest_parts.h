@@ -60,7 +60,7 @@ void ingest_refuse_store(struct ingest *in, const char *detail);
 void ingest_abandon(struct ingest *in);
 void ingest_free(struct ingest *in);
 const char *ingest_delivery(const struct ingest *in);	/* NULL where it has no id */
-/* What it is known again by: the same, or what stands for it once the body is proven. NULL also where none is remembered. */
+/* What it is known again by: the same, or what stands for it once the body is proven. NULL: none is remembered. */
 const char *ingest_dedupe(const struct ingest *in);
 void ingest_prove(struct ingest *in);	/* it comes from who may sign, and counts for the source's rate from now on */
 

@@ -25,8 +25,8 @@ struct rate *rate_new(void);	/* held once; NULL without memory */
 struct rate *rate_hold(struct rate *r);
 void rate_release(struct rate **r);	/* NULL-safe */
 
-/* Is there something in the buckets? 0, or -1 with the refusal. Nothing is taken: who cannot sign must not spend what is
- * another's. */
+/* Is there something in the buckets? 0, or -1 with the refusal. Nothing is taken: who cannot sign must not spend what
+ * is another's. */
 int rate_check(const struct rate *r, const struct source *src, uint64_t now_us, struct refusal *why);
 /* Takes a request from its bucket, once it is known whose it is. */
 void rate_add_request(struct rate *r, const struct source *src, uint64_t now_us);
