@@ -55,6 +55,7 @@ struct up {
 	struct program programs[ROLES];
 	struct redis *redis;	/* for PING while it starts */
 	bool redis_answers, ready;
+	bool was_ready;		/* ever */
 
 	int server_out[2];	/* what the server logs passes here, so that its port is known */
 	char line[LINE_BYTES];
@@ -195,6 +196,7 @@ static void ask_server(struct up *u)
 	u->ready = own_is_ready(u->url, ASK_TIMEOUT_MS, &e);
 	if (!u->ready)
 		return;
+	u->was_ready = true;
 	printf("geosluice is ready.\n  server    %s\n  settings  %s\n  Redis     %s\n", u->url,
 	    u->files.config, u->files.redis_url);
 	if (*u->files.secret != '\0')
@@ -269,7 +271,7 @@ static void ended(struct up *u, enum role r, int exit_code, const char *how)
 		return;
 	}
 	p->failures = now - p->since_ms > STEADY_MS ? 1 : p->failures + 1;
-	if (!u->ready || p->failures > TRIES) {
+	if (!u->was_ready || p->failures > TRIES) {
 		snprintf(text, sizeof(text), "%s ended with %s; all end", names[r], how);
 		say(text, r == REDIS ? " (see redis.log)" : "");
 		end_all(u, EXIT_FAILED);

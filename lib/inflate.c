@@ -213,7 +213,7 @@ static int take_zstd(struct inflate *z, size_t *n, struct err *e)
 		if (ZSTD_isError(rc))
 			return damaged(z, ZSTD_getErrorName(rc), e);
 		z->whole = rc == 0;
-		z->more = to.pos == OUT_BYTES;
+		z->more = to.pos == OUT_BYTES && rc != 0;
 		*n = to.pos;
 	}
 	return *n > 0 ? 0 : 1;

@@ -1,7 +1,13 @@
-/* log - see log.h. Lines are built whole, and whole ones are written by one call, so that they never mix. */
+/*
+ * log - see log.h. Lines are built whole, and written whole, in pieces that a pipe takes at once or not at all
+ * (POSIX's PIPE_BUF): lines of several processes never mix, and a reader that stands still costs lines, not the work.
+ */
 #include "lib/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +17,7 @@
 
 #define LINE_MAX_BYTES 2048
 #define HELD_BYTES 16384
+#define PATIENCE_MS 200		/* with a reader that has just begun to be slow */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 static const char *prog = "";
@@ -34,6 +41,7 @@ void log_init(const char *program, enum log_level lowest)
 struct lines {
 	char text[HELD_BYTES];
 	size_t held, len;
+	uint64_t lost;	/* since the last that was written */
 };
 
 static _Thread_local struct lines lines;
@@ -122,18 +130,55 @@ static void put_line(struct lines *l, enum log_level level, const char *event, c
 	l->held = l->len;
 }
 
+/* As many whole lines from `from` on as are written at once; a line is shorter than that. */
+static size_t piece(const struct lines *l, size_t from)
+{
+	size_t n = l->held - from;
+
+	if (n > PIPE_BUF)
+		n = PIPE_BUF;
+	while (n > 0 && l->text[from + n - 1] != '\n')
+		n--;
+	return n;
+}
+
+/* One thread at a time: each is told of the same room in the pipe. */
+static ssize_t write_piece(const struct lines *l, const char *text, size_t n)
+{
+	static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t sent = -1;
+
+	pthread_mutex_lock(&turn);
+	if (poll(&out, 1, l->lost > 0 ? 0 : PATIENCE_MS) > 0)
+		sent = write(STDERR_FILENO, text, n);
+	pthread_mutex_unlock(&turn);
+	return sent;
+}
+
+static void write_lines(struct lines *l)
+{
+	for (size_t done = 0, n; (n = piece(l, done)) > 0; done += n) {
+		if (write_piece(l, l->text + done, n) < (ssize_t)n)
+			for (size_t i = done; i < done + n; i++)
+				l->lost += l->text[i] == '\n';
+	}
+	l->held = 0;
+}
+
 void log_flush(void)
 {
 	struct lines *l = &lines;
+	uint64_t lost = l->lost;
 
-	for (size_t done = 0; done < l->held;) {
-		ssize_t n = write(STDERR_FILENO, l->text + done, l->held - done);
+	write_lines(l);
+	if (lost > 0 && l->lost == lost) {	/* there is a reader again */
+		const struct log_field lines_lost = LOG_INT("lines", lost);
 
-		if (n <= 0)
-			break;		/* nobody reads the log: the work goes on */
-		done += (size_t)n;
+		l->lost = 0;
+		put_line(l, LOG_LEVEL_WARN, "log_lines_lost", &lines_lost, 1);
+		write_lines(l);
 	}
-	l->held = 0;
 }
 
 void log_write(enum log_level level, const char *event, const struct log_field *fields, int n)

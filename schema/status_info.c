@@ -156,3 +156,12 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 	json_end_array(b);
 	json_end_object(b);
 }
+
+void status_info_gone(struct buf *b, const char *job_id, const char *message)
+{
+	json_object(b, NULL);
+	json_str(b, "jobID", job_id);
+	json_str(b, "status", "dismissed");
+	json_str(b, "message", message);
+	json_end_object(b);
+}

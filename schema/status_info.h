@@ -18,4 +18,7 @@
  * server's. */
 void status_info_write(struct buf *b, const char *job_id, const struct reply *hash, size_t first);
 
+/* Of a job that is no longer kept: it is "dismissed", with a message. */
+void status_info_gone(struct buf *b, const char *job_id, const char *message);
+
 #endif

@@ -39,6 +39,7 @@ static int parse_one(const char *text, size_t n, struct token *t)
 
 int tokens_parse(const char *text, struct token out[TOKENS_MAX], struct err *e)
 {
+	const char *all = text;
 	int count = 0;
 
 	while (*(text += strspn(text, " \t,")) != '\0') {
@@ -51,6 +52,9 @@ int tokens_parse(const char *text, struct token out[TOKENS_MAX], struct err *e)
 			    "SHA-256 of the token in hex", count);
 		text += n;
 	}
+	/* A template whose variables were empty: nobody meant by it that everyone may. */
+	if (count == 0 && *all != '\0')
+		return err_set(e, ERR_INPUT, 0, "\"%.40s\" holds no token", all);
 	return count;
 }
 

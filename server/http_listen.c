@@ -52,6 +52,8 @@ void conn_due(struct conn *c)
 
 	if (c->due || c->stage == STAGE_CLOSED)
 		return;
+	if (h->due_first == NULL)	/* it may be that the loop is about to wait */
+		loop_timer_start(h->soon, 0, 0);
 	c->due = true;
 	c->next_due = NULL;
 	*(h->due_last ? &h->due_last->next_due : &h->due_first) = c;

@@ -249,6 +249,8 @@ static void feed(struct conn *c)
 		return;
 	if (used == c->in.len) {
 		buf_clear(&c->in);
+		if (c->stage == STAGE_HEAD && c->timing == TIMING_HEAD)	/* it was answered already: nothing has begun */
+			conn_wait_for(c, TIMING_IDLE);
 		return;
 	}
 	memmove(c->in.data, c->in.data + used, c->in.len - used);

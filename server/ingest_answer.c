@@ -87,11 +87,7 @@ static void on_status(void *ctx, const struct reply *reply, const struct err *e)
 	if (reply_count(reply) > 0) {
 		status_info_write(&b, in->job, reply, 0);
 	} else {
-		json_object(&b, NULL);
-		json_str(&b, "jobID", in->job);
-		json_str(&b, "status", "dismissed");
-		json_str(&b, "message", "This delivery was taken before; its job is no longer kept.");
-		json_end_object(&b);
+		status_info_gone(&b, in->job, "This delivery was taken before; its job is no longer kept.");
 		http_note_job(in->q, in->job);
 		http_answer(in->q, 202, "application/json", &b);	/* no Location: it would be a 404 */
 		return;

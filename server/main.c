@@ -35,17 +35,25 @@ static void on_signal(void *ctx)
 	server_stop(ctx);
 }
 
-/* What was made for the process's whole life. */
-static void note_unchanged(const struct settings *old, const struct settings *new)
+/* What was made for the process's whole life stays, and so does what the settings say of it. */
+static int keep_unchanged(const struct settings *old, struct settings *new, struct err *e)
 {
 	const char *name = strcmp(old->server.listen, new->server.listen) != 0 ? "server.listen"
 	    : old->server.threads != new->server.threads ? "server.threads"
 	    : old->server.log_level != new->server.log_level ? "server.log_level"
-	    : strcmp(old->redis.url, new->redis.url) != 0 ? "redis.url"
-	    : (*old->server.tls_key == '\0') != (*new->server.tls_key == '\0') ? "server.tls_key" : NULL;
+	    : strcmp(old->redis.url, new->redis.url) != 0 ? "redis.url" : NULL;
+	char *url = strdup(old->redis.url);
 
+	if (url == NULL)
+		return err_errno(e, "settings");
+	free(new->redis.url);	/* the same text, or one that is not used */
+	new->redis.url = url;
+	/* There is nothing that could be kept instead: whoever set it would speak in the clear, or to nobody. */
+	if ((*old->server.tls_key == '\0') != (*new->server.tls_key == '\0'))
+		return err_set(e, ERR_INPUT, 0, "[server] tls_key: TLS begins and ends with a restart");
 	if (name != NULL)
 		log_warn("reload_needs_restart", LOG_STR("setting", name));
+	return 0;
 }
 
 /* All reactors get the new settings, or none does. */
@@ -60,8 +68,7 @@ static void on_reload(void *ctx)
 	if (all == NULL)
 		err_errno(&e, "settings");
 	else if ((new = settings_load(old->file, &e)) != NULL) {
-		note_unchanged(old, new);
-		if (!may_listen(new, s->address, &e))
+		if (keep_unchanged(old, new, &e) != 0 || !may_listen(new, s->address, &e))
 			settings_free(&new);
 		else if (terms_make(all, s->count, new, s->reactors[0].terms, &e) == 0)
 			server_renew(s, all);

@@ -205,18 +205,24 @@ void reactor_tell(struct reactor *r)
 	reactor_do(r, on_told, NULL);
 }
 
+static void note_client(struct http_request *q, const struct address_ranges *trusted)
+{
+	struct client client;
+
+	forwarded_client(&client, http_peer(q), http_tls(q), trusted, reactor_of(q)->settings->server.proxy_header,
+	    http_header, q);
+	memcpy(q->client, client.address, sizeof(q->client));
+	q->https = client.https;
+}
+
 static void on_begin(void *ctx, struct http_request *q)
 {
 	struct reactor *r = ctx;
 	struct refusal why = { .problem = P_NONE };
-	struct client client;
 	char allow[64];
 
 	q->terms = terms_hold(r->terms);
-	forwarded_client(&client, http_peer(q), http_tls(q), &r->terms->trusted, r->settings->server.proxy_header,
-	    http_header, q);
-	memcpy(q->client, client.address, sizeof(q->client));
-	q->https = client.https;
+	note_client(q, &r->terms->trusted);
 	if (routes_find(q, &why, allow) == 0
 	    && access_check(&r->terms->access, http_header(q, "Authorization"), route_scope(q->route), &q->token,
 	    &why) == 0)
@@ -229,8 +235,12 @@ static void on_begin(void *ctx, struct http_request *q)
 /* What http refuses itself may have no route yet. */
 static void on_refuse(struct http_request *q, const struct refusal *why)
 {
+	static const struct address_ranges nobody = { NULL, 0 };
+
 	if (q->handler == NULL)
 		q->route = ROUTE_NONE;
+	if (q->client[0] == '\0')	/* headers that could not be read are not believed either */
+		note_client(q, &nobody);
 	reactor_refuse(q, why);
 }
 
@@ -270,7 +280,7 @@ static void on_tls_failed(void *ctx, const char *why)
  */
 static void open_door(struct reactor *r)
 {
-	if (r->open || (!reactor_ready(r) && clock_mono_ms() < r->open_at_ms))
+	if (r->open || r->phase != REACTOR_RUNNING || (!reactor_ready(r) && clock_mono_ms() < r->open_at_ms))
 		return;
 	r->open = true;
 	if (http_begin(r->http, &r->fatal) != 0)
@@ -537,7 +547,9 @@ static int make_barriers(struct reactor *r, struct err *e)
 static void apply(struct reactor *r)
 {
 	const struct settings *set = r->settings;
+	const uint64_t touch_ms = (uint64_t)set->redis.staging_timeout_s * 1000 / 3;
 
+	loop_timer_start(r->touch, touch_ms, touch_ms);
 	segment_pool_set(&r->segments, set);
 	redis_async_timeout(r->redis, (unsigned)set->redis.timeout_ms);
 	redis_async_timeout(r->bulk, (unsigned)set->redis.timeout_ms);
@@ -634,8 +646,6 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	apply(r);
 	loop_on_wake(r->loop, on_wake, r);
 	loop_timer_start(r->timer, TICK_MS, TICK_MS);
-	loop_timer_start(r->touch, (uint64_t)set->redis.staging_timeout_s * 1000 / 3,
-	    (uint64_t)set->redis.staging_timeout_s * 1000 / 3);
 	return 0;
 }
 

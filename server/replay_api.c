@@ -78,8 +78,13 @@ static void on_replay_status(struct http_request *q, const struct reply *hash)
 	char location[64];
 	struct buf b;
 
-	snprintf(location, sizeof(location), "/v1/jobs/%s", q->job);
 	buf_init(&b, 1 << 20);
+	if (reply_count(hash) == 0) {
+		status_info_gone(&b, q->job, "This dead letter was replayed before; that job is no longer kept.");
+		http_answer(q, 202, "application/json", &b);	/* no Location: it would be a 404 */
+		return;
+	}
+	snprintf(location, sizeof(location), "/v1/jobs/%s", q->job);
 	status_info_write(&b, q->job, hash, 0);
 	http_answer(q, 202, "application/json", &b);
 	http_answer_header(q, "Location", location);
@@ -154,6 +159,10 @@ static size_t mend_body(struct http_request *q, const void *bytes, size_t n)
 
 	if (m == NULL && !is_geojson(http_header(q, "Content-Type"))) {
 		reactor_refuse_as(q, P_CONTENT_TYPE, "Send the mended feature as application/geo+json.");
+		return 0;
+	}
+	if (m == NULL && http_header(q, "Content-Encoding") != NULL) {
+		reactor_refuse_as(q, P_CONTENT_TYPE, "Send the mended feature without a content encoding.");
 		return 0;
 	}
 	if (m == NULL && (m = q->user = mend_new((size_t)reactor_of(q)->settings->worker.dead_letter_bytes)) == NULL) {

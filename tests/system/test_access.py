@@ -107,10 +107,11 @@ class Start(unittest.TestCase):
         self.assertIn(b"set [server] tokens", out)
 
     def test_a_token_that_is_none_is_refused(self):
-        process = self.start(GEOSLUICE_SERVER_TOKENS="ops:operate:1234")
-        out, _ = process.communicate(timeout=PATIENCE_S)
-        self.assertEqual(process.returncode, 2)
-        self.assertIn(b"tokens", out)
+        for text in ("ops:operate:1234", ",", " , "):      # the latter of a template with empty variables
+            process = self.start(GEOSLUICE_SERVER_TOKENS=text, GEOSLUICE_LISTEN="0.0.0.0:0")
+            out, _ = process.communicate(timeout=PATIENCE_S)
+            self.assertEqual(process.returncode, 2, text)
+            self.assertIn(b"tokens", out)
 
 
 class Proxies(StackTest):

@@ -190,6 +190,24 @@ class Ack(unittest.TestCase):
         self.assertFalse([k for k in heir.keys() if ":job:" in k])
         replica.send_signal(signal.SIGCONT)
 
+    def test_a_reload_does_not_ask_another_redis(self):
+        """What a replica of the one has says nothing of a job on the other."""
+        stack, other = self.stack_with(""), self.stack_with("", start=())
+        here = self.replica(stack)
+        self.replica(other)
+        until(lambda: stack.redis("WAIT", "1", "100") == 1, "the replica has all")
+        here.send_signal(signal.SIGSTOP)
+        with open(stack.config) as f:
+            settings = f.read()
+        with open(stack.config, "w") as f:
+            f.write(settings.replace(stack.dir, other.dir) + SAFE.replace("aof", "memory"))
+        os.kill(stack.pid("server"), signal.SIGHUP)
+        until(lambda: "event=reload_needs_restart" in stack.log("server") and "event=reloaded" in stack.log("server"),
+              "the server says so")
+        self.unavailable(until(lambda: (a := self.post(stack, "twin")).status != 404 and a, "the source is there"))
+        self.assertEqual(other.redis.keys(), [])
+        here.send_signal(signal.SIGCONT)
+
     def test_a_primary_that_dies_takes_nothing_that_a_replica_was_said_to_have(self):
         """Documents keep coming while the primary is killed and the replica takes its place."""
         stack = self.stack_with("", ack="replica")

@@ -1,4 +1,5 @@
 """What could not be taken is kept, can be looked at, and can be tried again once."""
+import gzip
 import json
 import unittest
 
@@ -49,6 +50,16 @@ class DeadLetters(StackTest):
         info = self.stack.wait_for(first.json()["jobID"])
         self.check_counts(info, 1, rejected=1)
 
+    def test_a_replay_whose_job_is_no_longer_kept(self):
+        job, _ = self.stack.run("acme", collection(UNCLOSED))
+        letter = self.letters("job=" + job)[0]["id"]
+        first = self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter).json()["jobID"]
+        self.stack.wait_for(first)
+        self.stack.redis("DEL", "gs:{p0}:job:" + first)       # as if its time were over
+        again = self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter)
+        self.assertEqual((again.status, again.json()["jobID"], again.json()["status"]), (202, first, "dismissed"))
+        self.assertNotIn("location", again.headers)
+
     def mend(self, letter, body, content_type="application/geo+json"):
         return self.stack.request("POST", "/v1/dead-letters/%s/replay" % letter, body, {"content-type": content_type})
 
@@ -74,6 +85,9 @@ class DeadLetters(StackTest):
         job, _ = self.stack.run("acme", collection(UNCLOSED))
         letter = self.letters("job=" + job)[0]["id"]
         self.check_problem(self.mend(letter, b"{}", "text/plain"), 415)
+        self.check_problem(self.stack.request(
+            "POST", "/v1/dead-letters/%s/replay" % letter, gzip.compress(json.dumps(SOUND).encode()),
+            {"content-type": "application/geo+json", "content-encoding": "gzip"}), 415, "encoding")
         self.check_problem(self.mend(letter, b" " * 9000000), 413)
         self.check_problem(self.mend("0-1-1", b"{}"), 404)
         job, _ = self.stack.run("acme", collection(SOUND)[:-5])

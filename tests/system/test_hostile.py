@@ -124,6 +124,14 @@ class Hostile(StackTest):
         "another scheme": head("GET ftp://x/healthz HTTP/1.1"),
     }
 
+    def test_who_sent_what_is_no_request_is_logged(self):
+        begin = len(self.stack.log("server"))
+        client = self.client()
+        client.send(b"GET / HTTP/1.1\nhost: x\n\n")
+        self.check_refused(client, 400, "REQUEST_MALFORMED")
+        until(lambda: "event=request" in self.stack.log("server")[begin:], "it is logged")
+        self.assertRegex(self.stack.log("server")[begin:], r"code=REQUEST_MALFORMED client=127\.0\.0\.1 ")
+
     def test_what_is_no_request(self):
         before = self.refused("REQUEST_MALFORMED"), self.logged("REQUEST_MALFORMED")
         for what, data in self.MALFORMED.items():
@@ -450,6 +458,21 @@ class SlowReader(unittest.TestCase):
             self.assertEqual(len(json.loads(stack.get("/v1/jobs/%s/results" % job).body)["features"]), 10_000)
         finally:
             stack.close()
+
+
+class Idle(unittest.TestCase):
+    def test_a_request_in_two_pieces_leaves_its_connection_idle(self):
+        """As one in a single piece does: it is not taken for slow headers."""
+        stack = Stack(start=("server",), environ={"GEOSLUICE_SERVER_HEADER_TIMEOUT_S": "1",
+                                                 "GEOSLUICE_SERVER_IDLE_TIMEOUT_S": "60"})
+        self.addCleanup(stack.close)
+        client = RawClient(stack.address, PATIENCE_S)
+        self.addCleanup(client.close)
+        client.send(head() + head()[:10])
+        self.assertEqual(client.answer()[0], 200)      # by now the beginning of the second was read
+        client.send(head()[10:])
+        self.assertEqual(client.answer()[0], 200)
+        self.assertFalse(client.hung_up(3))
 
 
 class Full(unittest.TestCase):

@@ -1,4 +1,5 @@
 """SIGHUP, SIGTERM and two servers on one port: nobody who is served loses anything by it."""
+import contextlib
 import http.client
 import json
 import os
@@ -12,6 +13,7 @@ import unittest
 from harness import BUILD, PATIENCE_S, SECRETS, SOUND, Stack, collection, sign, until
 from raw_client import RawClient
 from test_hostile import head, upload
+from test_tls import make_certificate
 
 BODY = collection(SOUND)
 LARGE = BODY + b" " * 3_000_000
@@ -132,6 +134,13 @@ class Reload(unittest.TestCase):
         self.write(self.settings)
         self.reload()
 
+    def test_tls_does_not_come_or_go(self):
+        certificate, key = make_certificate(self.stack.dir, "localhost")
+        self.write(self.settings.replace("[server]", "[server]\ntls_certificate = %s\ntls_key = %s"
+                                         % (certificate, key), 1))
+        self.reload("reload_refused")
+        self.assertEqual(self.stack.post("acme", BODY).status, 202)
+
     def test_what_only_a_restart_changes_is_said(self):
         self.write(self.settings.replace("threads = 2", "threads = 3"))
         self.reload("reload_needs_restart")
@@ -157,6 +166,29 @@ class Reload(unittest.TestCase):
         for t in threads:
             t.join()
         self.assertEqual(failures, [])
+
+
+def sockets(pid):
+    with contextlib.suppress(OSError):
+        links = [os.readlink("/proc/%d/fd/%s" % (pid, fd)) for fd in os.listdir("/proc/%d/fd" % pid)]
+        return sum(link.startswith("socket:") for link in links)
+    return 0
+
+
+class Early(unittest.TestCase):
+    def test_redis_answers_when_the_end_has_begun(self):
+        """The first answer opens the door: not one that was never opened and is gone again."""
+        stack = Stack(start=(), environ={"GEOSLUICE_SERVER_THREADS": "1"})
+        self.addCleanup(stack.close)
+        for _ in range(8):
+            redis = stack.pid("redis")
+            os.kill(redis, signal.SIGSTOP)
+            stack._spawn("server", [os.path.join(BUILD, "geosluice-server"), "--config", stack.config])
+            process = stack.running.pop("server")
+            until(lambda: sockets(process.pid) >= 3, "it listens and has called Redis twice")
+            process.terminate()
+            os.kill(redis, signal.SIGCONT)
+            self.assertEqual(process.wait(PATIENCE_S), 0, stack.log("server"))
 
 
 class Stopping(unittest.TestCase):

@@ -201,6 +201,24 @@ class Tls(unittest.TestCase):
             idle.send(head())
             self.assertEqual(idle.answer()[0], 200)
 
+    def test_tls_does_not_go_by_a_reload(self):
+        """Neither for those who come then, nor for who was there and has not shaken hands yet."""
+        waiting = self.connect(tls=None)
+        self.addCleanup(waiting.close)
+        with open(self.stack.config) as f:
+            settings = f.read()
+        self.addCleanup(self.write_settings, settings)
+        self.write_settings("".join(line for line in settings.splitlines(True) if not line.startswith("tls_")))
+        self.reload("reload_refused")
+        waiting.sock.sendall(b"\x16\x03\x01\x00\x05hello")    # no good handshake, but one
+        while waiting.sock.recv(1000):
+            pass
+        self.assertEqual(self.get("/readyz")[0], 200)
+
+    def write_settings(self, text):
+        with open(self.stack.config, "w") as f:
+            f.write(text)
+
     def test_a_certificate_that_cannot_be_read_changes_nothing(self):
         with contextlib.closing(self.connect()) as client:
             before = self.name_of(client)

@@ -132,6 +132,14 @@ class Running(Case):
         until(lambda: self.up.url() not in ("", url), "the server is ready again")
         self.assertEqual(self.send("--url", self.up.url(), "--wait", "-", input=collection(SOUND)).returncode, 0)
 
+    def test_two_that_die_at_once_are_started_again(self):
+        url = self.start()
+        before = self.up.family()
+        os.kill(before["server"], signal.SIGKILL)
+        os.kill(before["worker"], signal.SIGKILL)
+        until(lambda: self.up.url() not in ("", url), "the server is ready again")
+        self.assertEqual(self.send("--url", self.up.url(), "--wait", "-", input=collection(SOUND)).returncode, 0)
+
     def ask_ready(self, listen):
         return subprocess.run([GEOSLUICE, "ready", "--config", os.path.join(self.folder, "mine.ini")],
                               env=dict(ENVIRON, GEOSLUICE_LISTEN=listen), stdout=subprocess.PIPE,

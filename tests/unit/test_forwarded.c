@@ -125,7 +125,7 @@ static void tokens_are_read(void **state)
 {
 #define HASH "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 	static const struct { const char *text; int want; } cases[] = {
-		{ "", 0 }, { "a:read:" HASH, 1 }, { " a:read:" HASH " , b:operate:" HASH ",", 2 }, { "a:read", -1 },
+		{ "", 0 }, { ",", -1 }, { " , ", -1 }, { "a:read:" HASH, 1 }, { " a:read:" HASH " , b:operate:" HASH ",", 2 }, { "a:read", -1 },
 		{ "a:write:" HASH, -1 }, { ":read:" HASH, -1 }, { "a:read:" HASH "0", -1 }, { "a:read:", -1 },
 		{ "a:read:zz86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", -1 },
 		{ "a=b:read:" HASH, -1 }, { "a:read:operate:" HASH, -1 }, { "a", -1 },

@@ -80,11 +80,44 @@ static void lines_that_wait(void **state)
 	close(old);
 }
 
+/* A reader that stands still costs lines, and never the work; when it is back it is told how many. */
+static void nobody_reads(void **state)
+{
+	static char text[1 << 20];
+	int fds[2], old = dup(STDERR_FILENO);
+	size_t n = 0, shown = 0, lost = 0;
+
+	(void)state;
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	for (int i = 0; i < 5000; i++)
+		log_info("many", LOG_INT("i", i));	/* far more than a pipe holds */
+	n = (size_t)read(fds[0], text, sizeof(text) - 1);
+	log_info("again", LOG_INT("i", -1));
+	dup2(old, STDERR_FILENO);
+	close(fds[1]);
+	for (ssize_t got; (got = read(fds[0], text + n, sizeof(text) - 1 - n)) > 0;)
+		n += (size_t)got;
+	text[n] = '\0';
+	for (char *line = text, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		shown += strstr(line, " event=many i=") != NULL;
+		if (strstr(line, " event=log_lines_lost lines=") != NULL)
+			lost += (size_t)atol(strstr(line, "lines=") + strlen("lines="));
+		assert_int_equal(strncmp(line, "t=20", 4), 0);
+	}
+	assert_true(lost > 0);
+	assert_int_equal(shown + lost, 5000);
+	close(fds[0]);
+	close(old);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_stays_a_line),
 		cmocka_unit_test(lines_that_wait),
+		cmocka_unit_test(nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
