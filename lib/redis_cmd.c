@@ -298,7 +298,8 @@ static char *decode(const char *s, size_t n)
 			*to++ = s[i];
 			continue;
 		}
-		if (i + 3 > n || (high = hex_digit(s[i + 1])) < 0 || (low = hex_digit(s[i + 2])) < 0 || high + low == 0) {
+		if (i + 3 > n || (high = hex_digit(s[i + 1])) < 0 || (low = hex_digit(s[i + 2])) < 0
+		    || high + low == 0) {
 			free(out);
 			return NULL;
 		}
@@ -357,8 +358,8 @@ int redis_url_parse(struct redis_url *u, const char *url, struct err *e)
 		return 0;
 	redis_url_clear(u);
 	return err_set(e, ERR_INPUT, 0,
-	    "not a Redis URL: redis://[user:password@]host[:port][/db] (in user and password %%25 for a percent sign, %%40 "
-	    "for @, %%2F for /) or unix:///path[?db=n]");
+	    "not a Redis URL: redis://[user:password@]host[:port][/db] (in user and password %%25 for a percent "
+	    "sign, %%40 for @, %%2F for /) or unix:///path[?db=n]");
 }
 
 bool redis_url_ok(const char *url)

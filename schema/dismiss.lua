@@ -2,8 +2,8 @@
 --
 -- KEYS job, raw, out, report, index
 -- ARGV 1 job id, 2 now ms, 3 retention ms
--- Returns 'gone', 'dismissed', or 'removed' if it had ended already. The same call again, after its reply was lost, says
--- 'dismissed' again. A worker that holds it meets 'stale'.
+-- Returns 'gone', 'dismissed', or 'removed' if it had ended already. The same call again, after its reply was lost,
+-- says 'dismissed' again. A worker that holds it meets 'stale'.
 local have = redis.call('HMGET', KEYS[1], 'state', 'source', 'held', 'results', 'finished')
 local state, source, held, results = have[1], have[2] or '', tonumber(have[3] or '0'), tonumber(have[4] or '0')
 local prefix = KEYS[1]:match('^(gs:{[^}]*}:)')

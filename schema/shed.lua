@@ -1,7 +1,9 @@
--- shed: takes results away, of the jobs that ended first, until what is left fits its bound; the janitor's. Reports stay.
+-- shed: takes results away, of the jobs that ended first, until what is left fits its bound; the janitor's. Reports
+-- stay.
 --
 -- KEYS expiring, room
--- ARGV 1 source ('' for all), 2 bytes of results that may be kept, 3 where in `expiring` to begin, 4 how many to look at
+-- ARGV 1 source ('' for all), 2 bytes of results that may be kept, 3 where in `expiring` to begin, 4 how many to look
+--      at
 -- Returns {where to go on (-1 if the bound is met or there are no more), jobs that lost their results}. Such a job has
 -- the field `shed`, the bytes that went.
 local expiring, room = KEYS[1], KEYS[2]

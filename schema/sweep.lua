@@ -1,5 +1,5 @@
--- sweep: removes consumers that are gone and owe nothing; the janitor's, and who ends removes itself. In one step, since
--- a consumer that is removed takes its pending entries with it.
+-- sweep: removes consumers that are gone and owe nothing; the janitor's, and who ends removes itself. In one step,
+-- since a consumer that is removed takes its pending entries with it.
 --
 -- KEYS a stream
 -- ARGV 1 group, 2 idle ms, 3 the one consumer that is meant ('' for all)

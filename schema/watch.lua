@@ -16,7 +16,8 @@ for _, field in ipairs(redis.call('HKEYS', parts)) do
 	if tonumber(field) then
 		local id = redis.call('HGET', parts, 'e' .. field)
 		if not id or #redis.call('XRANGE', chunks, id, id) == 0 then
-			id = redis.call('XADD', chunks, '*', 'v', have[12] or '1', 'job', job:match('job:(.*)$'), 'n', field)
+			id = redis.call('XADD', chunks, '*', 'v', have[12] or '1', 'job', job:match('job:(.*)$'),
+				'n', field)
 			redis.call('HSET', parts, 'e' .. field, id)
 			lost = lost + 1
 		end

@@ -1,7 +1,8 @@
 /*
  * mask - features that killed who read them are put out of sight of the decoder.
  *
- * In:  the document's bytes, twice: to find where these features are, by strings and brackets alone; then to be changed.
+ * In:  the document's bytes, twice: to find where these features are, by strings and brackets alone; then to be
+ * changed.
  * Out: the same bytes, with a harmless feature of the same length in the place of each. Depends on lib/buf.
  *
  *   mask_add … ─▶ mask_seek, mask_find … until it is true ─▶ mask_apply on all bytes, before they are decoded

@@ -26,7 +26,8 @@ int64_t memory_limit(const struct settings *s, unsigned n, uint64_t group_bytes)
 		from = share != 0 && share < (uint64_t)bytes ? "cgroup" : "default";
 		bytes = share != 0 && share < (uint64_t)bytes ? (int64_t)share : bytes;
 	}
-	log_info("memory", LOG_INT("process_bytes", bytes), LOG_STR("from", from), LOG_INT("cgroup_bytes", group_bytes));
+	log_info("memory", LOG_INT("process_bytes", bytes), LOG_STR("from", from),
+	    LOG_INT("cgroup_bytes", group_bytes));
 	if (group_bytes != 0 && (bytes == 0 || (uint64_t)bytes * n > group_bytes))
 		log_warn("memory_beyond_cgroup", LOG_INT("processes", n), LOG_INT("cgroup_bytes", group_bytes),
 		    LOG_STR("reason", "the kernel may kill before a process meets its own limit"));

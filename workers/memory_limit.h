@@ -10,7 +10,8 @@
 #include "schema/settings.h"
 #include "workers/cgroup.h"
 
-/* Bytes; 0: no limit. A value that somebody chose stands; the default is lowered to the share of group_bytes (0: none). */
+/* Bytes; 0: no limit. A value that somebody chose stands; the default is lowered to the share of group_bytes
+ * (0: none). */
 int64_t memory_limit(const struct settings *s, unsigned n, uint64_t group_bytes);
 
 #endif

@@ -193,7 +193,8 @@ static void part_give_back(struct process *p, const struct part *part)
 	struct err e = ERR_INIT;
 
 	if (part_release(part, p->commands, p->again, &e) == 0)
-		log_info(p->again ? "chunk_kept" : "chunk_released", LOG_STR("job", j->id), LOG_INT("chunk", j->message.n));
+		log_info(p->again ? "chunk_kept" : "chunk_released", LOG_STR("job", j->id),
+		    LOG_INT("chunk", j->message.n));
 	else if (e.text[0] != '\0')
 		log_warn("chunk_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
 }

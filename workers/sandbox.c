@@ -121,7 +121,8 @@ static int allow_values(scmp_filter_ctx ctx, int call, unsigned arg, const scmp_
  * F_SETSIG, O_ASYNC) would kill processes; and a terminal takes commands. */
 static int allow_controls(scmp_filter_ctx ctx)
 {
-	static const scmp_datum_t files[] = { F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC }, devices[] = { FIONREAD, FIONBIO };
+	static const scmp_datum_t files[] = { F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC };
+	static const scmp_datum_t devices[] = { FIONREAD, FIONBIO };
 
 	return allow_values(ctx, SCMP_SYS(fcntl), 1, files, COUNT(files)) |
 	    allow_values(ctx, SCMP_SYS(ioctl), 1, devices, COUNT(devices)) |

@@ -27,7 +27,8 @@ void segment_reader_free(struct segment_reader **s);
  */
 int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n, struct err *e);
 
-/* Goes on with this segment, from 1. Behind segment `last` none is asked for before it is wanted; 0: nothing is known. */
+/* Goes on with this segment, from 1. Behind segment `last` none is asked for before it is wanted; 0: nothing is
+ * known. */
 void segment_reader_seek(struct segment_reader *s, uint64_t segment, uint64_t last);
 /* Begins again with the first segment. */
 void segment_reader_rewind(struct segment_reader *s);

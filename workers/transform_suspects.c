@@ -1,8 +1,8 @@
 /*
  * transform_suspects - what is done about features that processes died of. See transform.h and suspects.h.
  *
- * In:  a job's suspects. Out: a trial of each alone; those that killed who decoded them are masked, those that died twice
- * are rejected by the gate in transform.c.
+ * In:  a job's suspects. Out: a trial of each alone; those that killed who decoded them are masked, those that died
+ * twice are rejected by the gate in transform.c.
  */
 #include "lib/log.h"
 #include "workers/pipeline/pipeline.h"

@@ -2,7 +2,7 @@
 """One large collection, one transform process against two; and one of a gigabyte, to see whether anything grows.
 
     parallel.py FILE [--times N] [--rounds N]      a line per run, and the medians
-    parallel.py --corpus DIR [--rounds N]          the same, and the gigabyte; writes docs/benchmarks-parallel.md and .svg
+    parallel.py --corpus DIR [--rounds N]          the same, and the gigabyte; writes docs/benchmarks-parallel.md
 
 In:  BUILD; a FeatureCollection (.gz too) whose features are repeated N times; or DIR/large/click-that-hood*.geojson.gz,
 a document of tools/make-heavy where there is no such folder. The real programs and a Redis of their own are started for
@@ -147,8 +147,8 @@ def show(n, r):
     most = [max(mb for _, each in r["samples"] or [(0, [0])] for mb in each)]
     print("%d processes: %.2f s; on a core %s s, ready %s s, asleep %.2f s; Redis %.2f s; %d features %s; RSS %.0f MB, "
           "Redis %.0f MB" % (n, r["s"], " + ".join("%.2f" % on for on, _ in r["of"]),
-                             " + ".join("%.2f" % ready for _, ready in r["of"]), asleep(r), r["redis"][0], r["features"],
-                             r["status"], most[0], r["redis_mb"]), flush=True)
+                             " + ".join("%.2f" % ready for _, ready in r["of"]), asleep(r), r["redis"][0],
+                             r["features"], r["status"], most[0], r["redis_mb"]), flush=True)
 
 
 def machine(path):
@@ -177,8 +177,8 @@ def speed(asked, document):
                 show(n, runs[n][-1])
     first = statistics.median(r["s"] for r in runs[asked.processes[0]])
     busiest = statistics.median(max(on for on, _ in r["of"]) for r in runs[asked.processes[0]])
-    text = ("| processes | median s | times as fast | of the busiest, on a core s | ready s | asleep s | Redis, on a core s "
-            "| times as fast by the busiest's time |\n|---|---|---|---|---|---|---|---|\n")
+    text = ("| processes | median s | times as fast | of the busiest, on a core s | ready s | asleep s "
+            "| Redis, on a core s | times as fast by the busiest's time |\n|---|---|---|---|---|---|---|---|\n")
     for n in asked.processes:
         s = statistics.median(r["s"] for r in runs[n])
         on = statistics.median(max(on for on, _ in r["of"]) for r in runs[n])
@@ -200,10 +200,11 @@ def gigabyte(path):
     third = max(1, len(r["samples"]) // 3)
     most = [max(max(each) for _, each in r["samples"][a:b])
             for a, b in ((0, third), (third, 2 * third), (2 * third, len(r["samples"])))]
-    text = ("%d features %s in %.1f s; the larger of the two at most %.1f MB in the first third, %.1f MB in the second, "
-            "%.1f MB in the last. Redis %.0f MB.\n" % (r["features"], r["status"], r["s"], *most, r["redis_mb"]))
-    return document, text, plot.lines("Resident memory of two workers over %.2f GB, MB by second" % (document.bytes / 1e9),
-                                      series, logarithmic=False)
+    text = ("%d features %s in %.1f s; the larger of the two at most %.1f MB in the first third, %.1f MB in the "
+            "second, %.1f MB in the last. Redis %.0f MB.\n"
+            % (r["features"], r["status"], r["s"], *most, r["redis_mb"]))
+    title = "Resident memory of two workers over %.2f GB, MB by second" % (document.bytes / 1e9)
+    return document, text, plot.lines(title, series, logarithmic=False)
 
 
 def processor():

@@ -1,4 +1,4 @@
-"""A worker in a real control group with a memory limit (root, and a group that may be made), and what it makes of it."""
+"""A worker in a real control group with a memory limit (by root, where one may be made): what it makes of it."""
 import contextlib
 import os
 import re

@@ -86,7 +86,8 @@ class Chunks(StackTest):
     def test_elements_that_are_no_objects(self):
         """However many: they are cut as features are, and each is a dead letter."""
         odd = [1, None, "]", [[{}]], -0.5, True, [], "x,"]
-        body = json.dumps({"type": "FeatureCollection", "features": [odd[i % 8] for i in range(5000)] + [SOUND]}).encode()
+        body = json.dumps({"type": "FeatureCollection",
+                           "features": [odd[i % 8] for i in range(5000)] + [SOUND]}).encode()
         job, info = self.comes_out_right(body, 5001)
         self.assertEqual(info["counts"]["rejected"], 5000)
         self.assertGreaterEqual(int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split_chunk")), 5000 // 50)
@@ -252,7 +253,8 @@ class Whole(StackTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.stack = Stack(environ=dict(SETTINGS, GEOSLUICE_WORKER_PROCESSES="1", GEOSLUICE_WORKER_CHUNKS_OUTSTANDING="4"))
+        cls.stack = Stack(environ=dict(SETTINGS, GEOSLUICE_WORKER_PROCESSES="1",
+                                       GEOSLUICE_WORKER_CHUNKS_OUTSTANDING="4"))
 
     def idle_of_split(self):
         held = self.stack.redis("XPENDING", "gs:{p0}:splits", "workers", "-", "+", "10")

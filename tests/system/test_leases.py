@@ -65,7 +65,7 @@ class Slow(unittest.TestCase):
         self.assertNotIn("_let_go", stack.log("worker"))
 
     def test_a_job_whose_worker_is_frozen_is_taken_over(self):
-        """It is slow beyond all measure: another one has it then, and what the first still writes counts for nothing."""
+        """It is slow beyond all measure: another has it then, and what the first still writes counts for nothing."""
         stack = self.stack()
         job = stack.post("acme", collection(*scribbles(SCRIBBLES))).json()["jobID"]
         key = "gs:{p0}:job:" + job

@@ -61,7 +61,8 @@ class ReloadWorkers(unittest.TestCase):
         until(lambda: self.stack.redis("HGET", "gs:{p0}:job:" + job, "callback") == b"delivered", "and is settled")
         for name in ("worker", "courier"):
             self.assertEqual(self.stack.stop(name), 0)
-        for stream, group in (("jobs", "workers"), ("chunks", "workers"), ("splits", "workers"), ("outbox", "couriers")):
+        for stream, group in (("jobs", "workers"), ("chunks", "workers"), ("splits", "workers"),
+                              ("outbox", "couriers")):
             self.assertEqual(self.stack.redis("XINFO", "CONSUMERS", "gs:{p0}:" + stream, group), [], stream)
 
     def test_what_is_wrong_changes_nothing(self):

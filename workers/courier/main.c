@@ -1,8 +1,8 @@
 /*
  * geosluice-courier - tells receivers that their jobs have ended.
  *
- * In:  the outbox in Redis. Out: signed POSTs. One loop, one thread. SIGHUP: what is in flight ends, then it begins anew
- * with the settings as they are now.
+ * In:  the outbox in Redis. Out: signed POSTs. One loop, one thread. SIGHUP: what is in flight ends, then it begins
+ * anew with the settings as they are now.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -32,9 +32,9 @@ bool reproject_to_lonlat(const struct reproject *r);
 
 /*
  * Transforms every position. Heights are above the ellipsoid with longitude and latitude (RFC 7946 4),
- * else as the CRS says; where it says nothing they stay. Notes PROJ_OUTSIDE_AREA, PROJ_HEIGHTS
- * where they stay for want of a grid, and PROJ_BALLPARK where PROJ takes two datums for one. -1: f->fatal says why not (PROJ_DOMAIN at the position that failed,
- * FEATURE_MEMORY).
+ * else as the CRS says; where it says nothing they stay. Notes PROJ_OUTSIDE_AREA, PROJ_HEIGHTS where they stay for
+ * want of a grid, and PROJ_BALLPARK where PROJ takes two datums for one. -1: f->fatal says why not (PROJ_DOMAIN at the
+ * position that failed, FEATURE_MEMORY).
  */
 int reproject_feature(struct reproject *r, struct feature *f);
 

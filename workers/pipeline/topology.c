@@ -316,7 +316,8 @@ static int round_one(struct visit *v)
 		return fail(v, R_FEATURE_MEMORY);
 	if (is_sound(v, out, &fault))
 		return put(v, out);
-	switch (feature_note_at(v->f, R_OUTPUT_INVALID, &v->place, NULL, fault.reason[0] != '\0' ? fault.reason : NULL)) {
+	switch (feature_note_at(v->f, R_OUTPUT_INVALID, &v->place, NULL,
+	    fault.reason[0] != '\0' ? fault.reason : NULL)) {
 	case SEV_REJECT:
 		return -1;
 	case SEV_WARN:
