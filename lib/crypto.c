@@ -5,13 +5,77 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
+
+struct hmac {
+	EVP_MAC_CTX *ctx;
+};
+
+struct sha256 {
+	EVP_MD_CTX *ctx;
+};
 
 struct sha512 {
 	EVP_MD_CTX *ctx;
 };
+
+struct hmac *hmac_new(const void *key, size_t key_len, struct err *e)
+{
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	struct hmac *h = calloc(1, sizeof(*h));
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+
+	if (h != NULL && mac != NULL && (h->ctx = EVP_MAC_CTX_new(mac)) != NULL
+	    && EVP_MAC_init(h->ctx, key, key_len, params) == 1) {
+		EVP_MAC_free(mac);
+		return h;
+	}
+	EVP_MAC_free(mac);
+	hmac_free(&h);
+	err_set(e, ERR_SYSTEM, 0, "HMAC-SHA256 is not to be had from libcrypto");
+	return NULL;
+}
+
+struct hmac *hmac_copy(const struct hmac *h)
+{
+	struct hmac *copy = calloc(1, sizeof(*copy));
+
+	if (copy != NULL && (copy->ctx = EVP_MAC_CTX_dup(h->ctx)) == NULL)
+		hmac_free(&copy);
+	return copy;
+}
+
+void hmac_add(struct hmac *h, const void *bytes, size_t n)
+{
+	int ok = EVP_MAC_update(h->ctx, bytes, n);
+
+	assert(ok == 1);
+}
+
+void hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES])
+{
+	size_t n = 0;
+	int ok = EVP_MAC_final(h->ctx, out, &n, SHA256_BYTES);
+
+	assert(ok == 1 && n == SHA256_BYTES);
+}
+
+void hmac_free(struct hmac **h)
+{
+	if (*h == NULL)
+		return;
+	EVP_MAC_CTX_free((*h)->ctx);
+	free(*h);
+	*h = NULL;
+}
 
 static EVP_MD_CTX *md_new(const EVP_MD *md, struct err *e)
 {
@@ -37,6 +101,43 @@ static void md_end(EVP_MD_CTX *ctx, unsigned char *out, unsigned bytes)
 	int ok = EVP_DigestFinal_ex(ctx, out, &n);
 
 	assert(ok == 1 && n == bytes);
+}
+
+struct sha256 *sha256_new(struct err *e)
+{
+	struct sha256 *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		err_set(e, ERR_SYSTEM, 0, "out of memory");
+	else if ((s->ctx = md_new(EVP_sha256(), e)) == NULL)
+		sha256_free(&s);
+	return s;
+}
+
+void sha256_of(const void *bytes, size_t n, unsigned char out[SHA256_BYTES])
+{
+	int ok = EVP_Digest(bytes, n, out, NULL, EVP_sha256(), NULL);
+
+	assert(ok == 1);
+}
+
+void sha256_add(struct sha256 *s, const void *bytes, size_t n)
+{
+	md_add(s->ctx, bytes, n);
+}
+
+void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES])
+{
+	md_end(s->ctx, out, SHA256_BYTES);
+}
+
+void sha256_free(struct sha256 **s)
+{
+	if (*s == NULL)
+		return;
+	EVP_MD_CTX_free((*s)->ctx);
+	free(*s);
+	*s = NULL;
 }
 
 struct sha512 *sha512_new(struct err *e)

@@ -31,8 +31,6 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t n);
 void sha256_end(struct sha256 *s, unsigned char out[SHA256_BYTES]);
 void sha256_of(const void *bytes, size_t n, unsigned char out[SHA256_BYTES]);	/* all at once */
 void sha256_free(struct sha256 **s);
-/* The same bytes to both; where the processor can, in little more than the time of one. */
-void sha256_hmac_add(struct sha256 *s, struct hmac *h, const void *bytes, size_t n);
 
 /* SHA-512, likewise. */
 struct sha512;

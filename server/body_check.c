@@ -34,8 +34,7 @@ static int add_streams(struct body_check *c, const struct ring_key *k)
 	return 0;
 }
 
-/* What is signed besides the body. */
-static void add_ahead(struct body_check *c, const void *bytes, size_t n)
+static void add_signed(struct body_check *c, const void *bytes, size_t n)
 {
 	for (size_t i = 0; i < c->hmacs; i++)
 		hmac_add(c->hmac[i], bytes, n);
@@ -59,24 +58,18 @@ struct body_check *body_check_new(const struct signature *s, const struct keyrin
 			return NULL;
 		}
 	for (size_t i = 0; i < 2 && s->before[i].text != NULL; i++) {
-		add_ahead(c, s->before[i].text, s->before[i].len);
-		add_ahead(c, ".", 1);
+		add_signed(c, s->before[i].text, s->before[i].len);
+		add_signed(c, ".", 1);
 	}
 	return c;
 }
 
 void body_check_add(struct body_check *c, const void *bytes, size_t n)
 {
-	if (c->hmacs > 0)
-		sha256_hmac_add(c->sha256, c->hmac[0], bytes, n);
-	else
-		sha256_add(c->sha256, bytes, n);
+	sha256_add(c->sha256, bytes, n);
 	if (c->sha512 != NULL)
 		sha512_add(c->sha512, bytes, n);
-	for (size_t i = 1; i < c->hmacs; i++)
-		hmac_add(c->hmac[i], bytes, n);
-	for (size_t i = 0; i < c->ed25519s; i++)
-		ed25519_add(c->ed25519[i], bytes, n);
+	add_signed(c, bytes, n);
 }
 
 static int check_digest(struct body_check *c, const unsigned char hash[SHA256_BYTES], struct refusal *r)

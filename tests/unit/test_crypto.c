@@ -45,65 +45,6 @@ static void hmac_vectors_of_rfc_4231(void **state)
 	}
 }
 
-/* Both at once are what each is alone, wherever the pieces end and however the MAC's blocks lie to the digest's. */
-static void a_pair_is_two(void **state)
-{
-	static unsigned char bytes[4096 + 200];
-	static const size_t pieces[] = { 1, 3, 63, 64, 65, 127, 128, 200, 1000, 4096 };
-	struct hmac *base = hmac_new("a key", 5, NULL);
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (unsigned char)(i * 2654435761u >> 13);
-	for (size_t ahead = 0; ahead <= 130; ahead++) {
-		for (size_t p = 0; p < sizeof(pieces) / sizeof(pieces[0]); p++) {
-			struct sha256 *s = sha256_new(NULL), *t = sha256_new(NULL);
-			struct hmac *h = hmac_copy(base), *g = hmac_copy(base);
-			unsigned char a[SHA256_BYTES], b[SHA256_BYTES];
-			size_t n = sizeof(bytes) - ahead;
-
-			hmac_add(h, bytes, ahead);
-			hmac_add(g, bytes, ahead);
-			for (size_t at = 0; at < n; at += pieces[p])
-				sha256_hmac_add(s, h, bytes + ahead + at, n - at < pieces[p] ? n - at : pieces[p]);
-			sha256_add(t, bytes + ahead, n);
-			hmac_add(g, bytes + ahead, n);
-			sha256_end(s, a);
-			sha256_end(t, b);
-			assert_memory_equal(a, b, sizeof(a));
-			hmac_end(h, a);
-			hmac_end(g, b);
-			assert_memory_equal(a, b, sizeof(a));
-			sha256_free(&s);
-			sha256_free(&t);
-			hmac_free(&h);
-			hmac_free(&g);
-		}
-	}
-	hmac_free(&base);
-}
-
-/* The length that ends a digest is 64 bits: beyond 512 MiB it no longer fits 32. */
-static void lengths_beyond_32_bits(void **state)
-{
-	static unsigned char megabyte[1 << 20];
-	struct sha256 *s = sha256_new(NULL), *t = sha256_new(NULL);
-	struct hmac *h = hmac_new("k", 1, NULL);
-	unsigned char a[SHA256_BYTES], b[SHA256_BYTES];
-
-	(void)state;
-	for (int i = 0; i < 513; i++) {
-		sha256_hmac_add(s, h, megabyte, sizeof(megabyte));
-		sha256_add(t, megabyte, sizeof(megabyte));
-	}
-	sha256_end(s, a);
-	sha256_end(t, b);
-	assert_memory_equal(a, b, sizeof(a));
-	sha256_free(&s);
-	sha256_free(&t);
-	hmac_free(&h);
-}
-
 static void digests(void **state)
 {
 	struct sha256 *s = sha256_new(NULL);
@@ -169,8 +110,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hmac_vectors_of_rfc_4231),
-		cmocka_unit_test(a_pair_is_two),
-		cmocka_unit_test(lengths_beyond_32_bits),
 		cmocka_unit_test(digests),
 		cmocka_unit_test(base64_of_rfc_4648),
 		cmocka_unit_test(hex_is_strict),
