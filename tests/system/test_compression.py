@@ -69,12 +69,13 @@ class Compressed(unittest.TestCase):
     def test_a_torn_frame_ends_the_job_in_words(self):
         self.stack.kill("worker")
         job = self.stack.post("acme", BODY).json()["jobID"]
-        key, (_, flat) = "gs:{p0}:raw:" + job, self.stack.redis("XRANGE", "gs:{p0}:raw:" + job, "-", "+")[-1]
+        key = "gs:{p0}:raw:" + job
+        *whole, (last, flat) = self.stack.redis("XRANGE", key, "-", "+")
         fields = dict(zip(flat[::2], flat[1::2]))
-        number = len(self.segments(job))
-        self.stack.redis("XDEL", key, "%d-0" % number)
-        self.stack.redis("XSETID", key, "%d-0" % (number - 1))
-        self.stack.redis("XADD", key, "%d-0" % number, "d", fields[b"d"][:-7], "z", fields[b"z"])
+        self.stack.redis("DEL", key)
+        for name, values in whole:
+            self.stack.redis("XADD", key, name, *values)
+        self.stack.redis("XADD", key, last, "d", fields[b"d"][:-7], "z", fields[b"z"])
         self.stack.start("worker")
         info = self.stack.wait_for(job)
         self.assertEqual(info["status"], "failed")
