@@ -168,7 +168,7 @@ class RedisFaults(unittest.TestCase):
         self.assertTrue(int(answer.headers["retry-after"]) > 0)
         self.assertGreaterEqual(len(jobs), 20)
         self.assertEqual(self.stack.get("/readyz").status, 503)
-        self.assertIn(b"geosluice_queue_jobs %d\n" % len(jobs), self.stack.get("/metrics").body)
+        until(lambda: b"geosluice_queue_jobs %d\n" % len(jobs) in self.stack.get("/metrics").body, "all are counted")
         self.stack.start("worker")
         for job in jobs:
             self.assertEqual(self.stack.wait_for(job)["status"], "successful")
