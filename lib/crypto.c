@@ -2,6 +2,7 @@
 #include "lib/crypto.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,10 @@ struct hmac {
 	EVP_MAC_CTX *ctx;
 };
 
+struct gmac {
+	EVP_MAC_CTX *ctx;
+};
+
 struct sha256 {
 	EVP_MD_CTX *ctx;
 };
@@ -23,25 +28,49 @@ struct sha512 {
 	EVP_MD_CTX *ctx;
 };
 
+/* ---- MACs ---- */
+
+static EVP_MAC_CTX *mac_new(const char *name, const void *key, size_t key_len, const OSSL_PARAM params[])
+{
+	EVP_MAC *mac = EVP_MAC_fetch(NULL, name, NULL);
+	EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
+
+	EVP_MAC_free(mac);
+	if (ctx != NULL && EVP_MAC_init(ctx, key, key_len, params) == 1)
+		return ctx;
+	EVP_MAC_CTX_free(ctx);
+	return NULL;
+}
+
+static void mac_add(EVP_MAC_CTX *ctx, const void *bytes, size_t n)
+{
+	int ok = EVP_MAC_update(ctx, bytes, n);
+
+	assert(ok == 1);
+}
+
+static void mac_end(EVP_MAC_CTX *ctx, unsigned char *out, size_t bytes)
+{
+	size_t n = 0;
+	int ok = EVP_MAC_final(ctx, out, &n, bytes);
+
+	assert(ok == 1 && n == bytes);
+}
+
 struct hmac *hmac_new(const void *key, size_t key_len, struct err *e)
 {
 	char digest[] = "SHA256";
-	OSSL_PARAM params[] = {
+	const OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
 	struct hmac *h = calloc(1, sizeof(*h));
-	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 
-	if (h != NULL && mac != NULL && (h->ctx = EVP_MAC_CTX_new(mac)) != NULL
-	    && EVP_MAC_init(h->ctx, key, key_len, params) == 1) {
-		EVP_MAC_free(mac);
-		return h;
-	}
-	EVP_MAC_free(mac);
-	hmac_free(&h);
-	err_set(e, ERR_SYSTEM, 0, "HMAC-SHA256 is not to be had from libcrypto");
-	return NULL;
+	if (h != NULL && (h->ctx = mac_new("HMAC", key, key_len, params)) == NULL)
+		hmac_free(&h);
+	if (h == NULL)
+		err_set(e, ERR_SYSTEM, 0, "HMAC-SHA256 is not to be had from libcrypto");
+	return h;
 }
 
 struct hmac *hmac_copy(const struct hmac *h)
@@ -55,17 +84,12 @@ struct hmac *hmac_copy(const struct hmac *h)
 
 void hmac_add(struct hmac *h, const void *bytes, size_t n)
 {
-	int ok = EVP_MAC_update(h->ctx, bytes, n);
-
-	assert(ok == 1);
+	mac_add(h->ctx, bytes, n);
 }
 
 void hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES])
 {
-	size_t n = 0;
-	int ok = EVP_MAC_final(h->ctx, out, &n, SHA256_BYTES);
-
-	assert(ok == 1 && n == SHA256_BYTES);
+	mac_end(h->ctx, out, SHA256_BYTES);
 }
 
 void hmac_free(struct hmac **h)
@@ -77,11 +101,75 @@ void hmac_free(struct hmac **h)
 	*h = NULL;
 }
 
+struct gmac *gmac_new(const unsigned char key[GMAC_KEY_BYTES], struct err *e)
+{
+	char cipher[] = "AES-256-GCM";
+	unsigned char nonce[12] = { 0 };
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_CIPHER, cipher, 0),
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_IV, nonce, sizeof(nonce)),
+		OSSL_PARAM_construct_end(),
+	};
+	struct gmac *g = calloc(1, sizeof(*g));
+
+	if (g != NULL && (g->ctx = mac_new("GMAC", key, GMAC_KEY_BYTES, params)) == NULL)
+		gmac_free(&g);
+	if (g == NULL)
+		err_set(e, ERR_SYSTEM, 0, "GMAC is not to be had from libcrypto");
+	return g;
+}
+
+struct gmac *gmac_copy(const struct gmac *g)
+{
+	struct gmac *copy = calloc(1, sizeof(*copy));
+
+	if (copy != NULL && (copy->ctx = EVP_MAC_CTX_dup(g->ctx)) == NULL)
+		gmac_free(&copy);
+	return copy;
+}
+
+void gmac_add(struct gmac *g, const void *bytes, size_t n)
+{
+	mac_add(g->ctx, bytes, n);
+}
+
+void gmac_end(struct gmac *g, unsigned char out[GMAC_BYTES])
+{
+	mac_end(g->ctx, out, GMAC_BYTES);
+}
+
+void gmac_free(struct gmac **g)
+{
+	if (*g == NULL)
+		return;
+	EVP_MAC_CTX_free((*g)->ctx);
+	free(*g);
+	*g = NULL;
+}
+
+/* ---- digests ---- */
+
+static EVP_MD *sha256_fetched;
+
+static void fetch_sha256(void)
+{
+	sha256_fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+/* Looked up once: libcrypto would do it anew with each digest. NULL: there is none. */
+static const EVP_MD *sha256_md(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fetch_sha256);
+	return sha256_fetched;
+}
+
 static EVP_MD_CTX *md_new(const EVP_MD *md, struct err *e)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	if (ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1)
+	if (ctx != NULL && md != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1)
 		return ctx;
 	EVP_MD_CTX_free(ctx);
 	err_set(e, ERR_SYSTEM, 0, "SHA-2 is not to be had from libcrypto");
@@ -109,14 +197,14 @@ struct sha256 *sha256_new(struct err *e)
 
 	if (s == NULL)
 		err_set(e, ERR_SYSTEM, 0, "out of memory");
-	else if ((s->ctx = md_new(EVP_sha256(), e)) == NULL)
+	else if ((s->ctx = md_new(sha256_md(), e)) == NULL)
 		sha256_free(&s);
 	return s;
 }
 
 void sha256_of(const void *bytes, size_t n, unsigned char out[SHA256_BYTES])
 {
-	int ok = EVP_Digest(bytes, n, out, NULL, EVP_sha256(), NULL);
+	int ok = EVP_Digest(bytes, n, out, NULL, sha256_md(), NULL);
 
 	assert(ok == 1);
 }

@@ -15,6 +15,8 @@
 #define SHA256_BYTES 32
 #define SHA256_HEX 64
 #define SHA512_BYTES 64
+#define GMAC_KEY_BYTES 32
+#define GMAC_BYTES 16
 
 /* HMAC-SHA256 (RFC 2104) over a stream. */
 struct hmac;
@@ -23,6 +25,15 @@ struct hmac *hmac_copy(const struct hmac *h);	/* same key, fresh state; NULL wit
 void hmac_add(struct hmac *h, const void *bytes, size_t n);
 void hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES]);
 void hmac_free(struct hmac **h);	/* wipes the key */
+
+/* GMAC (NIST SP 800-38D) of AES-256 over a stream, its nonce always zero: a hash for who has the key, and no signature.
+ * Who sees a tag and what it is of can find the key of the hash. */
+struct gmac;
+struct gmac *gmac_new(const unsigned char key[GMAC_KEY_BYTES], struct err *e);
+struct gmac *gmac_copy(const struct gmac *g);	/* same key, fresh state; NULL without memory */
+void gmac_add(struct gmac *g, const void *bytes, size_t n);
+void gmac_end(struct gmac *g, unsigned char out[GMAC_BYTES]);
+void gmac_free(struct gmac **g);	/* wipes the key */
 
 /* SHA-256 (FIPS 180-4) over a stream. */
 struct sha256;

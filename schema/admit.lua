@@ -3,7 +3,7 @@
 --
 -- KEYS staging, room, staged, seen (or room again where the delivery has no id)
 -- ARGV 1 job id, 2 now ms, 3 source, 4 bytes that must fit, 5 limit of all sources, 6 limit of this one (0: none),
---      7 SHA-256 that the headers prove the body to have ('' if they do not), 8 bytes declared (-1: not),
+--      7 digest that the headers prove the body to have ('' if they do not), 8 bytes declared (-1: not),
 --      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning, 10… proofs: what
 --      commit.lua was given if this is the same delivery, signature and all
 -- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
@@ -18,11 +18,13 @@ if seen ~= room then
 	local job, hash, proof = (before or ''):match('^(%S+) (%S+) ?(%S*)$')
 	if job then
 		local have = redis.call('HMGET', prefix .. 'job:' .. job, 'state', 'bytes')
-		local other = ARGV[7] ~= hash or ARGV[8] ~= '-1' and have[2] and have[2] ~= ARGV[8]
-		if ARGV[7] ~= '' and other then
+		-- Of a delivery that was signed so, the digest is its proof; a former version kept one of every body.
+		local digest = proof:match('^sha%-256=.*') or #hash == 64 and 'sha-256=' .. hash
+		local unlike = ARGV[8] ~= '-1' and have[2] and have[2] ~= ARGV[8]
+		if ARGV[7] ~= '' and (unlike or digest and digest ~= ARGV[7]) then
 			return {'other', job, have[1] or 'gone'}
 		end
-		if ARGV[7] ~= '' then
+		if ARGV[7] ~= '' and digest then
 			return {'same', job}
 		end
 		for i = 10, #ARGV do

@@ -3,7 +3,7 @@
 -- KEYS raw, job, jobs, staging, index, seen (or raw again where the delivery has no id), staged (only where admit.lua
 --      kept room for it)
 -- ARGV 1 job id, 2 now ms, 3 number of the last segment, 4 its hash, 5 its bytes (both '' where the same
---      transaction has added it just before), 6 SHA-256 of the body,
+--      transaction has added it just before), 6 hash of the body,
 --      7 seconds to remember the delivery (0: it has no id), 8 what proves a delivery to be this one (see
 --      admit.lua; '' for nothing), 9… field, value pairs for the job: source, held (the bytes in raw), then any
 -- Returns {'ok'}; {'same', job} if this delivery was committed before; {'other', job, state} if its id was,
@@ -38,12 +38,24 @@ local function undo()
 	unstage()
 end
 
+-- As in publish.lua.
+local function same(known, was, hash, proof)
+	if known == hash or proof ~= '' and (proof == was or proof == 'sha-256=' .. known) then
+		return true
+	end
+	if known:match('^%x+:') == hash:match('^%x+:') then
+		return false
+	end
+	return nil
+end
+
 if ttl > 0 then
 	local before = redis.call('GET', seen)
-	if before then
-		local first, hash = before:match('^(%S+) (%S+)')
+	local first, known, was = (before or ''):match('^(%S+) (%S+) ?(%S*)$')
+	local again = first and same(known, was, ARGV[6], ARGV[8])
+	if again ~= nil then
 		undo()
-		if hash == ARGV[6] then
+		if again then
 			return {'same', first}
 		end
 		local state = redis.call('HGET', seen:match('^(gs:{[^}]*}:)') .. 'job:' .. first, 'state')

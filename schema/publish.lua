@@ -4,24 +4,39 @@
 -- does the rest without this: then it is called again, alone, for each.
 --
 -- KEYS jobs, index, room; then for each: job, raw, seen (or job again where the delivery has no id)
--- ARGV for each: 1 job id, 2 v of the message, 3 source, 4 bytes held, 5 SHA-256 of the body, 6 seconds to remember the
+-- ARGV for each: 1 job id, 2 v of the message, 3 source, 4 bytes held, 5 hash of the body, 6 seconds to remember the
 --      delivery, 7 what proves a delivery to be this one
 -- Returns for each what commit.lua returns; where that is not 'ok', what the transaction has done of it is undone.
 local jobs, index, room, said = KEYS[1], KEYS[2], KEYS[3], {}
 
+-- Was it this body? nil: it was hashed under another key, or by a former version, and nobody can tell.
+local function same(known, was, hash, proof)
+	if known == hash or proof ~= '' and (proof == was or proof == 'sha-256=' .. known) then
+		return true
+	end
+	if known:match('^%x+:') == hash:match('^%x+:') then
+		return false
+	end
+	return nil
+end
+
 local function publish(job, raw, seen, id, v, source, held, hash, ttl, proof)
 	if seen ~= job then
 		local before = redis.call('SET', seen, id .. ' ' .. hash .. ' ' .. proof, 'NX', 'GET', 'EX', ttl)
-		if before then
-			local first, known = before:match('^(%S+) (%S+)')
+		local first, known, was = (before or ''):match('^(%S+) (%S+) ?(%S*)$')
+		local again = first and same(known, was, hash, proof)
+		if again ~= nil then
 			redis.call('UNLINK', job, raw)
 			redis.call('ZREM', index, id)
 			redis.call('HINCRBY', room, 'queued:' .. source, '-' .. held)
-			if known == hash then
+			if again then
 				return {'same', first}
 			end
 			local state = redis.call('HGET', job:match('^(gs:{[^}]*}:job:)') .. first, 'state')
 			return {'other', first, state or 'gone'}
+		end
+		if before then	-- rather twice than lost
+			redis.call('SET', seen, id .. ' ' .. hash .. ' ' .. proof, 'EX', ttl)
 		end
 	end
 	redis.call('HSET', job, 'message', redis.call('XADD', jobs, '*', 'v', v, 'job', id))

@@ -2,18 +2,20 @@
 #include "server/body_check.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define STREAMS_MAX (SOURCE_SECRETS * ED25519_MAX)
 
 struct body_check {
 	const struct signature *signature;
-	struct sha256 *sha256;		/* always: the delivery is known again by it */
+	struct body_name *name;		/* always: the delivery is known again by it */
+	struct sha256 *sha256;		/* where it is to be compared */
 	struct sha512 *sha512;
 	struct hmac *hmac[SOURCE_SECRETS];
 	size_t hmacs;
 	struct ed25519 *ed25519[STREAMS_MAX];
 	size_t ed25519s;
-	char proof[SHA256_HEX + 1];
+	char proof[BODY_PROOF + 1];
 };
 
 /* Of a request whose body is signed itself: a stream per key, and per Ed25519 signature. */
@@ -42,11 +44,13 @@ static void add_signed(struct body_check *c, const void *bytes, size_t n)
 		ed25519_add(c->ed25519[i], bytes, n);
 }
 
-struct body_check *body_check_new(const struct signature *s, const struct keyring *keys, uint64_t now_ms)
+struct body_check *body_check_new(const struct signature *s, const struct keyring *keys,
+    const struct body_key *naming, uint64_t now_ms)
 {
 	struct body_check *c = calloc(1, sizeof(*c));
 
-	if (c == NULL || (c->sha256 = sha256_new(NULL)) == NULL
+	if (c == NULL || (c->name = body_name_new(naming)) == NULL
+	    || (s->digest.sha256 && (c->sha256 = sha256_new(NULL)) == NULL)
 	    || (s->digest.sha512 && (c->sha512 = sha512_new(NULL)) == NULL)) {
 		body_check_free(&c);
 		return NULL;
@@ -66,23 +70,41 @@ struct body_check *body_check_new(const struct signature *s, const struct keyrin
 
 void body_check_add(struct body_check *c, const void *bytes, size_t n)
 {
-	sha256_add(c->sha256, bytes, n);
+	body_name_add(c->name, bytes, n);
+	if (c->sha256 != NULL)
+		sha256_add(c->sha256, bytes, n);
 	if (c->sha512 != NULL)
 		sha512_add(c->sha512, bytes, n);
 	add_signed(c, bytes, n);
 }
 
-static int check_digest(struct body_check *c, const unsigned char hash[SHA256_BYTES], struct refusal *r)
+void body_digest_proof(const struct signature *s, char proof[BODY_PROOF + 1])
+{
+	proof[0] = '\0';
+	if (!s->verified || !s->digest.sha256)
+		return;
+	strcpy(proof, "sha-256=");
+	hex_encode(proof + strlen(proof), s->digest.want256, SHA256_BYTES);
+}
+
+static int check_digest(struct body_check *c, struct refusal *r)
 {
 	const struct digest *d = &c->signature->digest;
-	unsigned char long_hash[SHA512_BYTES];
-	bool good = !d->sha256 || bytes_equal_ct(hash, d->want256, SHA256_BYTES);
+	unsigned char hash[SHA256_BYTES], long_hash[SHA512_BYTES];
+	bool good = true;
 
+	if (d->sha256) {
+		sha256_end(c->sha256, hash);
+		good &= bytes_equal_ct(hash, d->want256, SHA256_BYTES);
+	}
 	if (d->sha512) {
 		sha512_end(c->sha512, long_hash);
 		good &= bytes_equal_ct(long_hash, d->want512, SHA512_BYTES);
 	}
-	return good ? 0 : refuse(r, P_DIGEST_WRONG, "The bytes that came have another digest.");
+	if (!good)
+		return refuse(r, P_DIGEST_WRONG, "The bytes that came have another digest.");
+	body_digest_proof(c->signature, c->proof);
+	return 0;
 }
 
 /* Every key is tried with every signature, whichever fits. */
@@ -109,11 +131,11 @@ static bool is_signed(struct body_check *c)
 	return found;
 }
 
-int body_check_end(struct body_check *c, unsigned char hash[SHA256_BYTES], struct refusal *r)
+int body_check_end(struct body_check *c, char name[BODY_NAME + 1], struct refusal *r)
 {
-	sha256_end(c->sha256, hash);
+	body_name_end(c->name, name);
 	if (c->signature->verified)
-		return check_digest(c, hash, r);
+		return check_digest(c, r);
 	return is_signed(c) ? 0
 	    : refuse(r, P_SIGNATURE_WRONG, "Sign the bytes as they are sent, with this source's secret.");
 }
@@ -127,6 +149,7 @@ void body_check_free(struct body_check **c)
 {
 	if (*c == NULL)
 		return;
+	body_name_free(&(*c)->name);
 	sha256_free(&(*c)->sha256);
 	sha512_free(&(*c)->sha512);
 	for (size_t i = 0; i < (*c)->hmacs; i++)

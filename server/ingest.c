@@ -167,7 +167,7 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	metrics_add(&r->metrics.uploads, 1);
 	if ((in->writer = segment_writer_new(r, in->job, on_room, in)) == NULL
 	    || (in->check = body_check_new(&in->admission.signature, terms_keys(in->terms, src),
-	    in->created_ms)) == NULL) {
+	    r->body_key, in->created_ms)) == NULL) {
 		ingest_free(in);
 		return NULL;
 	}
@@ -232,20 +232,18 @@ static void ingest_end(struct http_request *q)
 {
 	struct ingest *in = q->user;
 	struct refusal why = { .problem = P_NONE };
-	unsigned char hash[SHA256_BYTES];
 
 	if (in->bytes == 0) {
 		ingest_refuse(in, P_BODY_EMPTY, 0, "A GeoJSON document is expected in the body.");
 		return;
 	}
-	if (body_check_end(in->check, hash, &why) != 0) {
+	if (body_check_end(in->check, in->hash, &why) != 0) {
 		reactor_refuse(q, &why);
 		return;
 	}
 	if (!in->proven)
 		rate_add_bytes(rate_of(in), in->source, in->bytes, clock_mono_us());
 	ingest_prove(in);
-	hex_encode(in->hash, hash, sizeof(hash));
 	in->created_ms = clock_unix_ms();
 	if (segment_failed(in->writer) || ingest_commit(in) != 0) {
 		ingest_refuse_store(in, "Redis did not take all of the body.");

@@ -54,24 +54,27 @@ static uint64_t first_step(const struct ingest *in)
 	return in->proven || whole < step_of(in) ? whole : step_of(in);
 }
 
-/* The hash that the headers prove the body to have, its length, and the proofs that they offer. */
-static void add_proofs(struct ingest *in, struct redis_cmd *c, char proofs[PROOFS_MAX][SHA256_HEX + 1])
+struct proofs {
+	char digest[BODY_PROOF + 1];
+	char signed_by[PROOFS_MAX][SHA256_HEX + 1];
+};
+
+/* The digest that the headers prove the body to have, its length, and the proofs that they offer. */
+static void add_proofs(struct ingest *in, struct redis_cmd *c, struct proofs *p)
 {
 	const struct signature *s = &in->admission.signature;
 	size_t n = 0;
 
-	in->hash[0] = '\0';
-	if (s->verified && s->digest.sha256)
-		hex_encode(in->hash, s->digest.want256, SHA256_BYTES);
-	cmd_str(c, in->hash);
+	body_digest_proof(s, p->digest);
+	cmd_str(c, p->digest);
 	cmd_int(c, in->declared);
 	cmd_int(c, (long long)first_step(in));
 	for (size_t i = 0; i < s->macs; i++)
-		signature_proof(s, s->mac[i], SHA256_BYTES, proofs[n++]);
+		signature_proof(s, s->mac[i], SHA256_BYTES, p->signed_by[n++]);
 	for (size_t i = 0; i < s->ed25519s; i++)
-		signature_proof(s, s->ed25519[i], ED25519_BYTES, proofs[n++]);
+		signature_proof(s, s->ed25519[i], ED25519_BYTES, p->signed_by[n++]);
 	for (size_t i = 0; i < n; i++)
-		cmd_str(c, proofs[i][0] != '\0' ? proofs[i] : "-");
+		cmd_str(c, p->signed_by[i][0] != '\0' ? p->signed_by[i] : "-");
 }
 
 static void on_admit(void *ctx, const struct reply *reply, const struct err *e);
@@ -85,7 +88,7 @@ static int send_admit(struct ingest *in)
 	struct key staging = wire_key("staging", NULL), held = wire_key("room", NULL),
 	    staged = wire_key("staged", NULL),
 	    seen = delivery != NULL ? wire_seen_key(in->source->name, delivery) : held;
-	char proofs[PROOFS_MAX][SHA256_HEX + 1];
+	struct proofs proofs;
 
 	cmd_script(c, &script_admit, 4);
 	cmd_str(c, staging.text);
@@ -99,7 +102,7 @@ static int send_admit(struct ingest *in)
 	cmd_int(c, room ? (long long)must_fit(in) : MORE_THAN_ANY);
 	cmd_int(c, room ? (long long)room_limit(&r->room) : 1);
 	cmd_int(c, (long long)room_source_limit(in->source));
-	add_proofs(in, c, proofs);
+	add_proofs(in, c, &proofs);
 	in->over = r->redis;
 	return reactor_do(r, on_admit, in);
 }
@@ -142,7 +145,6 @@ static void on_admit(void *ctx, const struct reply *reply, const struct err *e)
 			return;
 	}
 	in->retried = false;
-	in->hash[0] = '\0';
 	/* Without a reply it may have kept room all the same. */
 	if (reply == NULL || strcmp(reply_str(reply_at(reply, 0), NULL), "go") == 0) {
 		in->reserved = first_step(in);

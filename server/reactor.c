@@ -331,6 +331,8 @@ static void judge(struct reactor *r, struct judgement *j)
 	if (room_take_info(&r->room, j->info))
 		log_info("room", LOG_INT("reactor", r->index), LOG_STR("level", room_level_name(r->room.level)),
 		    LOG_INT("held", r->room.all), LOG_INT("used", r->room.used), LOG_INT("most", r->room.most));
+	if (!r->keyed)
+		err_set(&j->e, ERR_RETRY, 0, "Redis does not keep the key of bodies' hashes (body_key).");
 	if (j->e.cls == ERR_NONE
 	    && durability_read(&r->durability, r->settings, j->info, j->fsync, r->judged, &j->e) == 0) {
 		r->store_up = r->judged = true;
@@ -407,10 +409,45 @@ static void on_fsync(void *ctx, const struct reply *reply, const struct err *e)
 	judgement_done(j);
 }
 
+/* Who comes first gives the key, and all take that one. It is asked for each time: Redis may have become another. */
+static void on_key(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
+	struct reactor *r = j->r;
+	const char *text = reply_str(reply, NULL);
+	struct body_key *key;
+
+	if (r == NULL || reply == NULL) {
+		judgement_done(j);
+		return;
+	}
+	if (strcmp(text, body_key_text(r->body_key)) == 0) {
+		r->keyed = true;
+	} else if ((key = body_key_new(text)) != NULL) {
+		body_key_free(&r->body_key);
+		r->body_key = key;
+		r->keyed = true;
+	}
+	(void)e;
+	judgement_done(j);
+}
+
 static void owe(struct judgement *j, redis_fn fn)
 {
 	if (reactor_do(j->r, fn, j) == 0)
 		j->owed++;
+}
+
+/* Also of one that is full or read-only; the key that is known serves on where it does not answer. */
+static void ask_key(struct judgement *j)
+{
+	struct reactor *r = j->r;
+	struct key name = wire_key("body_key", NULL);
+
+	cmd_line(&r->cmd, "SET", name.text, body_key_text(r->body_key), "NX", NULL);
+	reactor_tell(r);
+	cmd_line(&r->cmd, "GET", name.text, NULL);
+	owe(j, on_key);
 }
 
 /* A write that changes nothing, but is refused where a real one would be; then what it holds and says of itself. */
@@ -443,6 +480,7 @@ static void judge_store(struct reactor *r)
 	owe(j, on_info);
 	cmd_line(&r->cmd, "CONFIG", "GET", "appendfsync", NULL);
 	owe(j, on_fsync);
+	ask_key(j);
 	judgement_done(j);
 }
 
@@ -632,7 +670,9 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	loop_task_init(&r->commit, ingest_turn_over, r);
 	orphans_init(&r->orphans, r);
 	cmd_init(&r->cmd);
-	if (segment_pool_init(&r->segments, set, e) != 0
+	if ((r->body_key = body_key_new(NULL)) == NULL)
+		err_set(e, ERR_SYSTEM, 0, "there is no key for bodies' hashes");
+	if (r->body_key == NULL || segment_pool_init(&r->segments, set, e) != 0
 	    || room_init(&r->room, set, e) != 0 || (r->loop = loop_new(e)) == NULL
 	    || (r->timer = loop_timer_new(r->loop, on_tick, r, e)) == NULL
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
@@ -671,6 +711,7 @@ void reactor_clear(struct reactor *r)
 	loop_timer_free(&r->touch);
 	segment_pool_clear(&r->segments, r->loop);
 	loop_free(&r->loop);
+	body_key_free(&r->body_key);
 	orphans_clear(&r->orphans);
 	cmd_clear(&r->cmd);
 	room_clear(&r->room);

@@ -18,6 +18,7 @@
 #include "server/http.h"
 #include "server/access.h"
 #include "server/barrier.h"
+#include "server/body_key.h"
 #include "server/durability.h"
 #include "server/metrics.h"
 #include "server/orphans.h"
@@ -46,6 +47,8 @@ struct reactor {
 	size_t dice_left;
 	struct ingest *commits, *commits_last;	/* of this turn, sent at its end */
 	struct loop_task commit;
+	struct body_key *body_key;	/* Redis's, once `keyed`; until then one to offer */
+	bool keyed;
 	struct orphans orphans;
 	struct room room;
 	struct metrics metrics;

@@ -63,16 +63,19 @@ enum problem sender_send(struct sender *s, const char *const *headers, uint64_t 
     size_t n, size_t step)
 {
 	enum problem p = sender_read(s, headers, unix_s);
-	unsigned char hash[SHA256_BYTES];
+	struct body_key *naming;
+	char name[BODY_NAME + 1];
 	struct body_check *c;
 
 	if (p != P_NONE)
 		return p;
-	if ((c = body_check_new(&s->signature, &s->keys, s->request.now_ms)) == NULL)
+	naming = body_key_new(NULL);
+	if (naming == NULL || (c = body_check_new(&s->signature, &s->keys, naming, s->request.now_ms)) == NULL)
 		abort();
+	body_key_free(&naming);
 	for (size_t i = 0; i < n; i += step == 0 ? n : step)
 		body_check_add(c, (const char *)body + i, step == 0 || n - i < step ? n - i : step);
-	body_check_end(c, hash, &s->refusal);
+	body_check_end(c, name, &s->refusal);
 	body_check_free(&c);
 	return s->refusal.problem;
 }

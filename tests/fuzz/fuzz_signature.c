@@ -40,6 +40,7 @@ static const char *const names[SOURCES][VALUES] = {
 
 static struct settings *settings;
 static struct keyring keys[SOURCES];
+static struct body_key *naming;
 
 struct headers {
 	const char *const *names;
@@ -67,12 +68,14 @@ static void set_up(void)
 	for (int i = 0; i < SOURCES; i++)
 		if (keyring_init(&keys[i], &settings->sources[i], &e) != 0)
 			abort();
+	if ((naming = body_key_new(NULL)) == NULL)
+		abort();
 }
 
 static void check(const struct signature *s, const struct keyring *k, int rc, const struct refusal *why)
 {
 	struct refusal none = { .problem = P_NONE };
-	unsigned char hash[SHA256_BYTES];
+	char name[BODY_NAME + 1];
 	struct body_check *c;
 
 	if ((rc == 0) != (why->problem == P_NONE) || (rc != 0 && why->detail[0] == '\0'))
@@ -82,10 +85,10 @@ static void check(const struct signature *s, const struct keyring *k, int rc, co
 	if (strlen(s->delivery) > DELIVERY_ID_MAX || strcspn(s->delivery, " \r\n\t") != strlen(s->delivery))
 		abort();
 	if (s->macs > SIGNATURES_MAX || s->ed25519s > ED25519_MAX
-	    || (!s->verified && s->macs + s->ed25519s == 0) || (c = body_check_new(s, k, 0)) == NULL)
+	    || (!s->verified && s->macs + s->ed25519s == 0) || (c = body_check_new(s, k, naming, 0)) == NULL)
 		abort();
 	body_check_add(c, "body", 4);
-	if (body_check_end(c, hash, &none) == 0 || none.problem == P_NONE)
+	if (body_check_end(c, name, &none) == 0 || none.problem == P_NONE)
 		abort();	/* nobody guesses a signature */
 	body_check_free(&c);
 }

@@ -45,6 +45,38 @@ static void hmac_vectors_of_rfc_4231(void **state)
 	}
 }
 
+/*
+ * The tag of nothing encrypted, and of additional data alone, under a nonce of zeros: test case 13 of the GCM
+ * specification (McGrew, Viega), and one made by schoolbook arithmetic.
+ */
+static void gmac_vectors(void **state)
+{
+	static const struct { const char *data, *tag; } cases[] = {
+		{ "", "530f8afbc74536b9a963b4f1c4cb738b" }, { "{\"type\": \"FeatureCollection\", \"features\": []}", "762ac2305c62686235fad3d743e7c8ba" },
+	};
+	static const unsigned char key[GMAC_KEY_BYTES];
+	struct gmac *base = gmac_new(key, NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t n = strlen(cases[i].data);
+
+		for (size_t split = 0; split <= n; split++) {
+			struct gmac *g = gmac_copy(base);
+			unsigned char tag[GMAC_BYTES];
+			char hex[2 * GMAC_BYTES + 1];
+
+			gmac_add(g, cases[i].data, split);
+			gmac_add(g, cases[i].data + split, n - split);
+			gmac_end(g, tag);
+			hex_encode(hex, tag, sizeof(tag));
+			assert_string_equal(hex, cases[i].tag);
+			gmac_free(&g);
+		}
+	}
+	gmac_free(&base);
+}
+
 static void digests(void **state)
 {
 	struct sha256 *s = sha256_new(NULL);
@@ -110,6 +142,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hmac_vectors_of_rfc_4231),
+		cmocka_unit_test(gmac_vectors),
 		cmocka_unit_test(digests),
 		cmocka_unit_test(base64_of_rfc_4648),
 		cmocka_unit_test(hex_is_strict),
