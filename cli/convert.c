@@ -109,7 +109,7 @@ static FILE *spool_open(const char *out, char **name)
 	}
 	if ((f = fdopen(fd, "w+")) == NULL)
 		close(fd);
-	return f;
+	return temporary_buffered(f);
 }
 
 static int spool_publish(struct convert *c, const char *name)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define BUFFER_BYTES ((size_t)64 << 10)
+
 const char *temporary_name(char *out, size_t room, const char *path)
 {
 	const char *folder = getenv("TMPDIR");
@@ -16,6 +18,13 @@ const char *temporary_name(char *out, size_t room, const char *path)
 		return out;
 	errno = ENAMETOOLONG;
 	return NULL;
+}
+
+FILE *temporary_buffered(FILE *f)
+{
+	if (f != NULL)
+		setvbuf(f, NULL, _IOFBF, BUFFER_BYTES);	/* without memory the small one stays */
+	return f;
 }
 
 FILE *temporary_file(void)
@@ -29,5 +38,5 @@ FILE *temporary_file(void)
 	unlink(name);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || (f = fdopen(fd, "w+")) == NULL)
 		close(fd);
-	return f;
+	return temporary_buffered(f);
 }

@@ -17,8 +17,8 @@ struct sighting {
 	uint64_t at;
 };
 
-/* The events of a text that is fed in two pieces, without those that depend on the cut. */
-static size_t scan(const char *text, size_t len, size_t cut, struct sighting *seen, size_t room)
+/* The events of a text that is fed in pieces of `most` bytes and with a cut, without those that depend on pieces. */
+static size_t scan_pieces(const char *text, size_t len, size_t cut, size_t most, struct sighting *seen, size_t room)
 {
 	enum bytes_event event;
 	struct bytes b;
@@ -26,7 +26,7 @@ static size_t scan(const char *text, size_t len, size_t cut, struct sighting *se
 
 	bytes_init(&b, 0, LIMIT);
 	while (at < len) {
-		size_t n = (at < cut ? cut : len) - at;
+		size_t rest = (at < cut ? cut : len) - at, n = rest < most ? rest : most;
 		char *piece = malloc(n);	/* so that reading past it is seen */
 
 		memcpy(piece, text + at, n);
@@ -46,6 +46,11 @@ static size_t scan(const char *text, size_t len, size_t cut, struct sighting *se
 		}
 	}
 	return count;
+}
+
+static size_t scan(const char *text, size_t len, size_t cut, struct sighting *seen, size_t room)
+{
+	return scan_pieces(text, len, cut, len, seen, room);
 }
 
 static const struct {
@@ -137,11 +142,38 @@ static void every_byte_at_every_place(void **state)
 		}
 }
 
+/* Blocks of sixteen bytes against a byte at a time: quotes, breaks and limits in any order. */
+static void blocks_see_what_bytes_see(void **state)
+{
+	static const char alphabet[] = "\"\"\"\"\"\"\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,:\n\t\\u\xc3\xa4\x01\x1e";
+	uint32_t random = 1;
+
+	(void)state;
+	for (int round = 0; round < 100000; round++) {
+		size_t kinds = round % 3 == 0 ? sizeof(alphabet) - 1 : round % 3 == 1 ? 47 : 41, n, wanted;
+		struct sighting seen[100], want[100];
+		char text[96];
+
+		for (size_t i = 0; i < sizeof(text); i++) {
+			random = random * 1664525 + 1013904223;
+			text[i] = alphabet[(random >> 8) % kinds];
+		}
+		n = scan(text, sizeof(text), 0, seen, 100);
+		wanted = scan_pieces(text, sizeof(text), 0, 1, want, 100);
+		assert_int_equal(n, wanted);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(seen[i].event, want[i].event);
+			assert_int_equal(seen[i].at, want[i].at);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cases_at_every_cut),
 		cmocka_unit_test(every_byte_at_every_place),
+		cmocka_unit_test(blocks_see_what_bytes_see),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,9 @@
 #include "workers/pipeline/bytes.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 void bytes_init(struct bytes *b, uint64_t at, size_t max_string)
 {
@@ -10,30 +13,88 @@ void bytes_init(struct bytes *b, uint64_t at, size_t max_string)
 	b->max_string = max_string;
 }
 
-/* Sixteen bytes at a time, in the compiler's own terms for any processor. */
-typedef unsigned char block __attribute__((vector_size(16)));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 
-/* Bytes from p that need no look: neither quote, backslash, odd control nor beyond ASCII. May stop early. */
-static size_t plain_run(const char *p, size_t n, bool in_string)
+#define BLOCK 16
+
+/* Sixteen bytes at a time, in the compiler's own terms for any processor. */
+typedef unsigned char block __attribute__((vector_size(BLOCK)));
+
+/* A bit for each byte of c, all of whose bits are alike; the lowest is the first. */
+static inline unsigned bits_of(block c)
+{
+#ifdef __SSE2__
+	return (unsigned)_mm_movemask_epi8((__m128i)c);
+#else
+	uint64_t half[2];
+
+	memcpy(half, &c, sizeof(half));
+	return (unsigned)((half[0] & 0x8040201008040201) * 0x0101010101010101 >> 56)
+	    | (unsigned)((half[1] & 0x8040201008040201) * 0x0101010101010101 >> 56) << 8;
+#endif
+}
+
+/* Which bytes lie within a string, its first quote included, its last one not? */
+static inline unsigned within_strings(unsigned quotes, bool in_string)
+{
+	quotes ^= quotes << 1;
+	quotes ^= quotes << 2;
+	quotes ^= quotes << 4;
+	quotes ^= quotes << 8;
+	return (in_string ? ~quotes : quotes) & 0xffff;
+}
+
+/* The quotes of a block, of which the first stands at offset `at`: false if one ends a string that is too long. */
+static inline bool pass_quotes(struct bytes *b, unsigned quotes, uint64_t at)
+{
+	if (quotes == 0)
+		return true;
+	if (b->in_string && at + (unsigned)__builtin_ctz(quotes) - b->string_at - 1 > b->max_string)
+		return false;
+	b->in_string ^= __builtin_popcount(quotes) & 1;
+	if (b->in_string)
+		b->string_at = at + 31 - (unsigned)__builtin_clz(quotes);
+	return true;
+}
+
+/* Passes what needs no second look: all but backslashes, odd controls and what is beyond ASCII. May stop early. */
+static size_t plain_run(struct bytes *b, const char *p, size_t n, uint64_t at)
 {
 	size_t i = 0;
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	block c, blanks = (block){ 0 } - (unsigned char)!in_string;	/* line breaks and tabs, outside of strings */
-	uint64_t hit[2];
 
-	for (; n - i >= sizeof(c); i += sizeof(c)) {
-		memcpy(&c, p + i, sizeof(c));
-		c = (block)((c == '"') | (c == '\\') | (c >= 0x80) |
-		    ((c < 0x20) & ~((block)((c == '\n') | (c == '\r') | (c == '\t')) & blanks)));
-		memcpy(hit, &c, sizeof(hit));
-		if (hit[0] != 0)
-			return i + (size_t)__builtin_ctzll(hit[0]) / 8;
-		if (hit[1] != 0)
-			return i + 8 + (size_t)__builtin_ctzll(hit[1]) / 8;
+	if (b->max_string < BLOCK)
+		return 0;
+	for (; n - i >= BLOCK; i += BLOCK) {
+		unsigned quotes, breaks, controls, stop;
+		block c;
+
+		memcpy(&c, p + i, BLOCK);
+		quotes = bits_of((block)(c == '"'));
+		controls = bits_of((block)(c < 0x20));
+		stop = bits_of((block)((c == '\\') | (c >= 0x80)));
+		if (controls != 0) {
+			breaks = bits_of((block)((c == '\n') | (c == '\r') | (c == '\t')));
+			stop |= controls & ~(breaks & ~within_strings(quotes, b->in_string));
+		}
+		if (stop != 0)
+			quotes &= (stop & -stop) - 1;
+		if (!pass_quotes(b, quotes, at + i))
+			return i;
+		if (stop != 0)
+			return i + (unsigned)__builtin_ctz(stop);
 	}
-#endif
 	return i;
 }
+
+#else
+
+static size_t plain_run(struct bytes *b, const char *p, size_t n, uint64_t at)
+{
+	(void)b, (void)p, (void)n, (void)at;
+	return 0;
+}
+
+#endif
 
 /* The first byte of a sequence; false if none begins so. Ranges shut out overlong forms,
  * surrogates and what lies beyond U+10FFFF. */
@@ -201,7 +262,7 @@ size_t bytes_scan(struct bytes *b, const char *p, size_t n, enum bytes_event *ev
 	*event = BYTES_CLEAN;
 	while (i < n && *event == BYTES_CLEAN && skipping == b->long_string) {
 		if (b->need == 0 && b->escape == 0 && !b->high && !skipping)
-			i += plain_run(p + i, n - i, b->in_string);
+			i += plain_run(b, p + i, n - i, begin + i);
 		if (i == n)
 			break;
 		if (skipping && p[i] == '"' && b->escape == 0 && b->need == 0 && i > 0)

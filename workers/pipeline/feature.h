@@ -102,7 +102,7 @@ enum severity feature_note_at(struct feature *f, enum reject_code code, const st
 /* What was noted to be fixed cannot be: it rejects. */
 void feature_reject(struct feature *f, enum reject_code code);
 
-/* Is its time up? A system call. */
+/* Is its time up? */
 bool feature_expired(const struct feature *f);
 
 /* The byte that a note is about, as far as none was said of this code before. */

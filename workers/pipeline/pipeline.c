@@ -125,11 +125,14 @@ static void verdict_place(struct pipeline *p, struct verdict *v)
 	const struct feature *f = v->feature;
 	int prefix = 0;
 
+	v->path = "";
+	v->offset = f->offset;
+	if (v->code == R_NONE)
+		return;
+	v->path = p->path;
 	p->path[0] = '\0';
 	if (f->element >= 0)
 		prefix = snprintf(p->path, sizeof(p->path), "/features/%lld", (long long)f->element);
-	v->path = p->path;
-	v->offset = f->offset;
 	if (v->finding == NULL)
 		return;
 	place_format(f, &v->finding->place, p->path + prefix, sizeof(p->path) - (size_t)prefix);

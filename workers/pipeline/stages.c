@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "lib/clock.h"
 #include "workers/pipeline/antimeridian.h"
 #include "workers/pipeline/bbox.h"
 #include "workers/pipeline/locate.h"
@@ -20,7 +19,6 @@ struct stages {
 	struct validate_context rules;
 	bool moves;		/* source and target differ */
 	bool to_lonlat;		/* the target is longitude and latitude */
-	unsigned timeout_ms;	/* of CPU for one feature; 0: none */
 	int precision;		/* decimals, or -1 */
 	struct pipeline_place *place, nowhere;
 };
@@ -35,7 +33,6 @@ struct stages *stages_new(const struct pipeline_options *o, const char *source_c
 		err_set(e, ERR_SYSTEM, 0, "no memory for the pipeline's stages");
 		return NULL;
 	}
-	s->timeout_ms = o->feature_timeout_ms;
 	s->precision = o->precision;
 	s->place = o->place != NULL ? o->place : &s->nowhere;
 	s->reproject = reproject_new(source != NULL ? source : DEFAULT_CRS,
@@ -109,8 +106,7 @@ static int move(struct stages *s, struct feature *f)
 
 void stages_run(struct stages *s, struct feature *f)
 {
-	f->deadline_ms = s->timeout_ms == 0 ? 0 : clock_thread_ms() + s->timeout_ms;
-	topology_start(s->topology);
+	f->deadline_ms = topology_start(s->topology);
 	if (judge(s, f) == 0 && (!s->moves || move(s, f) == 0) && s->precision >= 0) {
 		s->place->stage = AT_ROUND;
 		topology_round(s->topology, f, s->precision);

@@ -41,10 +41,13 @@ void topology_free(struct topology **t)
 	*t = NULL;
 }
 
-void topology_start(struct topology *t)
+uint64_t topology_start(struct topology *t)
 {
-	t->mender.deadline_ms = t->o.timeout_ms == 0 ? UINT64_MAX : clock_thread_ms() + t->o.timeout_ms;
+	uint64_t deadline_ms = t->o.timeout_ms == 0 ? 0 : clock_thread_ms() + t->o.timeout_ms;
+
+	t->mender.deadline_ms = deadline_ms == 0 ? UINT64_MAX : deadline_ms;
 	t->left_invalid = false;
+	return deadline_ms;
 }
 
 /* ---- one geometry of a feature, no collection ---- */

@@ -28,8 +28,8 @@ struct topology;
 struct topology *topology_new(const struct topology_options *o, struct err *e);
 void topology_free(struct topology **t);	/* NULL-safe; clears it */
 
-/* A feature begins: its time runs from here. */
-void topology_start(struct topology *t);
+/* A feature begins: its time runs from here. Returns when it is up, in this thread's CPU time; 0: never. */
+uint64_t topology_start(struct topology *t);
 
 /*
  * Finds, names and mends the document's faults. 0: f goes on, maybe repaired. -1: f->fatal says
