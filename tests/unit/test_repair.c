@@ -217,7 +217,7 @@ static bool at_once(void *ctx)
 static void budgets_and_interrupts_end_it(void **state)
 {
 	struct repair_limits l = REPAIR_LIMITS_INIT;
-	struct geometry *scribble;
+	struct geometry *scribble, *squares;
 	int asked = 0;
 	struct err e = ERR_INIT;
 
@@ -242,7 +242,9 @@ static void budgets_and_interrupts_end_it(void **state)
 	assert_int_equal(e.code, R_FEATURE_TIMEOUT);
 	assert_int_equal(asked, 1);
 	err_clear(&e);
-	assert_int_equal(repair_suspect(made_squares(shapes_arena, 60, 2, true), &l, &e), -1);
+	squares = made_squares(shapes_arena, 60, 2, true);
+	squares->coords[2 * 5] = squares->coords[2 * 9] = 0;	/* a hole touches its shell: boxes do not tell */
+	assert_int_equal(repair_suspect(squares, &l, &e), -1);
 	assert_int_equal(e.code, R_FEATURE_TIMEOUT);
 }
 

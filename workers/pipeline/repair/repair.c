@@ -1,7 +1,9 @@
 /* repair - see repair.h and docs/repair.md: the steps in their order. */
 #include <stdlib.h>
 
+#include "workers/pipeline/repair/apart.h"
 #include "workers/pipeline/repair/arrangement.h"
+#include "workers/pipeline/repair/small.h"
 
 struct repair {
 	struct repair_limits limits;
@@ -52,6 +54,8 @@ static int arrange(struct repair *r)
 /* 1 if there is a fault, 0 if not, -1. */
 static int judge(struct repair *r)
 {
+	int apart;
+
 	if (work_load(&r->w) == -1)
 		return -1;
 	if (r->w.faulty || r->w.ring_count == 0)
@@ -61,6 +65,8 @@ static int judge(struct repair *r)
 	/* One ring that does not meet itself is sound. Others may lie where they must not. */
 	if (r->w.faulty || r->w.ring_count == 1)
 		return r->w.faulty;
+	if (r->w.stats.events == 0 && (apart = apart_all(&r->w)) != 0)
+		return apart == 1 ? 0 : -1;
 	return arrange(r) == -1 ? -1 : !assemble_is_input(&r->a);
 }
 
@@ -85,6 +91,8 @@ int repair_suspect(const struct geometry *in, const struct repair_limits *l, str
 	struct repair r;
 	int rc;
 
+	if (small_is_sound(in))
+		return 0;
 	init(&r, in, l, e);
 	r.w.stop_at_fault = true;
 	rc = judge(&r);
@@ -109,11 +117,13 @@ struct geometry *repair_areal(const struct geometry *in, struct arena *a,
 
 int repair_open(struct repair **out, const struct geometry *in, const struct repair_limits *l, struct err *e)
 {
-	struct repair *r = malloc(sizeof(*r));
+	struct repair *r;
 	int rc;
 
 	*out = NULL;
-	if (r == NULL)
+	if (small_is_sound(in))
+		return 0;
+	if ((r = malloc(sizeof(*r))) == NULL)
 		return err_set(e, ERR_SYSTEM, 0, "repair: out of memory");
 	init(r, in, l, e);
 	if ((rc = judge(r)) != 1)
