@@ -66,7 +66,7 @@ struct verdict {
 	enum outcome outcome;
 	enum reject_code code;	/* rejected: why; repaired: the first fault; else R_NONE */
 	const struct finding *finding;	/* the note on code; NULL with R_NONE */
-	const char *path;	/* JSON Pointer into the document: /features/12/geometry/coordinates/0/4; "" with R_NONE */
+	const char *path;	/* JSON Pointer into the document: /features/12/geometry/coordinates/0/4; R_NONE: "" */
 	uint64_t offset;	/* byte offset in the document of the fault, or of what path names */
 	const char *crs;	/* the source CRS in effect */
 	const char *text;	/* the feature as GeoJSON text, no newline; NULL if rejected */
