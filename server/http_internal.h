@@ -146,5 +146,6 @@ void receive_refuse(struct conn *c, const struct refusal *why);
 void send_answer(struct conn *c);		/* c->x is answered */
 void send_more(struct conn *c);
 void send_continue(struct conn *c);
+void send_rest(struct conn *c);			/* of "100 Continue"; the socket takes bytes again */
 
 #endif

@@ -156,6 +156,8 @@ static void on_event(void *ctx, bool readable, bool writable)
 	c->running = true;
 	if (writable && c->writes && c->stage == STAGE_SEND)
 		send_more(c);
+	else if (writable && c->writes && c->out.len > 0)
+		send_rest(c);
 	else if (writable && c->writes)
 		readable = true;	/* TLS has to send something before it receives */
 	if (readable && c->stage != STAGE_CLOSED)

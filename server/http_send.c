@@ -63,7 +63,13 @@ void send_continue(struct conn *c)
 {
 	static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-	put(c, line, sizeof(line) - 1);
+	if (put(c, line, sizeof(line) - 1))
+		flush(c);	/* a full socket takes the rest when it can: until then no body comes */
+}
+
+void send_rest(struct conn *c)
+{
+	flush(c);
 }
 
 /* ---- the head ---- */

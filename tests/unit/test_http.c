@@ -1,0 +1,287 @@
+/* http: what the system's TCP seldom does to it. Clients and sockets are real, but local ones, which are full when they are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "server/http.h"
+
+#define GET "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
+#define POST "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n"
+#define CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+#define PATIENCE_S 60
+
+static struct loop *loop;
+static struct loop_timer *timer;
+static struct http *http;
+static struct sockaddr_un at = { .sun_family = AF_UNIX };
+static struct err e;
+static unsigned over, accepts, newcomers;
+static size_t body_bytes;
+
+int __real_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags);
+int __wrap_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags);
+
+static int connect_one(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+/* For each who is let in another one comes, while there are newcomers. */
+int __wrap_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags)
+{
+	int taken = __real_accept4(fd, from, n, flags);
+
+	accepts += taken >= 0;
+	if (taken >= 0 && newcomers > 0) {
+		newcomers--;
+		close(connect_one());
+	}
+	return taken;
+}
+
+/* ---- an application ---- */
+
+static size_t take(struct http_request *q, const void *bytes, size_t n)
+{
+	(void)q;
+	(void)bytes;
+	body_bytes += n;
+	return n;
+}
+
+static void answer(struct http_request *q)
+{
+	http_answer_static(q, 200, "text/plain", "fine", 4);
+}
+
+static const struct http_handler handler = { .body = take, .end = answer };
+
+static void on_begin(void *ctx, struct http_request *q)
+{
+	(void)ctx;
+	q->handler = &handler;
+}
+
+static void on_over(void *ctx, struct http_request *q)
+{
+	(void)ctx;
+	(void)q;
+	over++;
+}
+
+static void on_refuse(struct http_request *q, const struct refusal *why)
+{
+	http_answer_static(q, problem_status(why->problem), NULL, "", 0);
+}
+
+static void on_tls_failed(void *ctx, const char *why)
+{
+	(void)ctx;
+	(void)why;
+}
+
+static void on_timer(void *ctx)
+{
+	(void)ctx;
+	loop_stop(loop);
+}
+
+/* What is on its way in local sockets is served: the loop has nothing more to do. */
+static void turn(void)
+{
+	for (int i = 0; i < 3; i++) {
+		loop_timer_start(timer, 1, 0);
+		loop_run(loop);
+	}
+}
+
+static int setup(void **state)
+{
+	const struct http_app app = { on_begin, on_over, on_tls_failed, on_refuse, NULL };
+	const struct http_limits limits = {
+		.max_connections = 50, .header_bytes = 16384, .target_bytes = 8192, .header_fields = 100,
+		.header_timeout_ms = 600000, .idle_timeout_ms = 600000, .linger_ms = 1000, .rate_window_ms = 600000,
+		.rate_bytes = 1, .requests = 1000000,
+	};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	over = accepts = newcomers = 0;
+	body_bytes = 0;
+	snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/geosluice-http-%d", (int)getpid());
+	unlink(at.sun_path);
+	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || (loop = loop_new(&e)) == NULL
+	    || (timer = loop_timer_new(loop, on_timer, NULL, &e)) == NULL
+	    || (http = http_new(loop, fd, &limits, NULL, &app, &e)) == NULL)
+		return -1;
+	alarm(PATIENCE_S);
+	return http_begin(http, &e);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	alarm(0);
+	http_free(&http);
+	loop_timer_free(&timer);
+	loop_free(&loop);
+	unlink(at.sun_path);
+	return 0;
+}
+
+/* ---- the socket takes nothing more ---- */
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), (ssize_t)strlen(text));
+	turn();
+}
+
+/* A client that reads nothing: how many of its requests were answered, at most `most`. */
+static unsigned ask_without_reading(int fd, unsigned most)
+{
+	unsigned before = over;
+
+	while (over - before < most) {
+		unsigned n = over;
+
+		say(fd, GET);
+		if (over == n)
+			break;
+	}
+	return over - before;
+}
+
+/* All that comes, to its last `room` bytes. */
+static void read_all(int fd, char *end, size_t room)
+{
+	char block[65536];
+	size_t kept = 0;
+	ssize_t n;
+
+	for (;;) {
+		if ((n = recv(fd, block, sizeof(block), MSG_DONTWAIT)) <= 0) {
+			turn();
+			if ((n = recv(fd, block, sizeof(block), MSG_DONTWAIT)) <= 0)
+				break;
+		}
+		for (ssize_t i = 0; i < n; i++) {
+			if (kept == room - 1)
+				memmove(end, end + 1, --kept);
+			end[kept++] = block[i];
+		}
+	}
+	end[kept] = '\0';
+}
+
+static void leave_to_send_comes_when_the_socket_has_room_again(void **state)
+{
+	char end[sizeof(CONTINUE)] = "";
+	int fd = connect_one();
+	unsigned fit;
+
+	(void)state;
+	turn();
+	fit = ask_without_reading(fd, 100000);
+	assert_int_equal(http_active(http), 1);		/* it is full: the answer to one more waits */
+	close(fd);
+	turn();
+	assert_int_equal(http_active(http), 0);
+
+	fd = connect_one();
+	turn();
+	assert_int_equal(ask_without_reading(fd, fit), fit);
+	assert_int_equal(http_active(http), 0);		/* exactly full, and all is out */
+	say(fd, POST);
+	assert_int_equal(http_active(http), 1);
+	read_all(fd, end, sizeof(end));
+	assert_string_equal(end, CONTINUE);
+	say(fd, "hello");
+	assert_int_equal(body_bytes, 5);
+	read_all(fd, end, sizeof(end));
+	assert_memory_equal(end + strlen(end) - 4, "fine", 4);
+	close(fd);
+}
+
+static void who_sends_before_leave_has_room_to_leave_is_answered_behind_it(void **state)
+{
+	static char all[1 << 20];
+	int fd = connect_one();
+	const char *found;
+	unsigned fit;
+
+	(void)state;
+	turn();
+	fit = ask_without_reading(fd, 100000);
+	close(fd);
+	fd = connect_one();
+	turn();
+	ask_without_reading(fd, fit);
+	say(fd, POST "hello");
+	assert_int_equal(body_bytes, 5);
+	read_all(fd, all, sizeof(all));
+	assert_non_null(found = strstr(all, CONTINUE));
+	assert_memory_equal(found + strlen(CONTINUE), "HTTP/1.1 200 OK\r\n", 17);
+	assert_non_null(strstr(found, "fine"));
+	close(fd);
+}
+
+/* ---- the end ---- */
+
+static void those_who_come_meanwhile_do_not_keep_it_from_ending(void **state)
+{
+	int first = connect_one();
+
+	(void)state;
+	newcomers = 1000000;
+	http_quiesce(http);
+	assert_in_range(accepts, 4096, 20000);	/* more than wait at any time, and not all */
+	newcomers = 0;
+	turn();
+	assert_in_range(http_open(http), 0, 50 + 256);
+	close(first);
+}
+
+static void those_who_wait_are_served_at_the_end(void **state)
+{
+	char end[64];
+	int fds[20];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		fds[i] = connect_one();
+		assert_int_equal(send(fds[i], GET, strlen(GET), 0), (ssize_t)strlen(GET));
+	}
+	http_quiesce(http);
+	turn();
+	for (int i = 0; i < 20; i++) {
+		read_all(fds[i], end, sizeof(end));
+		assert_memory_equal(end + strlen(end) - 4, "fine", 4);
+		close(fds[i]);
+	}
+	assert_int_equal(over, 20);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(leave_to_send_comes_when_the_socket_has_room_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_sends_before_leave_has_room_to_leave_is_answered_behind_it, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(those_who_come_meanwhile_do_not_keep_it_from_ending, setup, teardown),
+		cmocka_unit_test_setup_teardown(those_who_wait_are_served_at_the_end, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
