@@ -1,6 +1,7 @@
 /* access - see access.h. */
 #include "server/access.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
@@ -10,11 +11,75 @@
 
 int access_init(struct access *a, const struct settings *s, struct err *e)
 {
+	static const char of_names[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_, ";
 	int n = tokens_parse(s->server.tokens, a->tokens, e);
 
 	a->count = n > 0 ? (size_t)n : 0;
+	a->names = s->server.host_names;
+	if (a->names[strspn(a->names, of_names)] != '\0')
+		return err_set(e, ERR_INPUT, 0, "[server] host_names: names are expected, without scheme and port");
 	return n < 0 ? -1 : 0;
 }
+
+/* ---- web pages ---- */
+
+/* Is the n bytes at host one of the comma-separated names? */
+static bool is_named(const char *names, const char *host, size_t n)
+{
+	while (*names != '\0') {
+		size_t skip = strspn(names, ", "), length = strcspn(names + skip, ", ");
+
+		if (length == n && n > 0 && strncasecmp(names + skip, host, n) == 0)
+			return true;
+		names += skip + length;
+	}
+	return false;
+}
+
+static bool is_number(const char *host, size_t n)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	char text[INET6_ADDRSTRLEN];
+	bool six = n > 2 && host[0] == '[' && host[n - 1] == ']';
+
+	if (six) {
+		host++;
+		n -= 2;
+	}
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, host, n);
+	text[n] = '\0';
+	return inet_pton(six ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
+/* A Host without its port: how long it is. */
+static size_t name_length(const char *host)
+{
+	size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+
+	return n + (*host == '[' && host[n] == ']');
+}
+
+int access_page(const struct access *a, const char *host, const char *origin, enum scope need, struct refusal *r)
+{
+	const char *from;
+
+	if (need == SCOPE_OPEN || a->count > 0 || host == NULL)
+		return 0;
+	if (!is_number(host, name_length(host)) && !is_named("localhost", host, name_length(host))
+	    && !is_named(a->names, host, name_length(host)))
+		return refuse(r, P_HOST_UNKNOWN, "Without tokens this is served by an address, as localhost, or by a "
+		    "name of [server] host_names alone: a web page could have made up any other.");
+	if (need != SCOPE_OPERATE || origin == NULL)
+		return 0;
+	from = strstr(origin, "://");
+	if (from == NULL || strcasecmp(from + 3, host) != 0)
+		return refuse(r, P_ORIGIN, "A web page from elsewhere asks for this.");
+	return 0;
+}
+
+/* ---- tokens ---- */
 
 /* The token behind "Bearer", or NULL. */
 static const char *bearer(const char *header, size_t *n)

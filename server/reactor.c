@@ -224,6 +224,8 @@ static void on_begin(void *ctx, struct http_request *q)
 	q->terms = terms_hold(r->terms);
 	note_client(q, &r->terms->trusted);
 	if (routes_find(q, &why, allow) == 0
+	    && access_page(&r->terms->access, http_header(q, "Host"), http_header(q, "Origin"), route_scope(q->route),
+	    &why) == 0
 	    && access_check(&r->terms->access, http_header(q, "Authorization"), route_scope(q->route), &q->token,
 	    &why) == 0)
 		return;

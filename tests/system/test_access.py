@@ -113,6 +113,70 @@ class Start(unittest.TestCase):
             self.assertEqual(process.returncode, 2, text)
             self.assertIn(b"tokens", out)
 
+    def test_a_host_name_that_is_none_is_refused(self):
+        process = self.start(GEOSLUICE_SERVER_HOST_NAMES="http://geo.example")
+        out, _ = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual(process.returncode, 2)
+        self.assertIn(b"host_names", out)
+
+
+class Pages(unittest.TestCase):
+    """A browser on this machine that lends a web page its place: by a name that leads here, or across origins."""
+
+    def setUp(self):
+        self.stack = Stack(start=("server",), environ={"GEOSLUICE_SERVER_HOST_NAMES": "geo.example, Tiles.example"})
+        self.addCleanup(self.stack.close)
+
+    def ask(self, path, host, method="GET", **headers):
+        return self.stack.request(method, path, headers=dict({"host": host}, **headers))
+
+    ASKED = ("/v1/jobs", "/v1/jobs/0-01m8b3wk5hvre65sk6r0ahe8j4", "/v1/jobs/0-01m8b3wk5hvre65sk6r0ahe8j4/results",
+             "/v1/jobs/0-01m8b3wk5hvre65sk6r0ahe8j4/report", "/v1/dead-letters", "/v1/dead-letters/0-1-1", "/metrics")
+
+    def test_a_name_that_somebody_made_to_lead_here_is_told_nothing(self):
+        for host in ("evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "1.2.3",
+                     "geo.example.evil", "[::1", "[geo.example]", ":8080", "2130706433", "::1",
+                     "geo.example,tiles.example"):
+            for path in self.ASKED if host == "evil.example" else ("/v1/jobs",):
+                with self.subTest(host=host, path=path):
+                    answer = self.ask(path, host)
+                    self.assertEqual(answer.status, 421)
+                    self.assertEqual(answer.json()["code"], "HOST_UNKNOWN")
+        for method, path in (("POST", "/v1/dead-letters/0-1-1/replay"), ("POST", "/v1/dead-letters/replay"),
+                             ("DELETE", "/v1/dead-letters/0-1-1"), ("DELETE", "/v1/jobs/0-01m8b3wk5hvre65sk6r0ahe8j4")):
+            with self.subTest(method + path):
+                self.assertEqual(self.ask(path, "evil.example", method).status, 421)
+
+    def test_what_a_page_cannot_call_itself_is_served(self):
+        for host in ("127.0.0.1", "127.0.0.1:%d" % self.stack.address[1], "[::1]:80", "[::1]", "localhost",
+                     "LocalHost:1", "geo.example", "tiles.example:8443"):
+            with self.subTest(host):
+                self.assertEqual(self.ask("/v1/jobs", host).status, 200)
+
+    def test_what_is_open_is_open_by_any_name(self):
+        for path in ("/healthz", "/readyz", "/openapi.yaml"):
+            self.assertEqual(self.ask(path, "evil.example").status, 200)
+        self.assertEqual(self.stack.request("POST", "/v1/ingest/acme", BODY, dict(
+            sign("acme", BODY), **{"content-type": "application/geo+json", "host": "geo.anywhere"})).status, 202)
+
+    def test_a_page_from_elsewhere_changes_nothing(self):
+        here = "127.0.0.1:%d" % self.stack.address[1]
+        for origin, status in (("http://evil.example", 403), ("null", 403), ("http://127.0.0.1:1", 403), (here, 403),
+                               ("http://" + here, 202)):
+            with self.subTest(origin):
+                answer = self.ask("/v1/dead-letters/replay?source=acme", here, "POST", origin=origin)
+                self.assertEqual(answer.status, status, answer)
+                if status == 403:
+                    self.assertEqual(answer.json()["code"], "ORIGIN")
+        self.assertEqual(self.ask("/v1/jobs", here, origin="http://evil.example").status, 200)  # it may not read that
+
+    def test_who_has_tokens_is_asked_for_those_alone(self):
+        token, entry = make_token("ops")
+        stack = Stack(start=("server",), environ={"GEOSLUICE_SERVER_TOKENS": entry})
+        self.addCleanup(stack.close)
+        self.assertEqual(stack.request("GET", "/v1/jobs", headers={
+            "host": "any.example", "authorization": "Bearer " + token}).status, 200)
+
 
 class Proxies(StackTest):
     """The tests come from 127.0.0.1, which is a proxy here."""
@@ -139,7 +203,7 @@ class Proxies(StackTest):
             clients = [held.enter_context(contextlib.closing(RawClient(self.stack.address, PATIENCE_S)))
                        for _ in range(20)]
             for client in clients:
-                client.send(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+                client.send(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
                 self.assertEqual(client.answer()[0], 200)
 
     def test_a_signed_authority_behind_tls(self):

@@ -123,7 +123,7 @@ class BeforeTheBody(StackTest):
         for _ in range(20):
             client = RawClient(self.stack.address, PATIENCE_S)
             headers = sign("acme", LARGE)
-            client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n"
+            client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/geo+json\r\n"
                          "content-length: %d\r\n" % len(LARGE)
                          + "".join("%s: %s\r\n" % h for h in headers.items()) + "\r\n").encode())
             client.vanish()

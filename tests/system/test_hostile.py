@@ -25,7 +25,7 @@ requests_per_connection = 20
 """ % (SLOW_S, SLOW_S, SLOW_S)
 
 
-def head(line="GET /healthz HTTP/1.1", *fields, host="host: x"):
+def head(line="GET /healthz HTTP/1.1", *fields, host="host: localhost"):
     return "\r\n".join([line, *([host] if host else []), *fields]).encode() + b"\r\n\r\n"
 
 
@@ -101,9 +101,9 @@ class Hostile(StackTest):
         "two spaces": head("GET  /healthz HTTP/1.1"),
         "a space at the end": head("GET /healthz HTTP/1.1 "),
         "a method with a bracket": head("G(T /healthz HTTP/1.1"),
-        "a bare LF behind the request line": b"GET /healthz HTTP/1.1\nhost: x\r\n\r\n",
-        "a bare LF behind a header": b"GET /healthz HTTP/1.1\r\nhost: x\n\r\n",
-        "a bare LF at the end": b"GET /healthz HTTP/1.1\r\nhost: x\r\n\n",
+        "a bare LF behind the request line": b"GET /healthz HTTP/1.1\nhost: localhost\r\n\r\n",
+        "a bare LF behind a header": b"GET /healthz HTTP/1.1\r\nhost: localhost\n\r\n",
+        "a bare LF at the end": b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\n",
         "a bare CR in a header": head("GET /healthz HTTP/1.1", "a: b\rc"),
         "a NUL in a header": head("GET /healthz HTTP/1.1", "a: b\0c"),
         "a NUL in the path": head("POST /v1/ingest/acme\0 HTTP/1.1", "content-length: 0"),
@@ -115,7 +115,7 @@ class Hostile(StackTest):
         "a path that is not ASCII": head("GET /v1/jobs/\u00e4 HTTP/1.1"),
         "a fragment": head("GET /healthz#top HTTP/1.1"),
         "a folded header": head("GET /healthz HTTP/1.1", "a: b", " c: d"),
-        "a folded first header": head("GET /healthz HTTP/1.1", host=" host: x"),
+        "a folded first header": head("GET /healthz HTTP/1.1", host=" host: localhost"),
         "a space before a colon": head("GET /healthz HTTP/1.1", "content-length : 2"),
         "a header without a colon": head("GET /healthz HTTP/1.1", "content-length"),
         "a header without a name": head("GET /healthz HTTP/1.1", ": 2"),
@@ -127,7 +127,7 @@ class Hostile(StackTest):
     def test_who_sent_what_is_no_request_is_logged(self):
         begin = len(self.stack.log("server"))
         client = self.client()
-        client.send(b"GET / HTTP/1.1\nhost: x\n\n")
+        client.send(b"GET / HTTP/1.1\nhost: localhost\n\n")
         self.check_refused(client, 400, "REQUEST_MALFORMED")
         until(lambda: "event=request" in self.stack.log("server")[begin:], "it is logged")
         self.assertRegex(self.stack.log("server")[begin:], r"code=REQUEST_MALFORMED client=127\.0\.0\.1 ")
@@ -175,7 +175,7 @@ class Hostile(StackTest):
         client.send(head("GET http://other/healthz HTTP/1.1"))
         self.check_refused(client, 400, "HOST")
         client = self.client()
-        client.send(head("GET http://x/healthz HTTP/1.1"))
+        client.send(head("GET http://localhost/healthz HTTP/1.1"))
         self.assertEqual(client.answer()[0], 200)
 
     FRAMINGS = ("content-length: 2\r\ncontent-length: 2", "content-length: 2\r\ncontent-length: 3",

@@ -85,7 +85,7 @@ class MainJob(StackTest):
         for tail in ("", "/results", "/report"):
             with self.subTest(tail):
                 client = RawClient(self.stack.address, PATIENCE_S)
-                client.send(b"HEAD /v1/jobs/%s%s HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+                client.send(b"HEAD /v1/jobs/%s%s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
                             % (job.encode(), tail.encode()))
                 self.assertEqual(client.answer(body=False)[0], 200)
                 self.assertTrue(client.hung_up())   # and nothing behind the headers

@@ -48,7 +48,7 @@ class Refusals(StackTest):
                       "transfer-encoding: gzip, chunked"):
             with self.subTest(lines):
                 client = RawClient(self.stack.address, PATIENCE_S)
-                client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: x\r\n%s\r\n\r\n" % lines).encode())
+                client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: localhost\r\n%s\r\n\r\n" % lines).encode())
                 status, headers, body = client.answer()
                 self.assertEqual((status, headers["connection"]), (400, "close"))
                 self.assertIn(b"BODY_FRAMING", body)
@@ -118,7 +118,7 @@ class Refusals(StackTest):
     def test_too_large_declared_is_refused_before_the_body(self):
         client = RawClient(self.stack.address, PATIENCE_S)
         headers = sign("small", b"")
-        client.send(("POST /v1/ingest/small HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n"
+        client.send(("POST /v1/ingest/small HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/geo+json\r\n"
                      "content-length: 5000000000\r\nexpect: 100-continue\r\n"
                      + "".join("%s: %s\r\n" % h for h in headers.items()) + "\r\n").encode())
         status, answered, body = client.answer()
@@ -176,8 +176,8 @@ class Refusals(StackTest):
         """An upload that has begun: what it sent is in Redis, as far as it makes a segment."""
         client = RawClient(self.stack.address, PATIENCE_S)
         form = "transfer-encoding: chunked" if length is None else "content-length: %d" % length
-        client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n%s\r\n" % form
-                     + "".join("%s: %s\r\n" % h for h in sign("acme", b"").items()) + "\r\n").encode())
+        client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: localhost\r\n"
+                     "content-type: application/geo+json\r\n%s\r\n" % form + "".join("%s: %s\r\n" % h for h in sign("acme", b"").items()) + "\r\n").encode())
         client.send(data)
         if len(data) > 1_000_000:
             until(lambda: any(":staging" in k for k in self.stack.redis.keys()), "the upload has begun")

@@ -30,7 +30,7 @@ class Upload:
         self.chunked = not declared
         length = "content-length: %d" % len(body) if declared else "transfer-encoding: chunked"
         headers = dict({"content-type": "application/geo+json"}, **(signed or sign(source, body)))
-        self.client.send(("POST /v1/ingest/%s HTTP/1.1\r\nhost: x\r\n%s\r\n" % (source, length)
+        self.client.send(("POST /v1/ingest/%s HTTP/1.1\r\nhost: localhost\r\n%s\r\n" % (source, length)
                           + "".join("%s: %s\r\n" % h for h in headers.items()) + "\r\n").encode())
         self.go_on(first)
 
@@ -54,7 +54,7 @@ def forge(stack, source, declared, sent=1):
     client = RawClient(stack.address, PATIENCE_S)
     signed = {"x-hub-signature-256": "sha256=" + "0" * 64} if source not in ("acme", "metric") else \
         sign(source, b"x", secret="whsec_Z3Vlc3M=")
-    client.send(("POST /v1/ingest/%s HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n"
+    client.send(("POST /v1/ingest/%s HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/geo+json\r\n"
                  "content-length: %d\r\n" % (source, declared)
                  + "".join("%s: %s\r\n" % h for h in signed.items()) + "\r\n").encode() + b"{" * sent)
     return client
@@ -146,7 +146,7 @@ class Limits(unittest.TestCase):
         stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(10 * MB)})
         self.assertEqual(stack.post("acme", filler(6 * MB)).status, 202)
         client = RawClient(stack.address, PATIENCE_S)
-        client.send(("POST /v1/ingest/metric HTTP/1.1\r\nhost: x\r\ncontent-type: application/geo+json\r\n"
+        client.send(("POST /v1/ingest/metric HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/geo+json\r\n"
                      "content-length: 5000000\r\nexpect: 100-continue\r\n"
                      + "".join("%s: %s\r\n" % h for h in sign("metric", b"").items()) + "\r\n").encode())
         status, headers, body = client.answer()
@@ -159,7 +159,7 @@ class Limits(unittest.TestCase):
         stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(10 * MB)},
                                 "[source message]\nscheme = rfc9421\nsecret = open\n")
         body = filler(6 * MB)
-        first = Upload(stack, "message", body, MB, signed=message_signed("x", body))
+        first = Upload(stack, "message", body, MB, signed=message_signed("localhost", body))
         until(lambda: held(stack) == {"staged": 6 * MB}, "the first has its room")
         self.refused(stack.post("metric", filler(6 * MB)), 503, "STORE_FULL")
         first.go_on()

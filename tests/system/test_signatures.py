@@ -283,7 +283,7 @@ class Signatures(unittest.TestCase):
     def begin(self, body, delivery):
         """An upload of which the last byte is still to come."""
         client = RawClient(self.stack.address, PATIENCE_S)
-        lines = ["POST /v1/ingest/acme HTTP/1.1", "host: x", "content-type: application/geo+json",
+        lines = ["POST /v1/ingest/acme HTTP/1.1", "host: localhost", "content-type: application/geo+json",
                  "content-length: %d" % len(body)] + ["%s: %s" % h for h in sign("acme", body, delivery).items()]
         client.send("\r\n".join(lines + ["", ""]).encode() + body[:-1])
         return client
