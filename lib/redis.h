@@ -111,6 +111,8 @@ struct redis_async *redis_async_new(struct loop *l, const char *url, struct redi
 /* Fails what is outstanding (ERR_RETRY), then frees. */
 void redis_async_free(struct redis_async **r);
 bool redis_async_up(const struct redis_async *r);
+/* Why there is no connection, as Redis or the system said it last; "" while it is up, or before. */
+const char *redis_async_why(const struct redis_async *r);
 /* Whom this connection leads to: the run_id of its Redis, another after each restart. "" while it is not known. */
 const char *redis_async_run_id(const struct redis_async *r);
 /* A reply that takes longer than this, counted from the one before it, loses the connection. 0, the default: never. */

@@ -511,6 +511,11 @@ bool redis_async_up(const struct redis_async *r)
 	return r->up;
 }
 
+const char *redis_async_why(const struct redis_async *r)
+{
+	return r->why;
+}
+
 const char *redis_async_run_id(const struct redis_async *r)
 {
 	return r->run_id;

@@ -28,7 +28,8 @@ static void answer_ready(struct http_request *q)
 	else if (r->room.level == ROOM_FULL)
 		refuse_for_now(&why, P_NOT_READY, 30, "Storage is full.");
 	else if (!server_ready(r->server))
-		refuse_for_now(&why, P_NOT_READY, 2, "Redis cannot be reached, or takes no writes.");
+		refuse_for_now(&why, P_NOT_READY, 2, "%s", reactor_store_why(r) != NULL ? reactor_store_why(r)
+		    : "Redis cannot be reached, or takes no writes.");
 	else {
 		http_answer_static(q, 200, "application/json", ready, sizeof(ready) - 1);
 		return;

@@ -86,13 +86,6 @@ const char *ingest_dedupe(const struct ingest *in)
 
 /* ---- admission ---- */
 
-static const char *store_why(const struct reactor *r)
-{
-	if (!r->store_up)
-		return r->store_why;
-	return redis_async_up(r->bulk) ? NULL : "Redis cannot be reached.";
-}
-
 static bool is_large(struct http_request *q)
 {
 	return q->declared < 0 || q->declared > reactor_of(q)->settings->server.segment_bytes;
@@ -112,7 +105,7 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		.query_crs = http_query(q, "crs"),
 		.declared = q->declared,
 		.now_ms = clock_unix_ms(),
-		.store_why = store_why(r),
+		.store_why = reactor_store_why(r),
 		.ack_lost = src != NULL && !durability_can(&r->durability, r->settings, (enum ack)src->ack),
 		/* What ends at once is still taken then, on connections that were kept. */
 		.stopping = r->phase != REACTOR_RUNNING,

@@ -12,6 +12,7 @@
 #include "server/durability.h"
 #include "server/forwarded.h"
 #include "server/handlers.h"
+#include "server/judgement.h"
 #include "server/routes.h"
 
 #define TICK_MS 500
@@ -21,7 +22,7 @@
 
 static struct redis_script *const scripts[] = {
 	&script_commit, &script_publish, &script_unpublish, &script_dismiss, &script_replay, &script_list_jobs,
-	&script_list_letters, &script_bury, &script_admit, &script_queue, &script_acked, NULL
+	&script_list_letters, &script_bury, &script_admit, &script_queue, &script_acked, &script_may, NULL
 };
 static struct redis_script *const bulk_scripts[] = { &script_commit, &script_abandon, &script_extend, NULL };
 
@@ -61,6 +62,17 @@ int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
 	struct err e = ERR_INIT;
 
 	return redis_async_do(r->bulk, &r->cmd, fn, ctx, &e);
+}
+
+const char *reactor_store_why(const struct reactor *r)
+{
+	static const char away[] = "Redis cannot be reached.";
+
+	if (r->store_up)
+		return redis_async_up(r->bulk) ? NULL : away;
+	if (strncmp(redis_async_why(r->redis), "NOPERM", 6) == 0)	/* so it never comes up */
+		return redis_async_why(r->redis);
+	return r->store_why[0] != '\0' ? r->store_why : away;
 }
 
 bool reactor_ready(const struct reactor *r)
@@ -299,196 +311,16 @@ static void on_turn_over(void *ctx)
 
 /* ---- Redis ---- */
 
-/* What it answers when asked what it is. It outlives the reactor's interest in it. */
-struct judgement {
-	struct reactor *r;	/* NULL: nobody wants to know any more */
-	unsigned owed;		/* replies, and one for who asks */
-	char *info, *fsync;
-	struct err e;		/* of a write that changes nothing */
-};
-
-static void set_ready(struct reactor *r)
+void reactor_store_judged(struct reactor *r)
 {
 	r->ready = reactor_ready(r);
 	if (r->ready)
 		open_door(r);
 }
 
-static void refuse_redis(struct reactor *r, const struct err *e)
-{
-	if (r->store_up || strcmp(r->store_why, e->text) != 0)
-		log_warn("redis_refused", LOG_INT("reactor", r->index), LOG_STR("reason", e->text));
-	snprintf(r->store_why, sizeof(r->store_why), "%.95s", e->text);
-	r->store_up = false;
-	if (e->cls == ERR_INPUT && !r->judged) {
-		r->fatal = *e;
-		server_stop(r->server);
-	}
-}
-
-static void judge(struct reactor *r, struct judgement *j)
-{
-	bool was = r->store_up;
-
-	if (room_take_info(&r->room, j->info))
-		log_info("room", LOG_INT("reactor", r->index), LOG_STR("level", room_level_name(r->room.level)),
-		    LOG_INT("held", r->room.all), LOG_INT("used", r->room.used), LOG_INT("most", r->room.most));
-	if (!r->keyed)
-		err_set(&j->e, ERR_RETRY, 0, "Redis does not keep the key of bodies' hashes (body_key).");
-	if (j->e.cls == ERR_NONE
-	    && durability_read(&r->durability, r->settings, j->info, j->fsync, r->judged, &j->e) == 0) {
-		r->store_up = r->judged = true;
-		if (!was)
-			log_info("redis_up", LOG_INT("reactor", r->index),
-			    LOG_STR("acknowledges", ack_name(durability_base(&r->durability))));
-	} else {
-		refuse_redis(r, &j->e);
-	}
-	set_ready(r);
-}
-
-/* One reply less is owed; with the last, all is known. */
-static void judgement_done(struct judgement *j)
-{
-	if (--j->owed > 0)
-		return;
-	if (j->r != NULL) {
-		j->r->judging = NULL;
-		if (j->info != NULL && j->fsync != NULL)
-			judge(j->r, j);
-	}
-	free(j->info);
-	free(j->fsync);
-	free(j);
-}
-
-static void on_probe(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct judgement *j = ctx;
-
-	/* A full one is not away: who asks is told that there is no room. */
-	if (reply == NULL && strncmp(e->text, "OOM", 3) != 0)
-		j->e = *e;
-	judgement_done(j);
-}
-
-static void on_held(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct judgement *j = ctx;
-
-	(void)e;
-	if (j->r != NULL && reply != NULL)
-		room_take_held(&j->r->room, reply);
-	judgement_done(j);
-}
-
-static void on_queue(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct judgement *j = ctx;
-
-	(void)e;
-	if (j->r != NULL && reply != NULL)
-		room_take_queue(&j->r->room, reply);
-	judgement_done(j);
-}
-
-static void on_info(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct judgement *j = ctx;
-
-	(void)e;
-	j->info = reply != NULL ? strdup(reply_str(reply, NULL)) : NULL;
-	judgement_done(j);
-}
-
-/* A Redis whose CONFIG is renamed or forbidden answers with an error: "memory" is what is known then. */
-static void on_fsync(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct judgement *j = ctx;
-
-	(void)e;
-	j->fsync = strdup(reply_str(reply_at(reply, 1), NULL));
-	judgement_done(j);
-}
-
-/* Who comes first gives the key, and all take that one. It is asked for each time: Redis may have become another. */
-static void on_key(void *ctx, const struct reply *reply, const struct err *e)
-{
-	struct judgement *j = ctx;
-	struct reactor *r = j->r;
-	const char *text = reply_str(reply, NULL);
-	struct body_key *key;
-
-	if (r == NULL || reply == NULL) {
-		judgement_done(j);
-		return;
-	}
-	if (strcmp(text, body_key_text(r->body_key)) == 0) {
-		r->keyed = true;
-	} else if ((key = body_key_new(text)) != NULL) {
-		body_key_free(&r->body_key);
-		r->body_key = key;
-		r->keyed = true;
-	}
-	(void)e;
-	judgement_done(j);
-}
-
-static void owe(struct judgement *j, redis_fn fn)
-{
-	if (reactor_do(j->r, fn, j) == 0)
-		j->owed++;
-}
-
-/* Also of one that is full or read-only; the key that is known serves on where it does not answer. */
-static void ask_key(struct judgement *j)
-{
-	struct reactor *r = j->r;
-	struct key name = wire_key("body_key", NULL);
-
-	cmd_line(&r->cmd, "SET", name.text, body_key_text(r->body_key), "NX", NULL);
-	reactor_tell(r);
-	cmd_line(&r->cmd, "GET", name.text, NULL);
-	owe(j, on_key);
-}
-
-/* A write that changes nothing, but is refused where a real one would be; then what it holds and says of itself. */
-static void judge_store(struct reactor *r)
-{
-	struct key probe = wire_key("probe", NULL), room = wire_key("room", NULL),
-	    jobs = wire_key("jobs", NULL), splits = wire_key("splits", NULL), chunks = wire_key("chunks", NULL);
-	struct judgement *j;
-
-	if (r->judging != NULL || (j = calloc(1, sizeof(*j))) == NULL)
-		return;
-	j->r = r;
-	j->owed = 1;
-	r->judging = j;
-	/* As a commit does it: where MULTI is refused, what follows it would be done one by one. */
-	cmd_line(&r->cmd, "SETRANGE", probe.text, "0", "", NULL);
-	cmd_next(&r->cmd);
-	cmd_str(&r->cmd, "PING");
-	owe(j, on_probe);
-	cmd_line(&r->cmd, "HGETALL", room.text, NULL);
-	owe(j, on_held);
-	cmd_script(&r->cmd, &script_queue, 3);
-	cmd_str(&r->cmd, jobs.text);
-	cmd_str(&r->cmd, splits.text);
-	cmd_str(&r->cmd, chunks.text);
-	cmd_str(&r->cmd, GROUP_WORKERS);
-	cmd_int(&r->cmd, (long long)clock_unix_ms());
-	owe(j, on_queue);
-	cmd_line(&r->cmd, "INFO", NULL);
-	owe(j, on_info);
-	cmd_line(&r->cmd, "CONFIG", "GET", "appendfsync", NULL);
-	owe(j, on_fsync);
-	ask_key(j);
-	judgement_done(j);
-}
-
 void reactor_doubt(struct reactor *r)
 {
-	judge_store(r);
+	judgement_begin(r);
 }
 
 static void on_store(void *ctx, bool up)
@@ -496,7 +328,7 @@ static void on_store(void *ctx, bool up)
 	struct reactor *r = ctx;
 
 	if (up) {
-		judge_store(r);
+		judgement_begin(r);
 		return;
 	}
 	r->ready = false;
@@ -511,7 +343,7 @@ static void on_bulk(void *ctx, bool up)
 
 	if (up)
 		r->bulk_since_ms = clock_mono_ms();
-	set_ready(r);
+	reactor_store_judged(r);
 }
 
 /* ---- time and stopping ---- */
@@ -530,7 +362,7 @@ static void on_tick(void *ctx)
 	if (r->phase == REACTOR_RUNNING)
 		open_door(r);
 	if (r->phase == REACTOR_RUNNING && redis_async_up(r->redis))
-		judge_store(r);		/* it fills, its disk does, a replica becomes a primary */
+		judgement_begin(r);		/* it fills, its disk does, a replica becomes a primary */
 	switch (r->phase) {
 	case REACTOR_RUNNING:
 		break;
@@ -703,8 +535,7 @@ void reactor_clear(struct reactor *r)
 
 	http_free(&r->http);
 	ingest_turn_over(r);
-	if (r->judging != NULL)
-		r->judging->r = NULL;
+	judgement_forget(r);
 	redis_async_free(&r->redis);
 	redis_async_free(&r->bulk);
 	for (int i = 0; i < ACK_LEVELS; i++)

@@ -57,8 +57,9 @@ struct reactor {
 	_Atomic bool ready;		/* reactor_ready, for other threads to read */
 	struct barrier *barriers[ACK_LEVELS];	/* of those that a source asks for and that must be waited for */
 	struct durability durability;	/* what it can promise */
-	char store_why[96];		/* why it is not up */
+	char store_why[192];		/* why it is not up */
 	struct judgement *judging;	/* it is being asked what it is */
+	bool no_waits[ACK_LEVELS];	/* Redis's user may not wait for these */
 	bool judged;			/* it was found good at least once: a later fault is waited out */
 	bool open;			/* it takes connections */
 	uint64_t open_at_ms;		/* from when on it does so without Redis, too */
@@ -112,10 +113,14 @@ int reactor_part(struct reactor *r);
 int reactor_exec(struct reactor *r, redis_fn fn, void *ctx);
 /* The same on the connection for bodies, where commands stay in order. */
 int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx);
+/* What Redis is became known: is the reactor ready? */
+void reactor_store_judged(struct reactor *r);
 /* Redis refused a write: asks at once what has become of it. */
 void reactor_doubt(struct reactor *r);
 /* Can uploads be taken? */
 bool reactor_ready(const struct reactor *r);
+/* Why Redis takes nothing now, in words; NULL where it does. */
+const char *reactor_store_why(const struct reactor *r);
 /* By every reactor? Who asks /readyz cannot choose the one that serves the next request. */
 bool server_ready(const struct server *s);
 

@@ -1,10 +1,13 @@
 """What Redis can do to its clients, one at a time: each has a defined outcome (docs/operations.md)."""
+import glob
 import os
+import re
 import resource
+import socket
 import time
 import unittest
 
-from harness import SANITISED, SOUND, Stack, children, collection, mixed, until
+from harness import ROOT, SANITISED, SOUND, Redis, Stack, children, collection, mixed, until
 
 MEASURED_S = 4
 UNKNOWN = "/v1/jobs/0-00000000000000000000000000"
@@ -228,6 +231,109 @@ class Refused(unittest.TestCase):
         stack.redis("ACL", "SETUSER", "default", "+multi")
         until(lambda: stack.get("/readyz").status == 200, "it is ready again")
         self.assertEqual(stack.post("acme", collection(SOUND)).status, 202)
+
+
+def read(path):
+    with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+        return f.read()
+
+
+class Forbidden(unittest.TestCase):
+    """A Redis whose user may not do all that a server needs (ACL): found out at once, and said in words."""
+
+    SOURCE = "[source safe]\nscheme = github\nsecret = open sesame\nack = replica\n"
+
+    def setUp(self):
+        self.stack = Stack(self.SOURCE, start=(), environ={"GEOSLUICE_SERVER_THREADS": "1"})
+        self.addCleanup(self.stack.close)
+        self.redis = self.stack.redis
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        self.redis("CONFIG", "SET", "port", port)
+        self.redis("ACL", "SETUSER", "geo", "on", ">of geo", "~gs:*", "+@all", "-@admin", "-@dangerous", "+info",
+                   "+role")
+        self.stack.environ["GEOSLUICE_REDIS"] = "redis://geo:of%%20geo@127.0.0.1:%d/0" % port
+
+    def user(self, *rules):
+        self.redis("ACL", "SETUSER", "geo", *rules)
+
+    def ready(self):
+        answer = self.stack.get("/readyz")
+        return answer.status == 200 or answer.json()["detail"]
+
+    def test_a_user_without_rights_that_are_not_needed_does(self):
+        self.stack.start("server")
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 202)
+
+    def test_what_it_may_not_is_named_and_nothing_is_taken(self):
+        self.stack.start("server")
+        for command in ("xadd", "hset", "evalsha", "multi", "exec", "info"):
+            with self.subTest(command):
+                self.user("-" + command)
+                words = until(lambda: self.ready() is not True and self.ready(), "it is noticed")
+                self.assertIn("NOPERM", str(words))
+                self.assertIn(command, str(words).lower())
+                answer = self.stack.post("acme", collection(SOUND))
+                self.assertEqual(answer.status, 503)
+                self.assertEqual(answer.json()["code"], "STORE_UNAVAILABLE")
+                self.assertIn(command, answer.json()["detail"].lower())
+                self.user("+" + command)
+                until(lambda: self.ready() is True, "it is ready again")
+        self.assertEqual(self.redis("XLEN", "gs:{p0}:jobs"), 0)
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 202)
+
+    def test_it_is_found_when_the_connection_is_made(self):
+        for rules, word in ((("-script",), "script"), (("-hincrby", "-xrange"), "hincrby, xrange"),
+                            (("resetkeys", "~other:*"), "noperm")):
+            with self.subTest(rules):
+                self.user(*rules)
+                self.stack.start("server", ready=False)
+                until(lambda: word in str(self.ready()).lower(), "it says so")
+                self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
+                self.user("+script", "+hincrby", "+xrange", "resetkeys", "~gs:*")
+                until(lambda: self.ready() is True, "it is ready")
+                self.assertEqual(self.stack.stop("server"), 0)
+
+    def test_a_level_that_it_may_not_wait_for_cannot_be_had(self):
+        self.user("-wait")
+        self.stack.start("server")
+        until(lambda: 'level=replica reason="NOPERM' in self.stack.log("server"), "it is logged")
+        self.assertIn("WAIT", self.stack.log("server"))
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 202)
+
+    def test_each_command_of_the_list_is_tried(self):
+        script = read("schema/may.lua")
+        names = re.findall(r"\{'([A-Z]+)', key|\{'(XINFO)'", script)
+        names = [a or b for a, b in names]
+        as_user = Redis(self.stack.dir + "/redis.sock")
+        self.addCleanup(as_user.close)
+        as_user("AUTH", "geo", "of geo")
+
+        def refused():
+            return [n.decode() for n in as_user("EVAL", script, "1", "gs:{p0}:probe")]
+        self.assertEqual(refused(), [])
+        for name in names:
+            with self.subTest(name):
+                self.user("-" + name.lower())
+                self.assertEqual(refused(), [name])
+                self.user("+" + name.lower())
+        self.assertEqual(refused(), [])
+        self.assertEqual(self.redis.keys(), [], "it leaves nothing")
+
+    def test_the_list_is_whole(self):
+        """All that the server's scripts call, and all commands that stand in its sources."""
+        tried = set(re.findall(r"\{'([A-Z]+)'", read("schema/may.lua")))
+        lists = re.findall(r"redis_script \*const \w+\[\] = \{(.*?)\}", read("server/reactor.c"), re.S)
+        scripts = set(re.findall(r"script_(\w+)", "".join(lists))) - {"may"}
+        self.assertGreater(len(scripts), 10)
+        called = {n for s in scripts for n in re.findall(r"call\('([A-Z]+)'", read("schema/%s.lua" % s))}
+        sent = {n for path in glob.glob(os.path.join(ROOT, "server", "*.c"))
+                for n in re.findall(r'cmd_(?:line|str)\([^;"]*"([A-Z]{3,})"', read(path))}
+        self.assertTrue({"XADD", "HGETALL", "WAITAOF"} <= sent, sent)
+        # Asked by themselves, or not needed.
+        elsewhere = {"PING", "INFO", "CONFIG", "WAIT", "WAITAOF", "INCR", "ROLE"}
+        self.assertEqual((called | sent) - tried - elsewhere, set())
 
 
 if __name__ == "__main__":

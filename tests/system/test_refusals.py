@@ -177,7 +177,8 @@ class Refusals(StackTest):
         client = RawClient(self.stack.address, PATIENCE_S)
         form = "transfer-encoding: chunked" if length is None else "content-length: %d" % length
         client.send(("POST /v1/ingest/acme HTTP/1.1\r\nhost: localhost\r\n"
-                     "content-type: application/geo+json\r\n%s\r\n" % form + "".join("%s: %s\r\n" % h for h in sign("acme", b"").items()) + "\r\n").encode())
+                     "content-type: application/geo+json\r\n%s\r\n" % form
+                     + "".join("%s: %s\r\n" % h for h in sign("acme", b"").items()) + "\r\n").encode())
         client.send(data)
         if len(data) > 1_000_000:
             until(lambda: any(":staging" in k for k in self.stack.redis.keys()), "the upload has begun")
