@@ -5,9 +5,11 @@
 --
 -- KEYS jobs, index, room; then for each: job, raw, seen (or job again where the delivery has no id)
 -- ARGV for each: 1 job id, 2 v of the message, 3 source, 4 bytes held, 5 hash of the body, 6 seconds to remember the
---      delivery, 7 what proves a delivery to be this one
--- Returns for each what commit.lua returns; where that is not 'ok', what the transaction has done of it is undone.
+--      delivery, 7 what proves a delivery to be this one; behind all 'alone' where it is called again
+-- Returns for each what commit.lua returns ('lost' where it is called again too late: audit.lua was there before);
+-- where that is not 'ok', what the transaction has done of it is undone.
 local jobs, index, room, said = KEYS[1], KEYS[2], KEYS[3], {}
+local alone = ARGV[#ARGV] == 'alone'
 
 -- Was it this body? nil: it was hashed under another key, or by a former version, and nobody can tell.
 local function same(known, was, hash, proof)
@@ -21,6 +23,9 @@ local function same(known, was, hash, proof)
 end
 
 local function publish(job, raw, seen, id, v, source, held, hash, ttl, proof)
+	if alone and redis.call('EXISTS', job) == 0 then
+		return {'lost'}
+	end
 	if seen ~= job then
 		local before = redis.call('SET', seen, id .. ' ' .. hash .. ' ' .. proof, 'NX', 'GET', 'EX', ttl)
 		local first, known, was = (before or ''):match('^(%S+) (%S+) ?(%S*)$')

@@ -175,6 +175,7 @@ static int publish_alone(const struct small *s)
 	struct common k;
 
 	add_publish(&r->cmd, &k, s, 1);
+	cmd_str(&r->cmd, "alone");
 	return reactor_do(r, on_alone, s->in);
 }
 

@@ -31,6 +31,7 @@ static int slice(struct audit *a, struct redis *r, long long latest_ms, struct a
 		a->next = (uint64_t)reply_int(reply_at(reply, 0));
 		out->jobs += (uint64_t)reply_int(reply_at(reply, 1));
 		out->callbacks += (uint64_t)reply_int(reply_at(reply, 2));
+		out->taken_back += (uint64_t)reply_int(reply_at(reply, 3));
 	}
 	reply_free(&reply);
 	return rc;

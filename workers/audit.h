@@ -19,6 +19,7 @@ struct audit {
 
 struct audit_report {
 	uint64_t jobs, callbacks;	/* put back */
+	uint64_t taken_back;		/* jobs that were begun and never acknowledged */
 };
 
 /* Looks at some thousand jobs, and goes on with the next ones when called again. A job that gave a sign of life

@@ -304,6 +304,7 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 		{ "janitor_letters_dropped", did->dropped }, { "janitor_results_dropped", did->shed },
 		{ "janitor_callbacks", did->callbacks }, { "janitor_consumers", did->consumers },
 		{ "janitor_jobs_put_back", found->jobs }, { "janitor_callbacks_put_back", found->callbacks },
+		{ "janitor_jobs_taken_back", found->taken_back },
 	};
 	struct key stats = wire_key("stats", NULL);
 	struct err ignored = ERR_INIT;
@@ -329,6 +330,9 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 	if (found->jobs + found->callbacks > 0)
 		log_warn("work_put_back", LOG_INT("jobs", found->jobs), LOG_INT("callbacks", found->callbacks),
 		    LOG_STR("reason", "their stream entries were gone"));
+	if (found->taken_back > 0)
+		log_warn("work_taken_back", LOG_INT("jobs", found->taken_back),
+		    LOG_STR("reason", "they were never acknowledged"));
 }
 
 static void give_up_lease(struct redis *r)

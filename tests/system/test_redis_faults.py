@@ -1,9 +1,11 @@
 """What Redis can do to its clients, one at a time: each has a defined outcome (docs/operations.md)."""
+import contextlib
 import glob
 import os
 import re
 import resource
 import socket
+import threading
 import time
 import unittest
 
@@ -231,6 +233,71 @@ class Refused(unittest.TestCase):
         stack.redis("ACL", "SETUSER", "default", "+multi")
         until(lambda: stack.get("/readyz").status == 200, "it is ready again")
         self.assertEqual(stack.post("acme", collection(SOUND)).status, 202)
+
+
+class Cutter:
+    """A way to Redis that is cut where Redis says a word, once it is armed."""
+
+    def __init__(self, path, redis, word):
+        self.redis, self.word, self.armed, self.cuts = redis, word, False, 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listener.accept()[0]
+                redis = socket.socket(socket.AF_UNIX)
+                redis.connect(self.redis)
+                threading.Thread(target=self._pass, args=(client, redis, None), daemon=True).start()
+                threading.Thread(target=self._pass, args=(redis, client, self.word), daemon=True).start()
+
+    def _pass(self, here, there, word):
+        with contextlib.suppress(OSError):
+            while data := here.recv(65536):
+                if word and self.armed and word in data:
+                    self.cuts += 1
+                    break
+                there.sendall(data)
+        for sock in (here, there):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.close()
+
+
+class Cut(unittest.TestCase):
+    def test_a_commit_that_lost_its_script_and_then_its_connection_is_no_second_job(self):
+        stack = Stack(start=())
+        self.addCleanup(stack.close)
+        cutter = Cutter(stack.dir + "/cut.sock", stack.dir + "/redis.sock", b"NOSCRIPT")
+        self.addCleanup(cutter.close)
+        stack.environ = {"GEOSLUICE_SERVER_THREADS": "1", "GEOSLUICE_REDIS": "unix://%s/cut.sock" % stack.dir}
+        stack.start("server")
+        cutter.armed = True
+        stack.redis("SCRIPT", "FLUSH")
+        answer = stack.post("acme", collection(SOUND), delivery="msg_cut")
+        self.assertEqual(answer.status, 503)
+        self.assertGreater(cutter.cuts, 0)
+        cutter.armed = False
+        until(lambda: stack.get("/readyz").status == 200, "it is back")
+        again = stack.post("acme", collection(SOUND), delivery="msg_cut")
+        self.assertEqual(again.status, 202)
+        jobs = [k for k in stack.redis.keys() if ":job:" in k]
+        self.assertEqual(len(jobs), 2, "the first one lies there")
+        stack.environ = {}
+        stack.start("worker")
+        stack.start("courier")
+        job = again.json()["jobID"]
+        self.assertEqual(stack.wait_for(job)["status"], "successful")
+        until(lambda: "event=work_taken_back jobs=1 " in stack.log("worker"), "it is taken back")
+        self.assertEqual([j["jobID"] for j in stack.get("/v1/jobs").json()["jobs"]], [job])
+        self.assertEqual([k for k in stack.redis.keys() if ":job:" in k or ":raw:" in k],
+                         ["gs:{p0}:job:" + job, "gs:{p0}:raw:" + job])
+        self.assertEqual(stack.redis("HGET", "gs:{p0}:room", "queued:acme"), b"0")
 
 
 def read(path):

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -52,13 +53,14 @@ static int fresh(void **state)
 /* One whole audit, as if it were after_ms from now. */
 static struct audit_report look(uint64_t after_ms)
 {
-	struct audit_report found, sum = { 0, 0 };
+	struct audit_report found, sum = { 0 };
 	struct audit a = { 0 };
 
 	do {
 		assert_int_equal(audit_round(&a, redis, LEASE_MS, clock_unix_ms() + after_ms, &found, &e), 0);
 		sum.jobs += found.jobs;
 		sum.callbacks += found.callbacks;
+		sum.taken_back += found.taken_back;
 	} while (a.next != 0);
 	return sum;
 }
@@ -117,6 +119,30 @@ static void a_callback_that_was_trimmed_away_comes_back(void **state)
 	assert_int_equal(look(0).callbacks, 0);
 }
 
+/* Its transaction met a Redis without scripts, and nobody came back: the sender was told nothing, and sends it again. */
+static void a_job_that_was_never_published_is_taken_back(void **state)
+{
+	struct key job = wire_key("job", id), raw = wire_key("raw", id), room = wire_key("room", NULL),
+	    index = wire_key("index", NULL);
+	char other[JOB_ID_LEN + 1];
+	struct audit_report found;
+
+	(void)state;
+	seed_job(redis, "acme", NULL, BODY, sizeof(BODY) - 1, 4096, other);
+	seed_drop(redis, "XDEL", jobs.text, seed_field(redis, id, "message"), NULL);
+	seed_drop(redis, "HDEL", job.text, "message", NULL);
+	found = look(0);
+	assert_int_equal(found.taken_back, 0);	/* it is too fresh: it may be published yet */
+	found = look(60000);
+	assert_int_equal(found.taken_back, 1);
+	assert_int_equal(found.jobs, 0);
+	assert_int_equal(seed_int(redis, "EXISTS", job.text, raw.text, NULL), 0);
+	assert_int_equal(seed_int(redis, "ZCARD", index.text, NULL), 1);
+	assert_int_equal(strtol(seed_text(redis, "HGET", room.text, "queued:acme", NULL), NULL, 10),
+	    strtol(seed_field(redis, other, "held"), NULL, 10));
+	assert_int_equal(look(60000).taken_back, 0);
+}
+
 /* More jobs than one round looks at: the next rounds get to them. */
 static void a_long_index_is_walked_in_rounds(void **state)
 {
@@ -141,6 +167,7 @@ static void a_long_index_is_walked_in_rounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(a_job_that_was_never_published_is_taken_back, fresh),
 		cmocka_unit_test_setup(a_job_that_waits_is_left_alone, fresh),
 		cmocka_unit_test_setup(a_job_that_was_trimmed_away_comes_back_once, fresh),
 		cmocka_unit_test_setup(what_has_ended_does_not, fresh),
