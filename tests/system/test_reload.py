@@ -73,6 +73,22 @@ class Reload(unittest.TestCase):
         self.assertEqual(status, 202, body)
         self.assertEqual(json.loads(body)["source"], "acme")
 
+    def test_the_sign_of_life_of_uploads_comes_as_often_as_the_new_settings_say(self):
+        """The janitor goes by them too: an upload that showed itself as rarely as before would be taken away."""
+        self.write(self.settings.replace("staging_timeout_s = 5", "staging_timeout_s = 3600"))
+        self.stack.stop("server")
+        self.stack.start("server")
+        client = self.client()
+        client.send(upload(LARGE))
+        client.send(LARGE[:1_000_000])
+        job = until(lambda: self.stack.redis("ZRANGE", "gs:{p0}:staging", "0", "-1"), "the upload has begun")[0]
+        self.write(self.settings)
+        self.reload()
+        first = float(self.stack.redis("ZSCORE", "gs:{p0}:staging", job))
+        until(lambda: float(self.stack.redis("ZSCORE", "gs:{p0}:staging", job)) > first, "it shows itself")
+        client.send(LARGE[1_000_000:])
+        self.assertEqual(client.answer()[0], 202)
+
     def test_limits_change(self):
         client = self.client()
         self.write(self.settings.replace("[redis]", "header_fields = 8\n[redis]", 1))

@@ -262,6 +262,94 @@ static void large_bodies_take_turns(void **state)
 	segment_writer_free(&small);
 }
 
+static int order[32];
+
+static void note(void *ctx)
+{
+	order[woken++] = *(int *)ctx;
+}
+
+/* Who waits longest goes on first, no more of them in a turn than it has time for, and each comes to its end. */
+static void those_who_wait_for_their_turn_are_woken_in_order(void **state)
+{
+	struct segment_writer *w[10];
+	size_t left[10], all = 0;
+	int names[10], turns;
+
+	(void)state;
+	reactor.segments.window_segments = 64;
+	reactor.segments.window_bytes = sizeof(body) * 10;
+	for (int i = 0; i < 10; i++) {
+		names[i] = i;
+		left[i] = 300000;
+		w[i] = segment_writer_new(&reactor, JOB, note, &names[i]);
+		assert_int_equal(segment_add(w[i], body, 32768), 32768);	/* from here on it is large */
+	}
+	reactor.segments.turn_left = 0;
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(segment_add(w[i], body, left[i]), 0);
+	next_turn();
+	assert_int_equal(woken, 4);		/* 256 KiB, of which each may read 64 */
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(order[i], i);
+	for (turns = 0; woken > 0 && turns < 1000; turns++) {
+		size_t taken = 0;
+		int n = woken;
+
+		woken = 0;
+		for (int k = 0; k < n; k++) {
+			int i = order[k];
+			size_t got;
+
+			for (; left[i] > 0 && (got = segment_add(w[i], body, left[i])) > 0; taken += got)
+				left[i] -= got;
+		}
+		assert_in_range(taken, 1, 262144);
+		all += taken;
+		while (answered < sent_count)
+			answer(true);
+		sent_count = answered = 0;
+		next_turn();
+	}
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(left[i], 0);
+		segment_writer_free(&w[i]);
+	}
+	assert_int_equal(all, 10 * 300000);
+}
+
+static void stop(void *ctx)
+{
+	(void)ctx;
+	woken++;
+	loop_stop(reactor.loop);
+}
+
+static void give_up(void *ctx)
+{
+	(void)ctx;
+	loop_stop(reactor.loop);
+}
+
+/* On a loop on which nothing else happens. */
+static void a_turn_comes_by_itself(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, stop, NULL);
+	struct err e = ERR_INIT;
+	struct loop_timer *guard = loop_timer_new(reactor.loop, give_up, NULL, &e);
+
+	(void)state;
+	reactor.segments.window_segments = 64;
+	reactor.segments.turn_left = 0;
+	segment_add(w, body, sizeof(body));
+	assert_int_equal(segment_add(w, body, 1000), 0);
+	loop_timer_start(guard, 30000, 0);
+	loop_run(reactor.loop);
+	assert_int_equal(woken, 1);
+	loop_timer_free(&guard);
+	segment_writer_free(&w);
+}
+
 static void fill(char *text, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -342,6 +430,8 @@ int main(void)
 		TEST(replies_after_the_end_are_taken),
 		TEST(segments_shrink_where_many_upload),
 		TEST(large_bodies_take_turns),
+		TEST(those_who_wait_for_their_turn_are_woken_in_order),
+		TEST(a_turn_comes_by_itself),
 		TEST(segments_are_packed_when_redis_is_behind),
 		TEST(always_never_and_what_cannot_be_packed),
 	};
