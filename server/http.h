@@ -109,6 +109,14 @@ const struct sockaddr *http_peer(const struct http_request *q);	/* who is at the
  * behind which there are many. It lasts as long as the request. */
 unsigned *http_address_uploads(const struct http_request *q);
 
+/*
+ * Refuses one request whose body is coming, that another may take its place: of those that may go the one whose bytes
+ * come slowest, if they have come more slowly than rate (bytes a second) for a quarter of the rate window at the least.
+ * What waits for us is not slow. false: there is none.
+ */
+bool http_make_way(struct http *h, uint64_t rate, bool (*may_go)(const struct http_request *q),
+    const struct refusal *why);
+
 /* Notes a job id for the log. */
 void http_note_job(struct http_request *q, const char *job);
 

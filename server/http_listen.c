@@ -202,6 +202,30 @@ static void expire(struct conn *c)
 	}
 }
 
+bool http_make_way(struct http *h, uint64_t rate, bool (*may_go)(const struct http_request *q),
+    const struct refusal *why)
+{
+	uint64_t now = loop_now_ms(h->loop), slowest = rate;
+	struct conn *found = NULL;
+
+	for (struct conn *c = h->waiting[TIMING_BODY].first; c != NULL; c = c->next) {
+		uint64_t ms = now - c->since_ms, speed = ms > 0 ? c->moved * 1000 / ms : 0;
+
+		if (ms < h->limits.rate_window_ms / 4)
+			break;		/* those behind it wait for less */
+		if (speed < slowest && c->x != NULL && !c->x->answered && may_go(&c->x->pub)) {
+			found = c;
+			slowest = speed;
+		}
+	}
+	if (found == NULL)
+		return false;
+	found->running = true;
+	receive_refuse(found, why);
+	found->running = false;
+	return true;
+}
+
 static unsigned time_for(const struct http *h, enum timing t)
 {
 	switch (t) {

@@ -91,11 +91,32 @@ static bool is_large(struct http_request *q)
 	return q->declared < 0 || q->declared > reactor_of(q)->settings->server.segment_bytes;
 }
 
+static bool may_go(const struct http_request *q)
+{
+	const struct ingest *in = q->handler == &ingest_post ? q->user : NULL;
+
+	return in != NULL && in->large && !in->proven;
+}
+
+/*
+ * All places are taken: those go first that have proven nothing and hardly send anything. Who has proven itself is not
+ * kept out by who has not, however fast.
+ */
+static bool make_way(struct reactor *r, const struct admission *a)
+{
+	int64_t rate = r->settings->server.crowded_rate;
+	struct refusal why = { .problem = P_NONE };
+
+	refuse_for_now(&why, P_UPLOADS_FULL, INGEST_RETRY_S, "All places for uploads are taken, and this one came "
+	    "slower than others.");
+	return http_make_way(r->http, a->signature.verified ? UINT64_MAX : (uint64_t)rate, may_go, &why);
+}
+
 static bool admit(struct http_request *q, struct admission *a, const struct source *src)
 {
 	struct reactor *r = reactor_of(q);
 	struct refusal why = { .problem = P_NONE };
-	const struct admission_request ask = {
+	struct admission_request ask = {
 		.header = http_header,
 		.ctx = q,
 		.method = q->method,
@@ -114,8 +135,14 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		.unproven = http_address_uploads(q) != NULL ? *http_address_uploads(q) : 0,
 	};
 	const struct terms *terms = terms_of(q);
+	int rc = admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why);
 
-	if (admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why) == 0
+	if (rc != 0 && why.problem == P_UPLOADS_FULL && make_way(r, a)) {
+		why.problem = P_NONE;
+		ask.uploads = r->uploads;
+		rc = admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why);
+	}
+	if (rc == 0
 	    && rate_check(terms_rate(terms, src), src, clock_mono_us(), &why) == 0)
 		return true;
 	reactor_refuse(q, &why);

@@ -3,10 +3,13 @@ import contextlib
 import hashlib
 import hmac
 import http.client
+import json
 import os
 import re
 import signal
 import subprocess
+import threading
+import time
 import unittest
 
 from harness import PATIENCE_S, SOUND, Stack, StackTest, collection, sign, until
@@ -268,6 +271,83 @@ class Limits(unittest.TestCase):
         self.assertEqual(stack.post("acme", filler(MB)).status, 202)
         for client in forged:
             client.close()
+
+
+class Places(unittest.TestCase):
+    """All places for uploads are taken: who sends, or proves who it is, gets one from who does neither."""
+
+    PLACES = 4
+
+    def setUp(self):
+        self.stack = Stack("[source message]\nscheme = rfc9421\nsecret = open\n", start=("server",), environ={
+            "GEOSLUICE_SERVER_THREADS": "1", "GEOSLUICE_SERVER_MAX_UPLOADS": str(self.PLACES),
+            "GEOSLUICE_SERVER_RATE_WINDOW_S": "4", "GEOSLUICE_SERVER_MIN_RATE": "0",
+            "GEOSLUICE_SERVER_CROWDED_RATE": "20000"})
+        self.addCleanup(self.stack.close)
+
+    def post(self, source="acme"):
+        body = filler(MB)
+        signed = message_signed("%s:%d" % self.stack.address, body) if source == "message" else None
+        return self.stack.post(source, body, signed=signed)
+
+    def all_taken(self, n=PLACES):
+        until(lambda: in_flight(self.stack) == n, "all are let in")
+
+    def test_the_slowest_gives_way_after_a_while(self):
+        forged = [forge(self.stack, "acme", MB) for _ in range(self.PLACES)]
+        self.all_taken()
+        for i in (0, 2, 3):
+            forged[i].send(b" " * 3000)
+        answer = self.post()
+        self.assertEqual((answer.status, answer.json()["code"]), (503, "UPLOADS_FULL"))     # each has its time
+        until(lambda: self.post().status == 202, "there is a place")
+        status, headers, body = forged[1].answer()
+        self.assertEqual((status, json.loads(body)["code"]), (503, "UPLOADS_FULL"))
+        self.assertIn("retry-after", headers)
+        self.assertEqual(in_flight(self.stack), self.PLACES - 1, "one alone had to go")
+        self.assertEqual(self.post().status, 202)       # the place is free now
+        self.assertEqual(in_flight(self.stack), self.PLACES - 1)
+        for client in forged:
+            client.close()
+        until(lambda: in_flight(self.stack) == 0, "all have left")
+        until(lambda: not any(":staging" in k for k in self.stack.redis.keys()), "and left nothing")
+
+    def test_who_sends_keeps_its_place_but_for_one_that_proves_itself(self):
+        """Their bytes come faster than crowded_rate all the time."""
+        body, signed = filler(20 * MB), sign("acme", BODY)
+        uploads = [Upload(self.stack, "acme", body, MB // 2, signed=signed) for _ in range(self.PLACES)]
+        self.all_taken()
+        over = threading.Event()
+
+        def go_on():
+            while not over.wait(0.1):
+                for upload in uploads:
+                    upload.go_on(10000)
+        sender = threading.Thread(target=go_on)
+        sender.start()
+        try:
+            for _ in range(12):     # three seconds: each was looked at when it had had its time
+                self.assertEqual(self.post().status, 503)
+                time.sleep(0.25)
+            self.assertEqual(in_flight(self.stack), self.PLACES)
+            until(lambda: self.post("message").status == 202, "proof gets a place")
+        finally:
+            over.set()
+            sender.join()
+            for upload in uploads:
+                upload.client.close()
+
+    def test_who_has_proven_itself_stays(self):
+        body = filler(MB)
+        uploads = [Upload(self.stack, "message", body, 10, signed=message_signed("localhost", body))
+                   for _ in range(self.PLACES)]
+        self.all_taken()
+        time.sleep(1.5)     # more than a quarter of rate_window_s
+        for source in ("acme", "message"):
+            self.assertEqual(self.post(source).status, 503)
+        for upload in uploads:
+            upload.go_on()
+            self.assertIn(upload.answer()[0], (202, 409))
 
 
 class Faults(unittest.TestCase):
