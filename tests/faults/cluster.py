@@ -266,6 +266,10 @@ class Cluster:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
+    def reload(self, name):
+        with self.lock:
+            self.running[name].send_signal(signal.SIGHUP)
+
     def freeze(self, name):
         with self.lock:
             pid = self.running[name].pid

@@ -55,6 +55,22 @@ def freeze(program):
     return fault
 
 
+def reloaded(program):
+    """SIGHUP in the middle of work, once or in a burst, with a source that comes or goes."""
+    def fault(f):
+        with open(f.cluster.config, encoding="utf-8") as settings:
+            text = settings.read()
+        more = "[source passing]\nsecret = open sesame\n"
+        text = text.replace(more, "") if more in text else text + more
+        with open(f.cluster.config + ".new", "w", encoding="utf-8") as settings:
+            settings.write(text)
+        os.rename(f.cluster.config + ".new", f.cluster.config)
+        for _ in range(f.rng.randint(1, 5)):
+            f.cluster.reload(f.one_of(program))
+            f.hold(0, 0.3)
+    return fault
+
+
 def transform_killed(f):
     for _ in range(f.rng.randint(1, 3)):
         supervisor = f.cluster.running[f.one_of("worker")].pid
@@ -212,6 +228,8 @@ TO_PROGRAMS = {
     "worker killed": kill("worker"), "worker frozen": freeze("worker"), "worker restarted": restart("worker"),
     "courier killed": kill("courier"), "courier frozen": freeze("courier"), "courier restarted": restart("courier"),
     "rolling restart": rolling_restart,
+    "server reloaded": reloaded("server"), "worker reloaded": reloaded("worker"),
+    "courier reloaded": reloaded("courier"),
 }
 
 TO_REDIS = {
