@@ -39,6 +39,19 @@ static void write_failed(struct check *c, const struct err *e)
 	printf("%s\n", buf_cstr(b));
 }
 
+/* Of the document, behind its features. */
+static int write_note(struct check *c, struct err *e)
+{
+	const struct collection_said *said = &c->t->said;
+
+	if (said->code == R_NONE)
+		return 0;
+	buf_reset(&c->line);
+	if (collection_write_note(&c->line, said, c->file) != 0 || fprintf(c->t->spool, "%s\n", buf_cstr(&c->line)) < 0)
+		return err_set(e, ERR_SYSTEM, 0, "no memory or room for what is to be said of the bbox");
+	return 0;
+}
+
 static double now_s(void)
 {
 	struct timespec ts;
@@ -72,7 +85,9 @@ static int check_file(struct transform *t, const char *file)
 		return EXIT_FAILED;
 	}
 	buf_init(&c.line, LINE_MAX_BYTES);
-	status = transform_file(t, file, on_verdict, &c, &e) == 0 ? t->totals.rejected > 0 : EXIT_FAILED;
+	status = EXIT_FAILED;
+	if (transform_file(t, file, on_verdict, &c, &e) == 0 && write_note(&c, &e) == 0)
+		status = t->totals.rejected > 0;
 	if (spool_print(t->spool, &e) != 0)
 		status = EXIT_FAILED;
 	fclose(t->spool);
@@ -102,8 +117,9 @@ int cli_check(int argc, char **argv)
 	}
 	fprintf(rc == 1 ? stdout : stderr,
 	    "usage: geosluice check [OPTION…] FILE…\n\n"
-	    "Prints a line of JSON for every feature: accepted, repaired or rejected, and why; and one\n"
-	    "with \"failed\" for a file that cannot be read. FILE may be gzip; \"-\" is stdin.\n"
+	    "Prints a line of JSON for every feature: accepted, repaired or rejected, and why; one with\n"
+	    "\"noted\" for a collection whose own bbox is wrong; and one with \"failed\" for a file that\n"
+	    "cannot be read. FILE may be gzip; \"-\" is stdin.\n"
 	    "Exit status: 0 all good, 1 some rejected, 2 a file failed.\n\n%s", transform_help);
 	return rc == 1 ? EXIT_GOOD : EXIT_FAILED;
 }

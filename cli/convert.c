@@ -154,6 +154,11 @@ static int convert_file(struct convert *c, const char *path)
 		    e.cls == ERR_INPUT || e.cls == ERR_LIMIT ? reject_name((enum reject_code)e.code) : "");
 		goto out;
 	}
+	if (c->t.said.code != R_NONE) {
+		buf_reset(&c->line);
+		collection_write_note(&c->line, &c->t.said, NULL);
+		fprintf(stderr, "%s\n", buf_cstr(&c->line));
+	}
 	if (spool_publish(c, name) != 0) {
 		fprintf(stderr, "geosluice: output: %s\n", strerror(errno));
 		goto out;

@@ -168,6 +168,7 @@ static int count(void *ctx, const struct verdict *v, struct err *e)
 {
 	struct transform *t = ctx;
 
+	collection_reach_add(&t->reach, v);
 	if (v->outcome != OUTCOME_ACCEPTED)
 		t->by_code[v->code]++;
 	return t->fn(t->ctx, v, e);
@@ -187,6 +188,7 @@ static int feed_all(struct pipeline *p, struct input *in, char *bytes, struct er
 static int start_again(struct transform *t, struct input *in, struct err *e)
 {
 	memset(t->by_code, 0, sizeof(t->by_code));
+	t->reach = collection_reach_none;
 	for (FILE *f = t->spool; f != NULL; f = f == t->spool ? t->notes : NULL) {
 		rewind(f);
 		if (ftruncate(fileno(f), 0) != 0)
@@ -211,6 +213,16 @@ static bool is_sequence(const char *path)
 	return false;
 }
 
+/* Only now what the collection says of all its features can be judged. */
+static int judge(struct transform *t, struct err *e)
+{
+	t->said = collection_judge(&t->totals.box, &t->reach, t->totals.features, t->o.severity);
+	if (t->said.code == R_NONE || t->said.severity != SEV_REJECT)
+		return 0;
+	t->offset = t->said.offset;
+	return err_set(e, ERR_INPUT, t->said.code, "%s", t->said.reason);
+}
+
 int transform_file(struct transform *t, const char *path, verdict_fn fn, void *ctx, struct err *e)
 {
 	struct input *in = input_open(path, e);
@@ -221,6 +233,8 @@ int transform_file(struct transform *t, const char *path, verdict_fn fn, void *c
 	t->o.sequence = is_sequence(path);
 	memset(t->by_code, 0, sizeof(t->by_code));
 	memset(&t->totals, 0, sizeof(t->totals));
+	memset(&t->said, 0, sizeof(t->said));
+	t->reach = collection_reach_none;
 	t->fn = fn;
 	t->ctx = ctx;
 	if (in == NULL || (p = pipeline_new(&t->o, count, t, e)) == NULL)
@@ -235,6 +249,8 @@ int transform_file(struct transform *t, const char *path, verdict_fn fn, void *c
 	t->totals = pipeline_totals(p);
 	t->totals.head = t->totals.crs = NULL;
 	t->offset = pipeline_offset(p);
+	if (rc == 0)
+		rc = judge(t, e);
  out:
 	pipeline_free(&p);
 	input_close(&in);

@@ -20,6 +20,8 @@ struct transform {
 	verdict_fn fn;
 	void *ctx;
 	struct pipeline_totals totals;	/* of the file; head is not kept */
+	struct collection_reach reach;	/* of its features */
+	struct collection_said said;	/* of the collection's bbox, where the file was read well */
 	uint64_t offset;	/* of the fault, where it failed */
 };
 

@@ -2,8 +2,9 @@
 --
 -- KEYS job, out, report, dead, deadof
 -- ARGV 1 epoch, 2 index of its first feature, 3 index behind its last, 4 accepted, 5 repaired, 6 rejected,
---      7 bytes parsed, 8 now ms, 9 results ('' if none), 10 report ('' if none), then for each dead letter
---      the number of its field and value arguments and those arguments
+--      7 bytes parsed, 8 now ms, 9 results ('' if none), 10 report ('' if none), 11 how far all features
+--      up to here reach ('' if nobody wants to know), then for each dead letter the number of its field and value
+--      arguments and those arguments
 -- Returns 'ok', also where the same call was done before and its reply was lost; 'stale' if the caller no longer
 -- owns the job, or the job is not where the caller thinks.
 local job, out, report, dead, deadof = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -21,7 +22,7 @@ end
 if ARGV[10] ~= '' then
 	redis.call('HSET', report, n, ARGV[10])
 end
-local at, letters = 11, 0
+local at, letters = 12, 0
 while at <= #ARGV do
 	local fields = tonumber(ARGV[at])
 	local id = redis.call('XADD', dead, '*', unpack(ARGV, at + 1, at + fields))
@@ -44,4 +45,7 @@ for kind, bytes in pairs({results = #ARGV[9] + #ARGV[10], dead = letters}) do
 end
 redis.call('HSET', job, 'next', ARGV[3], 'chunk', tonumber(n) + 1, 'parsed', ARGV[7], 'updated', ARGV[8],
 	'tries', '0')
+if ARGV[11] ~= '' then
+	redis.call('HSET', job, 'reach', ARGV[11])
+end
 return 'ok'

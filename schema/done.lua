@@ -3,8 +3,9 @@
 -- KEYS job, parts, out, report, dead, deadof, chunks
 -- ARGV 1 group, 2 message id, 3 number of the chunk, 4 'features', 'tail' or 'failed', 5 now ms, 6 accepted,
 --      7 repaired, 8 rejected, 9 bytes of the document, 10 microseconds and 11 units of work that it took, 12 results
---      (of a tail: the collection's foreign members; '' if none), 13 report, 14 number of field, value arguments for
---      the job, those, then for each dead letter the number of its field and value arguments and those arguments
+--      (of a tail: the collection's foreign members; '' if none), 13 report, 14 how far its features reach ('' for
+--      other chunks), 15 number of field, value arguments for the job, those, then for each dead letter the number of
+--      its field and value arguments and those arguments
 -- Of failures the one of the lowest chunk counts; what comes behind it is not wanted any more. Returns 'ok'; 'last' if
 -- the job can be ended now (watch.lua says how); 'stale' if the chunk was done before, or nobody wants it.
 local job, parts, out, report, dead, deadof, chunks = unpack(KEYS)
@@ -20,17 +21,38 @@ local function drop(number)
 	redis.call('HINCRBY', job, 'left', -1)
 end
 
+-- Of each token the sum (+), the lesser (<) or the greater (>); see wire.md. No number is written anew but the sum.
+local function together(was, more)
+	local had, now = {}, {}
+	for number in was:gmatch('[+<>](%S+)') do
+		had[#had + 1] = number
+	end
+	for sign, number in more:gmatch('([+<>])(%S+)') do
+		local old = had[#now + 1]
+		if old and sign == '+' then
+			number = string.format('%.0f', tonumber(old) + tonumber(number))
+		elseif old and (sign == '<') == (tonumber(old) < tonumber(number)) then
+			number = old
+		end
+		now[#now + 1] = sign .. number
+	end
+	return table.concat(now, ' ')
+end
+
 if ARGV[12] ~= '' then
 	redis.call('HSET', out, kind == 'tail' and 'head' or n, ARGV[12])
 end
 if ARGV[13] ~= '' then
 	redis.call('HSET', report, n, ARGV[13])
 end
-local fields = tonumber(ARGV[14])
-if fields > 0 then
-	redis.call('HSET', job, unpack(ARGV, 15, 14 + fields))
+if ARGV[14] ~= '' then
+	redis.call('HSET', job, 'reach', together(redis.call('HGET', job, 'reach') or '', ARGV[14]))
 end
-local at, letters = 15 + fields, 0
+local fields = tonumber(ARGV[15])
+if fields > 0 then
+	redis.call('HSET', job, unpack(ARGV, 16, 15 + fields))
+end
+local at, letters = 16 + fields, 0
 while at <= #ARGV do
 	local count = tonumber(ARGV[at])
 	local id = redis.call('XADD', dead, '*', unpack(ARGV, at + 1, at + count))

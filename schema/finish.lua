@@ -2,14 +2,14 @@
 --
 -- KEYS job, jobs (splits where it was worked on in chunks), outbox, raw, out, report, dead, deadof, stats, parts, ids
 -- ARGV 1 epoch, 2 group, 3 message id, 4 now ms, 5 state, 6 features read, 7 retention of the job ms,
---      8 retention of the raw bytes ms, 9 foreign members of the collection ('' if none), 10 number of field, value
---      arguments for the job, those, then field, value arguments of a dead letter of kind 'document' (none unless
---      failed)
+--      8 retention of the raw bytes ms, 9 foreign members of the collection ('' if none), 10 its bbox ('' if none),
+--      11 a chunk of the report ('' if none), 12 number of field, value arguments for the job, those, then field, value
+--      arguments of a dead letter of kind 'document' (none unless failed)
 -- Returns 'ok'; 'stale' if the caller no longer owns the job (or the same call was done before and its reply was
 -- lost); 'short' if counts do not add up to the features read.
 local job, jobs, outbox, raw, out, report, dead, deadof, stats, parts, ids = unpack(KEYS)
 local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected',
-	'held', 'results', 'dead')
+	'held', 'results', 'dead', 'chunk')
 local state, keep = ARGV[5], ARGV[7]
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
@@ -33,11 +33,24 @@ local function hold(kind, source, bytes)
 	end
 end
 
-local fields = tonumber(ARGV[10])
-redis.call('HSET', job, 'state', state, 'finished', ARGV[4], 'updated', ARGV[4], unpack(ARGV, 11, 10 + fields))
-if ARGV[9] ~= '' then
-	redis.call('HSET', out, 'head', ARGV[9])
-	results = results + #ARGV[9]
+local fields = tonumber(ARGV[12])
+redis.call('HSET', job, 'state', state, 'finished', ARGV[4], 'updated', ARGV[4], unpack(ARGV, 13, 12 + fields))
+local head = ARGV[9]
+if ARGV[10] ~= '' then
+	-- The foreign members are there already where the job was worked on in chunks.
+	local before = head ~= '' and head or redis.call('HGET', out, 'head') or ''
+	head = (before ~= '' and before .. ',' or '') .. ARGV[10]
+	results = results - (ARGV[9] ~= '' and 0 or #before)
+end
+if head ~= '' then
+	redis.call('HSET', out, 'head', head)
+	results = results + #head
+end
+if ARGV[11] ~= '' then
+	local n = tonumber(have[11] or '0')
+	redis.call('HSET', report, n, ARGV[11])
+	redis.call('HSET', job, 'chunk', n + 1)
+	results = results + #ARGV[11]
 end
 if state == 'failed' then
 	local ids = redis.call('LRANGE', deadof, 0, -1)
@@ -50,10 +63,10 @@ if state == 'failed' then
 	for _, lines in ipairs(redis.call('HVALS', report)) do
 		results = results + #lines
 	end
-	if #ARGV > 10 + fields then
-		local letter = redis.call('XADD', dead, '*', unpack(ARGV, 11 + fields))
+	if #ARGV > 12 + fields then
+		local letter = redis.call('XADD', dead, '*', unpack(ARGV, 13 + fields))
 		redis.call('RPUSH', deadof, letter)
-		for i = 11 + fields, #ARGV do
+		for i = 13 + fields, #ARGV do
 			letters = letters + #ARGV[i]
 		end
 		hold('dead', source, letters)

@@ -23,7 +23,7 @@ for i, kind in ipairs({'results', 'dead'}) do
 end
 redis.call('HDEL', job, 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'split', 'split_at',
 	'split_segment', 'split_skip', 'split_next', 'split_chunk', 'left', 'head_end', 'fail', 'fail_code',
-	'fail_reason', 'fail_offset', 'message')
+	'fail_reason', 'fail_offset', 'message', 'reach', 'box')
 redis.call('HSET', job, 'whole', '1', 'parsed', '0', 'tries', '0', 'updated', ARGV[2])
 redis.call('XACK', splits, ARGV[1], have[3])
 redis.call('XDEL', splits, have[3])

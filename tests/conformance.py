@@ -84,14 +84,14 @@ def read_reasons():
 
 
 def check(program, path, options=()):
-    """The verdict lines, and the last one where it says that the document failed."""
+    """The verdicts on features, and the last line where it says that the document failed."""
     done = subprocess.run([program, "check", *options, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           check=False)
     lines = [json.loads(line) for line in done.stdout.decode("utf-8", "replace").splitlines()]
     if done.returncode not in (0, 1, 2):
         raise SystemExit("%s check %s: exit %d\n%s" % (program, path, done.returncode, done.stderr.decode()))
     failed = lines[-1] if lines and lines[-1]["outcome"] == "failed" else None
-    return ([v for v in lines if v["outcome"] != "failed"], failed)
+    return ([v for v in lines if "index" in v], failed)
 
 
 def convert(program, path, options=()):

@@ -108,7 +108,13 @@ static void empty(struct chunk_writer *w, uint64_t next)
 
 void chunk_writer_begin(struct chunk_writer *w, const struct job *j, uint64_t next, bool hold)
 {
+	struct collection_reach *reach = &w->chunk.reach;
+
 	w->chunk.job = j;
+	w->chunk.boxless = false;
+	*reach = collection_reach_none;
+	if (!hold && next > 0 && j->reach != NULL && collection_reach_read(reach, j->reach) && reach->features != next)
+		*reach = collection_reach_none;		/* one who says nothing of it was at work, too */
 	buf_trim(&w->line, KEEP_BYTES);
 	w->hold = hold;
 	empty(w, next);
@@ -144,6 +150,7 @@ int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char
 	c->accepted += v->outcome == OUTCOME_ACCEPTED;
 	c->repaired += v->outcome == OUTCOME_REPAIRED;
 	c->rejected += v->outcome == OUTCOME_REJECTED;
+	collection_reach_add(&c->reach, v);
 	c->behind++;
 	if (w->hold || (c->behind - c->first < w->limits.features &&
 	    w->results.plain + w->report.plain + w->letters.text.len < w->limits.bytes))
@@ -169,4 +176,14 @@ int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e)
 	rc = w->sink->write(w->redis, c, e);
 	empty(w, c->behind);
 	return rc;
+}
+
+void chunk_writer_boxless(struct chunk_writer *w)
+{
+	w->chunk.boxless = true;
+}
+
+const struct collection_reach *chunk_writer_reach(const struct chunk_writer *w)
+{
+	return &w->chunk.reach;
 }

@@ -28,7 +28,7 @@ struct chunk_writer *chunk_writer_new(const struct sink *s, struct redis *r, con
 void chunk_writer_free(struct chunk_writer **w);
 
 /* Forgets what was not written, and goes on with feature `next` of j, which is borrowed. hold: nothing is written
- * until chunk_writer_take. */
+ * until chunk_writer_take, and how far features reach is said of these alone; else also of those before. */
 void chunk_writer_begin(struct chunk_writer *w, const struct job *j, uint64_t next, bool hold);
 /* Index of the feature that is to come next. Those before it are written. */
 uint64_t chunk_writer_next(const struct chunk_writer *w);
@@ -39,5 +39,9 @@ int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char
 /* What is held, for the caller to write; it is there until the next call. NULL: e. */
 const struct chunk *chunk_writer_take(struct chunk_writer *w, struct err *e);
 int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e);
+/* The collection has no bbox. */
+void chunk_writer_boxless(struct chunk_writer *w);
+/* How far all features reach. */
+const struct collection_reach *chunk_writer_reach(const struct chunk_writer *w);
 
 #endif

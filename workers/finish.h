@@ -12,8 +12,9 @@
 #include "workers/job.h"
 #include "workers/pipeline/pipeline.h"
 
+/* said: of the collection's bbox; NULL: nothing. Where it says SEV_REJECT, finish_failed is due. */
 int finish_successful(const struct job *j, struct redis *r, const struct settings *s,
-    const struct pipeline_totals *t, struct err *e);
+    const struct pipeline_totals *t, const struct collection_said *said, struct err *e);
 
 int finish_failed(const struct job *j, struct redis *r, const struct settings *s, enum reject_code code,
     const char *reason, uint64_t offset, struct err *e);

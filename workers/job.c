@@ -68,6 +68,7 @@ void job_fill(struct job *j, const struct message *m, const char *consumer, cons
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
 	j->sequence = is_sequence(reply_field(r, first, "type"));
 	j->suspects = copy_text(reply_field(r, first, "suspects"));
+	j->reach = copy_text(reply_field(r, first, "reach"));
 	j->segments = number(r, first, "segments");
 	j->bytes = number(r, first, "bytes");
 	j->coding = n > 0 ? coding_of(encoding, n) : CODING_NONE;
@@ -121,7 +122,8 @@ void job_clear(struct job *j)
 	free(j->crs);
 	free(j->pass_crs);
 	free(j->suspects);
-	j->crs = j->pass_crs = j->suspects = NULL;
+	free(j->reach);
+	j->crs = j->pass_crs = j->suspects = j->reach = NULL;
 }
 
 int job_answer(const struct reply *reply, const char *script, struct err *e)

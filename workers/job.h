@@ -33,6 +33,7 @@ struct job {
 	bool sequence;		/* its media type says that it is one */
 	char *suspects;		/* see suspects.h; NULL if none */
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
+	char *reach;		/* of the features before `next`: see pipeline/collection.h; NULL if it is not known */
 	long long epoch;
 	bool whole;		/* one worker is to read it */
 	struct job_split split;

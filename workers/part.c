@@ -108,8 +108,14 @@ int part_end(const struct part *p, struct redis *r, const struct part_end *end, 
 	struct key keys[7];
 	struct redis_cmd c;
 	struct reply *reply;
+	struct buf reach;
 	int rc;
 
+	buf_init(&reach, COLLECTION_TEXT_MAX);
+	if (k != NULL && collection_reach_write(&k->reach, &reach) != 0) {
+		buf_clear(&reach);
+		return err_set(e, ERR_SYSTEM, 0, "no memory for a chunk");
+	}
 	cmd_init(&c);
 	cmd_script(&c, &script_done, 7);
 	keys_to_cmd(&c, keys, names, 7, p->job.id);
@@ -129,6 +135,7 @@ int part_end(const struct part *p, struct redis *r, const struct part_end *end, 
 	else
 		cmd_bytes(&c, end->head_len ? end->head : "", end->head_len);
 	cmd_bytes(&c, report != NULL && report->len ? report->data : "", report != NULL ? report->len : 0);
+	cmd_str(&c, buf_cstr(&reach));
 	cmd_int(&c, end->fields != NULL ? (long long)end->fields->count : 0);
 	if (end->fields != NULL)
 		args_to_cmd(end->fields, &c);
@@ -136,6 +143,7 @@ int part_end(const struct part *p, struct redis *r, const struct part_end *end, 
 		args_to_cmd(k->letters, &c);
 	rc = redis_insist(r, &c, &reply, e);
 	cmd_clear(&c);
+	buf_clear(&reach);
 	if (rc == 0)
 		rc = strcmp(reply_str(reply, NULL), "last") == 0 ? PART_LAST : job_answer(reply, "done", e);
 	reply_free(&reply);
@@ -165,27 +173,56 @@ int part_whole(const struct part *p, struct redis *r, struct err *e)
 	return rc;
 }
 
+/* Of the collection's bbox, from what the chunks came to. */
+static struct collection_said judge(const struct job *j, const struct settings *s, const struct reply *reply,
+    uint64_t features)
+{
+	const struct source *src = settings_source(s, j->source);
+	struct collection_reach reach;
+	struct collection_box box;
+	struct pipeline_options o;
+
+	pipeline_options_init(&o);
+	collection_reach_read(&reach, reply_str(reply_at(reply, 5), NULL));
+	collection_box_read(&box, reply_str(reply_at(reply, 6), NULL));
+	return collection_judge(&box, &reach, features, src != NULL ? src->severity : o.severity);
+}
+
+static int finish_well(const struct job *j, struct redis *r, const struct settings *s, const struct reply *reply,
+    bool *failed, struct err *e)
+{
+	const struct pipeline_totals t = {
+		.head = "", .crs = reply_str(reply_at(reply, 4), NULL),
+		.features = (uint64_t)reply_int(reply_at(reply, 3)),
+	};
+	const struct collection_said said = judge(j, s, reply, t.features);
+
+	*failed = said.code != R_NONE && said.severity == SEV_REJECT;
+	if (*failed)
+		return finish_failed(j, r, s, said.code, said.reason, said.offset, e);
+	return finish_successful(j, r, s, &t, &said, e);
+}
+
 /* The job as the one who ends it has it: the epoch and message that watch.lua named. */
 static int finish(const struct job *j, struct redis *r, const struct settings *s, const struct reply *reply,
     struct err *e)
 {
 	struct job ending = *j;
-	struct pipeline_totals t = { .head = "", .crs = reply_str(reply_at(reply, 4), NULL) };
 	bool failed = strcmp(reply_str(reply_at(reply, 0), NULL), "failed") == 0;
 	int rc;
 
 	ending.epoch = reply_int(reply_at(reply, 1));
 	ending.message.stream = STREAM_SPLITS;
 	snprintf(ending.message.id, sizeof(ending.message.id), "%s", reply_str(reply_at(reply, 2), NULL));
-	t.features = (uint64_t)reply_int(reply_at(reply, 3));
 	if (failed)
 		rc = finish_failed(&ending, r, s, reject_find(reply_str(reply_at(reply, 3), NULL)),
 		    reply_str(reply_at(reply, 4), NULL), (uint64_t)reply_int(reply_at(reply, 5)), e);
 	else
-		rc = finish_successful(&ending, r, s, &t, e);
+		rc = finish_well(&ending, r, s, reply, &failed, e);
 	if (rc == 0)
 		log_info(failed ? "job_failed" : "job_done", LOG_STR("job", j->id), LOG_STR("source", j->source),
-		    LOG_STR("trace", j->trace), LOG_INT("bytes", j->bytes), LOG_INT("features", t.features));
+		    LOG_STR("trace", j->trace), LOG_INT("bytes", j->bytes),
+		    LOG_INT("features", failed ? 0 : reply_int(reply_at(reply, 3))));
 	return rc < 0 ? -1 : 0;	/* stale: somebody else is at it */
 }
 

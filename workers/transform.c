@@ -170,6 +170,7 @@ static int find_masked(struct transform *t, struct err *e)
 /* Feeds the whole body once. As pipeline_finish: 0, 1 or -1. */
 static int pass(struct transform *t, struct err *e)
 {
+	struct pipeline_totals totals;
 	uint64_t at = 0;
 	const char *bytes;
 	size_t n;
@@ -183,6 +184,9 @@ static int pass(struct transform *t, struct err *e)
 			return -1;
 	if (rc < 0 || (rc = pipeline_finish(t->pipeline, e)) != 0)
 		return rc;
+	totals = pipeline_totals(t->pipeline);
+	if (!collection_has_box(&totals.box))
+		chunk_writer_boxless(t->writer);
 	return written(t, chunk_writer_flush(t->writer, progress(t), e), e);
 }
 
@@ -296,11 +300,29 @@ static int all_passes(struct transform *t, struct err *e)
 	return rc == 1 && !t->trial ? second_pass(t, e) : rc;
 }
 
+/* The document was read to its end; only its own bbox can still be against it. */
+static int end_well(struct transform *t, struct job *j, const struct source *src, uint64_t began_ms, struct err *e)
+{
+	const struct pipeline_totals totals = pipeline_totals(t->pipeline);
+	const struct collection_said said = collection_judge(&totals.box, chunk_writer_reach(t->writer),
+	    totals.features, src->severity);
+	struct err why = ERR_INIT;
+	int rc;
+
+	if (said.code != R_NONE && said.severity == SEV_REJECT) {
+		err_set(&why, ERR_INPUT, said.code, "%s", said.reason);
+		return fail(t, j, &why, said.offset, e);
+	}
+	rc = finish_successful(j, t->commands, t->settings, &totals, &said, e);
+	if (rc == 0)
+		log_end(j, "job_done", "", &totals, began_ms);
+	return rc < 0 ? -1 : rc == 1 ? TRANSFORM_STALE : TRANSFORM_ENDED;
+}
+
 int transform_run(struct transform *t, struct job *j, struct err *e)
 {
 	const struct source *src = settings_source(t->settings, j->source);
 	struct pipeline_options o;
-	struct pipeline_totals totals;
 	struct err why = ERR_INIT;
 	uint64_t began_ms = clock_mono_ms();
 	int rc;
@@ -318,11 +340,7 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 		t->flight->no_memory = why.cls == ERR_SYSTEM && why.code == R_FEATURE_MEMORY;
 		rc = end_badly(t, j, &why, e);
 	} else {
-		totals = pipeline_totals(t->pipeline);
-		rc = finish_successful(j, t->commands, t->settings, &totals, e);
-		if (rc == 0)
-			log_end(j, "job_done", "", &totals, began_ms);
-		rc = rc < 0 ? -1 : rc == 1 ? TRANSFORM_STALE : TRANSFORM_ENDED;
+		rc = end_well(t, j, src, began_ms, e);
 	}
 	transform_end(t);
 	return rc;

@@ -139,10 +139,18 @@ static int tail_done(struct transform *t, struct err *e)
 	struct pipeline_totals totals = pipeline_totals(t->pipeline);
 	struct part_end end = { .kind = "tail", .head = totals.head, .head_len = totals.head_len };
 	struct args fields;
+	struct buf box;
 	int rc;
 
 	end.bytes = m->to - m->from + m->head_end;
 	args_init(&fields, FIELDS_MAX_BYTES + strlen(totals.crs));
+	buf_init(&box, COLLECTION_TEXT_MAX);
+	if (collection_has_box(&totals.box)) {
+		fields.failed = collection_box_write(&totals.box, &box) != 0;
+		args_str(&fields, "box");
+		args_str(&fields, buf_cstr(&box));
+	}
+	buf_clear(&box);
 	args_str(&fields, "used_crs");
 	args_str(&fields, totals.crs);
 	args_str(&fields, "next");

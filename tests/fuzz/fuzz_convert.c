@@ -23,6 +23,7 @@ struct run {
 	struct buf text;	/* features */
 	bool strict;		/* each feature has to be accepted */
 	bool hurried;		/* a feature took its time limit: no two runs are the same */
+	struct collection_reach reach, odd, even;	/* of all features, and of every second one */
 };
 
 static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
@@ -33,6 +34,8 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 	if (verdict_write(&r->lines, v, "f") != 0)
 		abort();
 	buf_putc(&r->lines, '\n');
+	collection_reach_add(&r->reach, v);
+	collection_reach_add(v->feature->index % 2 != 0 ? &r->odd : &r->even, v);
 	r->hurried |= v->code == R_FEATURE_TIMEOUT;
 	if (r->strict && v->outcome != OUTCOME_ACCEPTED && !r->hurried)
 		abort();
@@ -54,6 +57,7 @@ static int feed(struct pipeline *p, struct run *r, const char *data, size_t size
 
 		buf_reset(&r->text);
 		buf_reset(&r->lines);
+		r->reach = r->odd = r->even = collection_reach_none;
 		rc = 0;
 		while (rc == 0 && (n = piece_next(&pieces)) > 0)
 			rc = pipeline_feed(p, pieces.at - n, n, e);
@@ -65,8 +69,37 @@ static int feed(struct pipeline *p, struct run *r, const char *data, size_t size
 	return rc;
 }
 
+/* What is said of the collection's bbox. Its reach can be put together of parts, and comes back as it was written. */
+static void end(struct run *r, const struct pipeline_options *o, const struct pipeline_totals *t)
+{
+	struct collection_said said = collection_judge(&t->box, &r->reach, t->features, o->severity);
+	struct buf all, parts;
+	struct collection_reach back;
+
+	buf_init(&all, COLLECTION_TEXT_MAX);
+	buf_init(&parts, COLLECTION_TEXT_MAX);
+	reach_add(&r->odd.given, &r->even.given);
+	reach_add(&r->odd.made, &r->even.made);
+	r->odd.features += r->even.features;
+	r->odd.mixed |= r->even.mixed;
+	if (collection_reach_write(&r->odd, &parts) != 0 || !collection_reach_read(&back, buf_cstr(&parts)) ||
+	    collection_reach_write(&back, &all) != 0 || strcmp(buf_cstr(&all), buf_cstr(&parts)) != 0)
+		abort();
+	buf_reset(&all);
+	if (collection_reach_write(&r->reach, &all) != 0 || strcmp(buf_cstr(&all), buf_cstr(&parts)) != 0)
+		abort();
+	if (said.len > 0 && !reach_is_within(&r->reach.made, said.len, said.box, 0))
+		abort();
+	if (said.code != R_NONE)
+		collection_write_note(&r->lines, &said, NULL);
+	collection_write_bbox(&r->lines, &said);
+	buf_clear(&all);
+	buf_clear(&parts);
+}
+
 static int run(const struct pipeline_options *o, struct run *r, const char *data, size_t size, unsigned cut)
 {
+	struct pipeline_totals totals;
 	struct err e = ERR_INIT;
 	struct pipeline *p;
 	int rc;
@@ -79,6 +112,9 @@ static int run(const struct pipeline_options *o, struct run *r, const char *data
 	if (rc == -1 && e.cls != ERR_INPUT && e.cls != ERR_LIMIT)
 		abort();
 	buf_printf(&r->lines, "%d %d %llu", rc, e.code, (unsigned long long)pipeline_offset(p));
+	totals = pipeline_totals(p);
+	if (rc == 0)
+		end(r, o, &totals);
 	pipeline_free(&p);
 	return rc;
 }

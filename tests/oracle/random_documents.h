@@ -304,6 +304,9 @@ static inline void document_feature(struct document *d, struct buf *out)
 /* A collection of n features. */
 static inline void document_write(struct document *d, struct buf *out, unsigned n)
 {
+	static const char *const boxes[] = {
+		"[-180,-90,180,90]", "[170,-20,-170,-15]", "[0,0,-5,1,1,500]", "[0,0,1,1]", "[0,9,1,2]", "[0,1]",
+	};
 	struct document_object o = { .n = 0 };
 	struct buf *features;
 
@@ -321,6 +324,8 @@ static inline void document_write(struct document *d, struct buf *out, unsigned 
 		    "{\"type\":\"name\",\"properties\":{\"name\":\"urn:ogc:def:crs:OGC:1.3:CRS84\"}}");
 	if (random_below(&d->content, 3) == 0)
 		document_text(d, &o, "name", "\"made\"");
+	if (random_below(&d->content, 2) == 0)
+		document_text(d, &o, "bbox", boxes[random_below(&d->content, d->faults ? 6 : 3)]);
 	document_blanks(d, out);
 	document_close(d, &o, out);
 	document_blanks(d, out);

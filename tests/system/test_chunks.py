@@ -17,6 +17,7 @@ SETTINGS = {
     "GEOSLUICE_WORKER_CHUNKS_OUTSTANDING": "8",
     "GEOSLUICE_SERVER_SEGMENT_BYTES": "8192",
 }
+WIDE, NARROW = [-180, -90, 180, 90], [1, 1, 11, 51]     # around all of mixture; BOW_TIE reaches out of it
 CRS = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3857"}}
 
 
@@ -27,6 +28,16 @@ def mixture(n):
         f = dict({3: BOW_TIE, 7: FAR_AWAY}.get(i % 10) or SOUND, id=i if i % 7 else i // 2)
         made.append(dict(f, properties={"i": i, "text": "]}\\\"{[" * (i % 5)}))
     return made
+
+
+def bbox_of(features):
+    """Over all positions, in two dimensions."""
+    def positions(value):
+        return [value] if isinstance(value[0], (int, float)) else [p for v in value for p in positions(v)]
+
+    every = [p for f in features for p in positions(f["geometry"]["coordinates"])]
+    x, y = [p[0] for p in every], [p[1] for p in every]
+    return [min(x), min(y), max(x), max(y)]
 
 
 def run_cli(stack, verb, body, *more):
@@ -55,6 +66,11 @@ class Chunks(StackTest):
             if verdict["outcome"] != "accepted" or verdict["warnings"]:
                 want.append(verdict)
         self.assertEqual(report, want)
+        results = self.stack.get("/v1/jobs/%s/results" % job).json()
+        if "bbox" in json.loads(body):
+            self.assertEqual(results["bbox"], bbox_of(results["features"]))
+        else:
+            self.assertNotIn("bbox", results)
 
     def leaves_nothing(self, job):
         self.assertEqual([k for k in self.stack.redis.keys() if ":parts:" in k or ":ids:" in k], [])
@@ -129,7 +145,7 @@ class Chunks(StackTest):
         self.leaves_nothing(job)
 
     def test_a_chunk_whose_message_is_lost(self):
-        body = collection(*mixture(3000))
+        body = collection(*mixture(3000), bbox=WIDE)
         job = self.stack.post("acme", body).json()["jobID"]
         until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks"), "it has chunks")
         self.stack.redis("DEL", "gs:{p0}:chunks")
@@ -139,7 +155,7 @@ class Chunks(StackTest):
 
     def test_all_chunks_that_are_out_are_lost(self):
         """While it is being split: the splitter alone can tell."""
-        body = collection(*mixture(20000))
+        body = collection(*mixture(20000), bbox=WIDE)
         job = self.stack.post("acme", body).json()["jobID"]
         hash_key = "gs:{p0}:job:" + job
         until(lambda: int(self.stack.redis("HGET", hash_key, "left") or 0) >= 8, "all are out that may be")
@@ -155,7 +171,7 @@ class Chunks(StackTest):
         self.leaves_nothing(job)
 
     def test_a_chunk_whose_message_cannot_be_read(self):
-        body = collection(*mixture(20000))
+        body = collection(*mixture(20000), bbox=NARROW)
         job = self.stack.post("acme", body).json()["jobID"]
         parts = "gs:{p0}:parts:" + job
         spoil = ("for _, f in ipairs(redis.call('HKEYS', KEYS[1])) do if tonumber(f) then "
@@ -172,7 +188,7 @@ class Chunks(StackTest):
 
     def test_workers_killed_at_random(self):
         dice = random.Random(5)
-        body = collection(*mixture(6000))
+        body = collection(*mixture(6000), bbox=NARROW)
         job = self.stack.post("acme", body).json()["jobID"]
         hash_key = "gs:{p0}:job:" + job
         until(lambda: self.stack.redis("HGET", hash_key, "split"), "it is being split")
@@ -188,7 +204,7 @@ class Chunks(StackTest):
         self.leaves_nothing(job)
 
     def test_a_splitter_goes_on_from_its_checkpoint(self):
-        body = collection(*mixture(20000))
+        body = collection(*mixture(20000), bbox=WIDE)
         job = self.stack.post("acme", body).json()["jobID"]
         hash_key = "gs:{p0}:job:" + job
         until(lambda: int(self.stack.redis("HGET", hash_key, "split_chunk") or 0) >= 3, "some chunks are given out")

@@ -113,7 +113,7 @@ static inline int end_well(const struct job *j, uint64_t features)
 {
 	struct pipeline_totals t = { .features = features, .crs = "EPSG:4326", .head = "\"a\":1", .head_len = 5 };
 
-	return finish_successful(j, redis, settings, &t, &e);
+	return finish_successful(j, redis, settings, &t, NULL, &e);
 }
 
 #define TEST(f) cmocka_unit_test_setup(f, fresh)

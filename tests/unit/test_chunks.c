@@ -21,6 +21,7 @@
 /* All that came of a document: a line and a text per feature, then how it ended. */
 struct result {
 	struct buf lines;
+	struct collection_reach reach;
 	bool failed, again;
 };
 
@@ -31,6 +32,7 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 	struct result *r = ctx;
 
 	(void)e;
+	collection_reach_add(&r->reach, v);
 	verdict_write(&r->lines, v, NULL);
 	buf_putc(&r->lines, '\n');
 	if (v->text != NULL)
@@ -42,6 +44,8 @@ static int on_verdict(void *ctx, const struct verdict *v, struct err *e)
 static void note_end(struct result *r, struct pipeline *p, int rc, const struct err *e)
 {
 	struct pipeline_totals t = pipeline_totals(p);
+	struct collection_said said;
+	struct pipeline_options o;
 
 	r->failed = rc < 0;
 	r->again = rc == 1;
@@ -50,6 +54,13 @@ static void note_end(struct result *r, struct pipeline *p, int rc, const struct 
 		    (unsigned long long)pipeline_offset(p));
 	else
 		buf_printf(&r->lines, "%.*s in %s\n", (int)t.head_len, t.head, t.crs);
+	if (rc != 0)
+		return;
+	pipeline_options_init(&o);
+	said = collection_judge(&t.box, &r->reach, t.features, o.severity);
+	if (said.code != R_NONE)
+		collection_write_note(&r->lines, &said, NULL);
+	collection_write_bbox(&r->lines, &said);
 }
 
 static int feed(struct pipeline *p, const char *text, size_t n, size_t step, struct err *e)
@@ -71,6 +82,7 @@ static void as_a_whole(const char *text, size_t n, struct result *r)
 	pipeline_options_init(&o);
 	o.max_token_bytes = max_token_bytes;
 	buf_init(&r->lines, TEXT_MAX);
+	r->reach = collection_reach_none;
 	p = pipeline_new(&o, on_verdict, r, &e);
 	rc = feed(p, text, n, n, &e);
 	if (rc == 0)
@@ -145,6 +157,7 @@ static bool in_chunks(const char *text, size_t n, size_t per, size_t step, struc
 		return false;
 	buf_init(&r->lines, TEXT_MAX);
 	r->failed = r->again = false;
+	r->reach = collection_reach_none;
 	c = (struct piece){ .text = text, .head_end = head_end, .from = head_end };
 	scan_init(&s, head_end, 0, o.max_feature_bytes, o.max_token_bytes);
 	last = head_end;
@@ -250,6 +263,8 @@ static void each_fixture(void **state)
 
 static void documents_by_hand(void **state)
 {
+#define P(x, y) "{\"type\":\"Feature\",\"properties\":null,\"geometry\":{\"type\":\"Point\",\"coordinates\":[" \
+	#x "," #y "]}}"
 #define F(id) "{\"type\":\"Feature\",\"id\":" id ",\"properties\":null,\"geometry\":null}"
 #define C(features) "{\"type\":\"FeatureCollection\",\"name\":\"x\",\"features\":[" features "],\"tail\":{\"a\":[1,{}]}}"
 	static const char *const docs[] = {
@@ -279,9 +294,13 @@ static void documents_by_hand(void **state)
 		"{\"name\":\"EPSG:3857\"}}}",
 		"{\"type\":\"FeatureCollection\",\"features\":[" F("1") "," F("2") "],\"features\":[" F("3") "]}",
 		"{\"type\":\"FeatureCollection\",\"bbox\":[1,2],\"features\":[" F("1") "],\"coordinates\":1}",
+		"{\"type\":\"FeatureCollection\",\"bbox\":[0,0,9,9],\"features\":[" P(1, 2) "," P(3, 9.5) "]}",
+		"{\"bbox\":[170,0,-170,9],\"features\":[" P(170, 2) "," F("1") "," P(-175, 9) "],\"type\":\"FeatureCollection\"}",
+		"{\"features\":[" P(1, 2) "," P(400, 2) "," P(3, 4) "],\"bbox\":[0,0,9,9],\"type\":\"FeatureCollection\"}",
 		"{\"a\":1,\"type\":\"FeatureCollection\",\"features\":[" F("1") "],\"a\":2,\"b\":3}",
 	};
 
+#undef P
 	(void)state;
 	for (size_t i = 0; i < sizeof(docs) / sizeof(docs[0]); i++) {
 		compare(docs[i], docs[i], strlen(docs[i]));

@@ -180,11 +180,18 @@ static void in_a_long_feature_a_sign_of_life_is_given_at_each_segment(void **sta
 	job_clear(&j);
 }
 
+#define PARTS 5
+
+static struct collection_reach reaches[PARTS];	/* what the features of each come to */
+
 static int end_of(const struct part *p, const char *kind, uint64_t features)
 {
 	struct buf results = { .data = (char *)(uintptr_t)"lines", .len = 5 }, none = { .data = NULL };
 	struct args letters, fields;
-	struct chunk c = { .accepted = features, .results = &results, .report = &none, .letters = &letters };
+	struct chunk c = {
+		.accepted = features, .results = &results, .report = &none, .letters = &letters,
+		.reach = reaches[p->job.message.n],
+	};
 	struct part_end end = { .kind = kind, .bytes = 10, .us = 5, .units = 7, .fields = &fields };
 	int rc;
 
@@ -211,8 +218,6 @@ static int end_of(const struct part *p, const char *kind, uint64_t features)
 	args_clear(&fields);
 	return rc;
 }
-
-#define PARTS 5
 
 /* All of a document's chunks, cut and taken. */
 static void all_taken(struct job *j, struct part parts[PARTS])
@@ -270,6 +275,50 @@ static void a_chunk_done_twice_counts_once_and_the_last_ends_the_job(void **stat
 	assert_int_equal(length("splits"), 0);
 	assert_int_equal(length("outbox"), 1);
 	assert_int_equal(seed_int(redis, "EXISTS", wire_key("parts", j.id).text, wire_key("ids", j.id).text, NULL), 0);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
+/* The script puts together what chunks come to, in whatever order they end, as C does. */
+static void how_far_chunks_reach_is_put_together(void **state)
+{
+	static const double numbers[] = { 0.1, -1e-7, 123456789.25, -180, 5e-324, 1.7976931348623157e308, 3, -0.0 };
+	static const int order[] = { 4, 1, 0, 2, 3 };
+	struct collection_reach all = collection_reach_none;
+	struct part parts[PARTS];
+	struct job j;
+	struct buf want;
+
+	(void)state;
+	all_taken(&j, parts);
+	buf_init(&want, COLLECTION_TEXT_MAX);
+	for (unsigned i = 0; i < PARTS; i++) {
+		struct collection_reach *r = &reaches[i];
+
+		*r = collection_reach_none;
+		if (i == 4)
+			continue;
+		r->features = i == 3 ? 1 : 2;
+		for (unsigned k = 0; k < 2; k++) {
+			r->made.low[k] = r->given.low[k] = numbers[(2 * i + k) % 8];
+			r->made.high[k] = r->given.high[k] = numbers[(3 * i + k + 1) % 8];
+		}
+		r->made.near_west = i == 2 ? -7.5 : r->made.near_west;
+		r->given.flat = i == 1;
+		r->mixed = i == 2;
+		all.features += r->features;
+		all.mixed |= r->mixed;
+		reach_add(&all.given, &r->given);
+		reach_add(&all.made, &r->made);
+	}
+	for (int i = 0; i < PARTS; i++)
+		assert_int_equal(end_of(&parts[order[i]], order[i] == 4 ? "tail" : "features",
+		    reaches[order[i]].features), i == 4 ? PART_LAST : PART_DONE);
+	assert_int_equal(collection_reach_write(&all, &want), 0);
+	assert_string_equal(seed_field(redis, j.id, "reach"), buf_cstr(&want));
+	buf_clear(&want);
+	memset(reaches, 0, sizeof(reaches));
 	for (int i = 0; i < PARTS; i++)
 		part_clear(&parts[i]);
 	job_clear(&j);
@@ -473,6 +522,7 @@ static void given_up_it_is_one_workers_again(void **state)
 	assert_int_equal(job_claim(&whole, redis, &m, "w-5", 5, &e), CLAIM_RUN);
 	assert_true(whole.whole && whole.split.state == '\0' && whole.next == 0);
 	assert_string_equal(seed_field(redis, j.id, "accepted"), "");
+	assert_string_equal(seed_field(redis, j.id, "reach"), "");
 	for (int i = 0; i < PARTS; i++)
 		part_clear(&parts[i]);
 	job_clear(&j);
@@ -488,6 +538,7 @@ int main(void)
 		TEST(no_more_are_out_than_may_be_and_another_goes_on),
 		TEST(in_a_long_feature_a_sign_of_life_is_given_at_each_segment),
 		TEST(a_chunk_done_twice_counts_once_and_the_last_ends_the_job),
+		TEST(how_far_chunks_reach_is_put_together),
 		TEST(of_failures_the_first_in_the_document_counts),
 		TEST(a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame),
 		TEST(a_chunk_that_is_given_back_was_not_tried),

@@ -176,13 +176,14 @@ static void a_document_of_all_outcomes(void **state)
 /* Puts m's checkpoint behind the first features of a collection, which another job has worked on. */
 static void begun(const struct message *m, const char *source, const char *first_features)
 {
-	static const char *const fields[] = { "next", "chunk", "accepted", "repaired", "rejected", "parsed" };
+	static const char *const fields[] = { "next", "chunk", "accepted", "repaired", "rejected", "parsed", "reach" };
 	static const char *const owned[] = { "out", "report", "deadof" };
 	struct key hash = wire_key("job", m->job);
 	struct message other;
 	char doc[2048];
 
-	snprintf(doc, sizeof(doc), COLLECTION("%s"), first_features);
+	snprintf(doc, sizeof(doc), "{\"type\":\"FeatureCollection\",\"name\":\"x\",\"features\":[%s],"
+	    "\"bbox\":[-9,-9,9,9]}", first_features);
 	seeded(&other, source, NULL, doc);
 	assert_int_equal(run(&other), TRANSFORM_ENDED);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -247,6 +248,48 @@ static void a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint(void **state
 	err_clear(&e);
 	assert_int_equal(run(&m), TRANSFORM_ENDED);
 	check_counts(m.job, "2", "2", "2");
+}
+
+/* Also where another worker goes on; but not where one had a part that says nothing of it. */
+static void the_collections_bbox_is_of_all_features(void **state)
+{
+	static const char doc[] = "{\"type\":\"FeatureCollection\",\"name\":\"x\",\"features\":[" MIXED
+	    "],\"bbox\":[0,0,1,1]}";
+	static const char all[] = "\"name\":\"x\",\"bbox\":[0,0,2,2]";
+	struct key results, hash;
+	struct message m;
+	struct buf report;
+
+	(void)state;
+	for (int way = 0; way < 4; way++) {
+		seeded(&m, "acme", NULL, doc);
+		results = wire_key("out", m.job);
+		hash = wire_key("job", m.job);
+		if (way > 0)
+			begun(&m, "acme", FIRST_THREE);
+		if (way == 2)
+			seed_drop(redis, "HDEL", hash.text, "reach", NULL);
+		if (way == 3)
+			seed_drop(redis, "HSET", hash.text, "reach", "+2 <1 >2", NULL);
+		assert_int_equal(run(&m), TRANSFORM_ENDED);
+		check_counts(m.job, "2", "2", "2");
+		assert_string_equal(seed_text(redis, "HGET", results.text, "head", NULL), way < 2 ? all : "\"name\":\"x\"");
+		read_chunks(&report, "report", m.job);
+		assert_int_equal(lines(buf_cstr(&report)), way < 2 ? 5 : 4);
+		assert_int_equal(strstr(buf_cstr(&report), "\"outcome\":\"noted\"") != NULL, way < 2);
+		buf_clear(&report);
+	}
+}
+
+/* Small documents are most: what nobody will ask for is not written. */
+static void without_a_bbox_nothing_is_said_of_reach(void **state)
+{
+	struct message m;
+
+	(void)state;
+	seeded(&m, "acme", NULL, COLLECTION(FEATURE("0", SQUARE)));
+	assert_int_equal(run(&m), TRANSFORM_ENDED);
+	assert_string_equal(seed_field(redis, m.job, "reach"), "");
 }
 
 /* Or it would be tried for ever, by one fresh process after the other. */
@@ -498,6 +541,8 @@ int main(void)
 		TEST(a_document_of_all_outcomes),
 		TEST(a_job_goes_on_from_its_checkpoint),
 		TEST(a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint),
+		TEST(the_collections_bbox_is_of_all_features),
+		TEST(without_a_bbox_nothing_is_said_of_reach),
 		TEST(a_job_that_fills_a_fresh_process_was_tried),
 		TEST(a_crs_behind_the_features_means_a_second_pass),
 		TEST(the_crs_is_the_requests_then_the_documents_then_the_sources),

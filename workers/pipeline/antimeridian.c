@@ -61,11 +61,12 @@ bool antimeridian_overrun(const struct extent *e)
 /* The first position behind a crossing edge, or past 180; false if nothing crosses. */
 static bool find_crossing(const struct geometry *g, size_t *position)
 {
-	struct extent e = extent_of(g);
-	bool overrun = antimeridian_overrun(&e);
+	struct extent e;
 
-	if (g->type == GEOM_POINT || g->type == GEOM_MULTIPOINT
-	    || (!overrun && (e.max[0] - e.min[0] <= 180 || e.min[0] < -180 || e.max[0] > 180)))
+	if (g->type == GEOM_POINT || g->type == GEOM_MULTIPOINT)
+		return false;
+	e = extent_of(g);
+	if (!antimeridian_overrun(&e) && (e.max[0] - e.min[0] <= 180 || e.min[0] < -180 || e.max[0] > 180))
 		return false;
 	for (size_t s = 0; s < g->seqs; s++) {
 		struct run_seq seq = run_seq(g, seq_begin(g, s), g->seq_end[s]);

@@ -14,7 +14,6 @@
 #ifndef GS_PIPELINE_ANTIMERIDIAN_H
 #define GS_PIPELINE_ANTIMERIDIAN_H
 
-#include "workers/pipeline/bbox.h"
 #include "workers/pipeline/feature.h"
 
 /* Do longitudes reach across 180 (or -180) by less than a turn? */

@@ -7,73 +7,6 @@
 
 #include "workers/pipeline/locate.h"
 
-static void extend(struct extent *e, const struct geometry *g, size_t begin, size_t end)
-{
-	const double *p = g->coords + begin * g->stride;
-	double min_x = e->min[0], max_x = e->max[0], min_y = e->min[1], max_y = e->max[1];
-	double doubt = 0;	/* turns NaN at the first ordinate that is not finite */
-
-	for (size_t n = end - begin; n > 0; n--, p += g->stride) {
-		min_x = p[0] < min_x ? p[0] : min_x;
-		max_x = p[0] > max_x ? p[0] : max_x;
-		min_y = p[1] < min_y ? p[1] : min_y;
-		max_y = p[1] > max_y ? p[1] : max_y;
-		doubt += p[0] * 0 + p[1] * 0;
-	}
-	*e = (struct extent){ { min_x, min_y }, { max_x, max_y }, e->finite && doubt == 0 };
-}
-
-static void extend_all(struct extent *e, const struct geometry *g)
-{
-	for (size_t i = 0; i < g->member_count; i++)
-		extend_all(e, g->members[i]);
-	extend(e, g, 0, g->positions);
-}
-
-static const struct extent nowhere = {
-	{ INFINITY, INFINITY }, { -INFINITY, -INFINITY }, true,
-};
-
-struct extent extent_of(const struct geometry *g)
-{
-	struct extent e = nowhere;
-
-	extend_all(&e, g);
-	return e;
-}
-
-struct heights {
-	double low, high;
-	bool any, all;	/* positions that have one */
-};
-
-static void heights_add(struct heights *h, const struct geometry *g)
-{
-	for (size_t i = 0; i < g->member_count; i++)
-		heights_add(h, g->members[i]);
-	h->all &= g->stride > 2 || g->positions == 0;
-	for (size_t i = 0; g->stride > 2 && i < g->positions; i++) {
-		double z = g->coords[i * g->stride + 2];
-
-		if (isnan(z)) {
-			h->all = false;
-			continue;
-		}
-		h->low = fmin(h->low, z);
-		h->high = fmax(h->high, z);
-		h->any = true;
-	}
-}
-
-static struct heights heights_of(const struct geometry *g)
-{
-	struct heights h = { INFINITY, -INFINITY, false, true };
-
-	heights_add(&h, g);
-	h.all &= h.any;
-	return h;
-}
-
 /* Is there a position east of `east` and west of `west`? */
 static bool any_between(const struct geometry *g, double east, double west)
 {
@@ -115,14 +48,12 @@ static bool axes_differ(const struct own *o, const struct heights *h)
 static void check_own(struct feature *f, const struct own *o, bool lonlat)
 {
 	const double *low = o->box, *high = o->box + *o->len / 2;
-	/* Boxes are often written with fewer digits than the geometry. */
-	double slack = 0;
 	struct heights h;
+	double slack;
 
 	if (*o->len == 0)
 		return;
-	for (unsigned i = 0; i < *o->len; i++)
-		slack = fmax(slack, 1e-9 * fabs(o->box[i]));
+	slack = reach_slack(*o->len, o->box);
 	if (low[1] > high[1] || (*o->len == 6 && low[2] > high[2]) || (!lonlat && low[0] > high[0])) {
 		*o->stale |= feature_note(f, R_BBOX_ORDER, &o->place) == SEV_FIX;
 		return;
@@ -193,9 +124,8 @@ static size_t ranges_of(const struct geometry *g, struct range *out)
 	for (size_t i = 0; i < g->member_count; i++)
 		n += ranges_of(g->members[i], out + n);
 	for (size_t i = 0; i < g->seqs; i++) {
-		struct extent e = nowhere;
+		struct extent e = extent_between(g, seq_begin(g, i), g->seq_end[i]);
 
-		extend(&e, g, seq_begin(g, i), g->seq_end[i]);
 		if (e.min[0] <= e.max[0])
 			out[n++] = (struct range){ e.min[0], e.max[0] };
 	}
@@ -230,9 +160,12 @@ static void cross_antimeridian(const struct geometry *g, struct arena *a, struct
 /* Of len numbers, or fewer; returns how many. */
 static unsigned make(const struct geometry *g, struct arena *a, bool lonlat, unsigned len, double *box)
 {
-	struct extent x = g != NULL ? extent_of(g) : nowhere;
+	struct extent x;
 	struct heights h;
 
+	if (g == NULL)
+		return 0;
+	x = extent_of(g);
 	if (x.min[0] > x.max[0])
 		return 0;
 	if (lonlat && x.min[0] == -180 && x.max[0] == 180)

@@ -1,7 +1,8 @@
 /*
- * bbox - how far a geometry reaches, and the "bbox" member that says so (RFC 7946 5).
+ * bbox - the "bbox" of a feature or geometry, which says how far it reaches (RFC 7946 5).
  *
- * In:  a geometry. Out: its extent, or the numbers of a bbox. Depends on feature.h.
+ * In:  a feature. Out: what is wrong with its boxes, or their numbers made anew. Depends on feature.h and reach.h.
+ * The bbox of a collection is collection.h's.
  */
 #ifndef GS_PIPELINE_BBOX_H
 #define GS_PIPELINE_BBOX_H
@@ -9,14 +10,6 @@
 #include <stdbool.h>
 
 #include "workers/pipeline/feature.h"
-
-struct extent {
-	double min[2], max[2];	/* +inf and -inf where there is no position */
-	bool finite;		/* no ordinate x or y is infinite or NaN */
-};
-
-/* Over all positions; collections are recursed. */
-struct extent extent_of(const struct geometry *g);
 
 /*
  * Checks the bbox of the feature and of each of its geometries: notes BBOX_ORDER, and BBOX_MISMATCH

@@ -26,6 +26,7 @@ static void document_reset(struct decode *d)
 	ids_clear(&d->ids);
 	buf_reset(&d->held);
 	buf_reset(&d->head);
+	memset(&d->box, 0, sizeof(d->box));
 	d->state = START;
 	d->format = d->o.sequence ? FORMAT_LINES : FORMAT_DOCUMENT;
 	d->undecided = d->o.sequence;
@@ -669,4 +670,9 @@ const char *decode_head(const struct decode *d, size_t *len)
 {
 	*len = d->head.len;
 	return d->head.len > 0 ? d->head.data : "";
+}
+
+const struct collection_box *decode_box(const struct decode *d)
+{
+	return &d->box;
 }

@@ -19,6 +19,7 @@
 #define GS_PIPELINE_DECODE_H
 
 #include "lib/err.h"
+#include "workers/pipeline/collection.h"
 #include "workers/pipeline/feature.h"
 
 struct decode_options {
@@ -69,5 +70,7 @@ const char *decode_crs(const struct decode *d);
 uint64_t decode_crs_offset(const struct decode *d);	/* of the member that does */
 /* Foreign members of the collection as JSON, "\"name\":\"x\",…"; complete behind decode_finish. */
 const char *decode_head(const struct decode *d, size_t *len);
+/* Its bbox; complete behind decode_finish. */
+const struct collection_box *decode_box(const struct decode *d);
 
 #endif

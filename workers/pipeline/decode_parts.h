@@ -8,6 +8,7 @@
 
 #include "lib/buf.h"
 #include "workers/pipeline/bytes.h"
+#include "workers/pipeline/collection.h"
 #include "workers/pipeline/decode.h"
 #include "workers/pipeline/decode_coords.h"
 #include "workers/pipeline/decode_names.h"
@@ -167,6 +168,7 @@ struct decode {
 	bool again;		/* what comes late says how to read what came before */
 	bool crs_known, single;	/* from the pass before: d->crs holds; "features" is no collection's */
 	struct buf head;
+	struct collection_box box;
 	bool noted_bom, noted_crs;	/* to be noted on the next feature */
 };
 

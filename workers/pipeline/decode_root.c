@@ -42,12 +42,40 @@ static bool box_is_upside_down(const struct object *o)
 {
 	unsigned n = o->box_len / 2;
 
-	return o->kinds[M_BBOX] == V_ARRAY && !o->box_bad && (n == 2 || n == 3) &&
-	    (o->box[1] > o->box[n + 1] || (n == 3 && o->box[2] > o->box[5]));
+	return o->box[1] > o->box[n + 1] || (n == 3 && o->box[2] > o->box[5]);
+}
+
+/* What is wrong with a bbox by itself. */
+static enum reject_code box_fault(const struct object *o)
+{
+	if (o->kinds[M_BBOX] == V_ABSENT)
+		return R_NONE;
+	if (o->box_bad)
+		return R_BBOX_TYPE;
+	if (o->box_len != 4 && o->box_len != 6)
+		return R_BBOX_LENGTH;
+	return box_is_upside_down(o) ? R_BBOX_ORDER : R_NONE;
+}
+
+/* Of several records with one the longer counts: what goes out is one collection. */
+static void box_take(struct decode *d, const struct object *o, enum reject_code fault)
+{
+	struct collection_box *c = &d->box;
+
+	if (o->kinds[M_BBOX] == V_ABSENT)
+		return;
+	c->several = d->format != FORMAT_DOCUMENT;
+	c->offset = span_at(&o->spans[M_BBOX]);
+	c->fault = c->several ? R_NONE : fault;
+	if (fault != R_BBOX_TYPE && fault != R_BBOX_LENGTH && o->box_len >= c->len) {
+		c->len = o->box_len;
+		memcpy(c->box, o->box, sizeof(c->box));
+	}
 }
 
 static int collection_end(struct decode *d, struct object *o, uint64_t end)
 {
+	enum reject_code fault = box_fault(o);
 	static const enum member_name never[] = { M_GEOMETRY, M_PROPERTIES, M_COORDINATES, M_GEOMETRIES };
 
 	if (!d->collection && !findings_of_document(d))
@@ -58,13 +86,9 @@ static int collection_end(struct decode *d, struct object *o, uint64_t end)
 	for (size_t i = 0; i < COUNT(never); i++)
 		if (o->kinds[never[i]] != V_ABSENT && d->o.severity[R_MEMBER_MISPLACED] == SEV_REJECT)
 			return root_fail(d, o, R_MEMBER_MISPLACED, never[i], end);
-	if (o->kinds[M_BBOX] != V_ABSENT && o->box_bad && d->o.severity[R_BBOX_TYPE] == SEV_REJECT)
-		return root_fail(d, o, R_BBOX_TYPE, M_BBOX, end);
-	if (o->kinds[M_BBOX] == V_ARRAY && !o->box_bad && o->box_len != 4 && o->box_len != 6 &&
-	    d->o.severity[R_BBOX_LENGTH] == SEV_REJECT)
-		return root_fail(d, o, R_BBOX_LENGTH, M_BBOX, end);
-	if (box_is_upside_down(o) && d->o.severity[R_BBOX_ORDER] == SEV_REJECT)
-		return root_fail(d, o, R_BBOX_ORDER, M_BBOX, end);
+	if (fault != R_NONE && d->o.severity[fault] == SEV_REJECT)
+		return root_fail(d, o, fault, M_BBOX, end);
+	box_take(d, o, fault);
 	return 1;
 }
 

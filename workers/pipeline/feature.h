@@ -12,6 +12,7 @@
 
 #include "schema/reject.h"
 #include "workers/pipeline/geometry.h"
+#include "workers/pipeline/reach.h"
 
 /* A piece of the feature's own text: raw + at, len bytes; len 0 means absent. */
 struct slice {
@@ -87,6 +88,10 @@ struct feature {
 	double area_before, area_after;	/* set where repaired; in the CRS that the repair ran in, units squared */
 	size_t vertices_before, vertices_after;	/* positions, likewise */
 	bool geometry_changed;		/* positions differ from the document's, not only in their order */
+
+	/* For a bbox of the collection; set where its stages ran and it was not rejected. */
+	struct reach given, made;	/* as the document has it; as it goes out */
+	bool elsewhere;			/* given is in another CRS than the document's */
 };
 
 /*

@@ -229,6 +229,7 @@ static int feature_stages_ready(struct pipeline *p, struct feature *f, struct er
 
 	if (p->o.source_crs != NULL || f->crs == NULL)
 		return document_stages_ready(p, e);
+	f->elsewhere = strcmp(f->crs, source_crs(p, NULL)) != 0;
 	if (stages_ready(p, f->crs, &own) == 0)
 		return 0;
 	if (own.cls != ERR_INPUT) {
@@ -366,5 +367,6 @@ struct pipeline_totals pipeline_totals(const struct pipeline *p)
 
 	t.head = decode_head(p->decode, &t.head_len);
 	t.crs = source_crs(p, NULL);
+	t.box = *decode_box(p->decode);
 	return t;
 }

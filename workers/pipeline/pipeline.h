@@ -19,6 +19,7 @@
 
 #include "lib/err.h"
 #include "schema/reject.h"
+#include "workers/pipeline/collection.h"
 #include "workers/pipeline/feature.h"
 
 /*
@@ -82,6 +83,7 @@ struct pipeline_totals {
 	const char *head;		/* foreign members of the collection: "\"name\":\"x\",…", "" if none */
 	size_t head_len;
 	const char *crs;		/* the source CRS in effect where a feature names none */
+	struct collection_box box;	/* of the collection */
 };
 
 struct pipeline;

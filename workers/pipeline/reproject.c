@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "lib/utf8.h"
-#include "workers/pipeline/bbox.h"
 #include "workers/pipeline/crs.h"
 #include "workers/pipeline/locate.h"
+#include "workers/pipeline/reach.h"
 #include "workers/pipeline/reproject_direct.h"
 #include "workers/pipeline/reproject_operation.h"
 

@@ -104,6 +104,19 @@ static int move(struct stages *s, struct feature *f)
 	return 0;
 }
 
+/* Into f->made; most are where they were. */
+static void measure(struct feature *f, bool lonlat)
+{
+	const struct reach *r = &f->given;
+	struct extent e;
+
+	f->made = *r;
+	if (f->geometry == NULL || (!f->geometry_changed && (r->low[0] >= 0 || r->high[0] <= 0)))
+		return;
+	e = f->geometry_changed ? extent_of(f->geometry) : reach_extent(&f->given);
+	f->made = reach_of_shape(f->geometry, &e, lonlat);
+}
+
 void stages_run(struct stages *s, struct feature *f)
 {
 	f->deadline_ms = topology_start(s->topology);
@@ -111,6 +124,8 @@ void stages_run(struct stages *s, struct feature *f)
 		s->place->stage = AT_ROUND;
 		topology_round(s->topology, f, s->precision);
 	}
-	if (f->fatal == R_NONE)
-		bbox_renew(f, s->to_lonlat);
+	if (f->fatal != R_NONE)
+		return;
+	measure(f, s->to_lonlat);
+	bbox_renew(f, s->to_lonlat);
 }

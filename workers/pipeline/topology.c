@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "workers/pipeline/bbox.h"
 #include "workers/pipeline/locate.h"
 #include "workers/pipeline/precision.h"
+#include "workers/pipeline/reach.h"
 #include "workers/pipeline/topology/mender.h"
 
 /* Areas are sums of many products: a loss just at the limit is not past it. */

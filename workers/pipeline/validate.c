@@ -220,9 +220,9 @@ static const struct rule rules[] = {
 };
 
 static void check_one(struct feature *f, struct geometry **slot, const struct place *base,
-    const struct validate_context *v)
+    const struct extent *extent, const struct validate_context *v)
 {
-	struct check c = { .f = f, .slot = slot, .base = *base, .extent = extent_of(*slot) };
+	struct check c = { .f = f, .slot = slot, .base = *base, .extent = *extent };
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && f->fatal == R_NONE; i++) {
 		const struct rule *r = &rules[i];
@@ -246,25 +246,31 @@ static void check_one(struct feature *f, struct geometry **slot, const struct pl
 }
 
 static void check_all(struct feature *f, struct geometry **slot, const struct place *base,
-    const struct validate_context *v)
+    const struct extent *extent, const struct validate_context *v)
 {
 	if ((*slot)->type != GEOM_COLLECTION) {
-		check_one(f, slot, base, v);
+		check_one(f, slot, base, extent, v);
 		return;
 	}
 	for (size_t i = 0; i < (*slot)->member_count && f->fatal == R_NONE; i++) {
 		struct place place = place_member(base, i);
+		struct extent own = extent_of((*slot)->members[i]);
 
-		check_all(f, &(*slot)->members[i], &place, v);
+		check_all(f, &(*slot)->members[i], &place, &own, v);
 	}
 }
 
 void validate_feature(struct feature *f, const struct validate_context *v)
 {
 	struct place place = place_geometry();
+	struct extent extent;
 
-	if (f->geometry != NULL)
-		check_all(f, &f->geometry, &place, v);
+	f->given = reach_nowhere;
+	if (f->geometry != NULL) {
+		extent = extent_of(f->geometry);
+		f->given = reach_of_positions(f->geometry, &extent, v->lonlat);
+		check_all(f, &f->geometry, &place, &extent, v);
+	}
 	if (f->fatal == R_NONE)
 		bbox_check(f, v->lonlat);
 }

@@ -18,8 +18,14 @@ static int redis_write(struct redis *r, const struct chunk *c, struct err *e)
 	};
 	struct redis_cmd cmd;
 	struct reply *reply;
+	struct buf reach;
 	int rc;
 
+	buf_init(&reach, COLLECTION_TEXT_MAX);
+	if (!c->boxless && collection_reach_write(&c->reach, &reach) != 0) {
+		buf_clear(&reach);
+		return err_set(e, ERR_SYSTEM, 0, "no memory for a chunk");
+	}
 	cmd_init(&cmd);
 	cmd_script(&cmd, &script_chunk, 5);
 	for (int i = 0; i < 5; i++)
@@ -34,9 +40,11 @@ static int redis_write(struct redis *r, const struct chunk *c, struct err *e)
 	cmd_int(&cmd, (long long)clock_unix_ms());
 	cmd_bytes(&cmd, c->results->len ? c->results->data : "", c->results->len);
 	cmd_bytes(&cmd, c->report->len ? c->report->data : "", c->report->len);
+	cmd_str(&cmd, buf_cstr(&reach));
 	args_to_cmd(c->letters, &cmd);
 	rc = redis_insist(r, &cmd, &reply, e);
 	cmd_clear(&cmd);
+	buf_clear(&reach);
 	if (rc == 0)
 		rc = job_answer(reply, "chunk", e);
 	reply_free(&reply);

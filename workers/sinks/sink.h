@@ -13,6 +13,7 @@
 #include "lib/redis.h"
 #include "workers/args.h"
 #include "workers/job.h"
+#include "workers/pipeline/collection.h"
 
 struct chunk {
 	const struct job *job;
@@ -22,6 +23,8 @@ struct chunk {
 	const struct buf *results;	/* one zstd frame of lines; empty: none */
 	const struct buf *report;	/* likewise */
 	const struct args *letters;	/* dead letters as chunk.lua takes them */
+	struct collection_reach reach;	/* of its features; of a job that is read whole, of all up to its last */
+	bool boxless;			/* nobody will want to know that */
 };
 
 struct sink {
