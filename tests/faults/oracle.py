@@ -9,7 +9,7 @@ import random
 import threading
 import time
 
-from documents import Document, fault_of_result
+from documents import Document, fault_of_bbox, fault_of_result
 from sender import AWAY, BUSY, call
 
 ENDED = ("successful", "failed", "dismissed")
@@ -157,7 +157,11 @@ class Oracle(threading.Thread):
         if body.startswith(b"\x1e") or not body:
             have = [json.loads(r) for r in body.replace(b"\x1e", b"").split(b"\n") if r]
         else:
-            have = json.loads(body)["features"]
+            results = json.loads(body)
+            fault = fault_of_bbox(doc, results)
+            if fault:
+                return fault
+            have = results["features"]
         want = [f for f in doc.features if f.outcome != "rejected"]
         if len(have) != len(want):
             return "%d results, not %d" % (len(have), len(want))
