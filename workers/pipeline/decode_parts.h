@@ -167,7 +167,8 @@ struct decode {
 	bool crs_seen;
 	bool again;		/* what comes late says how to read what came before */
 	bool crs_known, single;	/* from the pass before: d->crs holds; "features" is no collection's */
-	struct buf head;
+	struct buf head, head_names;	/* the names: of sequences alone */
+	uint64_t head_record;		/* the record that the first was of */
 	struct collection_box box;
 	bool noted_bom, noted_crs;	/* to be noted on the next feature */
 };
