@@ -33,6 +33,14 @@ void buf_trim(struct buf *b, size_t keep_bytes)
 		buf_reset(b);
 }
 
+char *buf_take(struct buf *b)
+{
+	char *data = b->data;
+
+	buf_init(b, b->max);
+	return data;
+}
+
 static int buf_fail(struct buf *b)
 {
 	b->failed = true;

@@ -34,6 +34,7 @@ struct redis_cmd {
 	size_t int_count;
 	size_t begins[CMD_PARTS_MAX - 1], parts;	/* where the commands behind the first begin; how many */
 	bool failed;		/* no memory: sending it fails */
+	size_t given;		/* the argument whose memory goes with the command; 0: none */
 	struct redis_script *script;
 };
 
@@ -42,6 +43,9 @@ void cmd_clear(struct redis_cmd *c);
 void cmd_reset(struct redis_cmd *c);	/* empties, keeps memory */
 void cmd_str(struct redis_cmd *c, const char *s);
 void cmd_bytes(struct redis_cmd *c, const void *p, size_t n);
+/* The same, of memory that is redis_async_do's to free once that has taken the command: so it is not copied. One
+ * argument of a command that is no transaction. */
+void cmd_give(struct redis_cmd *c, char *p, size_t n);
 void cmd_int(struct redis_cmd *c, long long v);	/* decimal */
 /* A copy with arguments of its own, of a command that is no transaction; free frees it. NULL without memory. */
 struct redis_cmd *cmd_copy(const struct redis_cmd *c);

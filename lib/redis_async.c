@@ -71,24 +71,30 @@ struct redis_async {
 
 /* ---- what is owed ---- */
 
-static int owe(struct redis_async *r, redis_fn fn, void *ctx, int replies)
+/* Room for one more: 0, or -1. */
+static int make_room(struct redis_async *r)
 {
-	if (r->count == r->room) {
-		size_t room = r->room == 0 ? 64 : r->room * 2;
-		struct pending *owed = malloc(room * sizeof(*owed));
+	size_t room = r->room == 0 ? 64 : r->room * 2;
+	struct pending *owed;
 
-		if (owed == NULL)
-			return -1;
-		for (size_t i = 0; i < r->count; i++)
-			owed[i] = r->owed[(r->first + i) & (r->room - 1)];
-		free(r->owed);
-		r->owed = owed;
-		r->first = 0;
-		r->room = room;
-	}
+	if (r->count < r->room)
+		return 0;
+	if ((owed = malloc(room * sizeof(*owed))) == NULL)
+		return -1;
+	for (size_t i = 0; i < r->count; i++)
+		owed[i] = r->owed[(r->first + i) & (r->room - 1)];
+	free(r->owed);
+	r->owed = owed;
+	r->first = 0;
+	r->room = room;
+	return 0;
+}
+
+/* There is room for it. */
+static void owe(struct redis_async *r, redis_fn fn, void *ctx, int replies)
+{
 	r->owed[(r->first + r->count++) & (r->room - 1)] =
 	    (struct pending){ fn, ctx, loop_now_ms(r->loop), replies - 1, replies > 1 };
-	return 0;
 }
 
 static struct pending shift(struct redis_async *r)
@@ -178,14 +184,11 @@ static void flush(void *ctx)
 
 static int send_to(struct redis_async *r, const struct redis_cmd *c, redis_fn fn, void *ctx)
 {
-	int replies = redis_out_add(&r->out, c);
+	int replies;
 
-	if (replies < 0)
+	if (make_room(r) != 0 || (replies = redis_out_add(&r->out, c)) < 0)
 		return -1;
-	if (owe(r, fn, ctx, replies) != 0) {
-		drop_soon(r);	/* it cannot be taken back, nor its reply told from others */
-		return -1;
-	}
+	owe(r, fn, ctx, replies);
 	loop_defer(r->loop, &r->flush);
 	return 0;
 }
@@ -558,8 +561,9 @@ int redis_async_exec(struct redis_async *r, redis_fn fn, void *ctx, struct err *
 {
 	if (!r->up || r->broken || r->leaving)
 		return err_set(e, ERR_RETRY, 0, "Redis: not connected");
-	if (redis_out_end(&r->out) < 0 || owe(r, fn, ctx, r->open + 1) != 0)
+	if (make_room(r) != 0 || redis_out_end(&r->out) < 0)
 		return break_off(r, e);
+	owe(r, fn, ctx, r->open + 1);
 	r->open = 0;
 	loop_defer(r->loop, &r->flush);
 	return 0;

@@ -26,7 +26,7 @@ void cmd_clear(struct redis_cmd *c)
 
 void cmd_reset(struct redis_cmd *c)
 {
-	c->argc = c->int_count = c->parts = 0;
+	c->argc = c->int_count = c->parts = c->given = 0;
 	c->failed = false;
 	c->script = NULL;
 }
@@ -56,6 +56,12 @@ void cmd_bytes(struct redis_cmd *c, const void *p, size_t n)
 	}
 	c->argv[c->argc] = p;
 	c->lens[c->argc++] = n;
+}
+
+void cmd_give(struct redis_cmd *c, char *p, size_t n)
+{
+	c->given = c->argc;
+	cmd_bytes(c, p, n);
 }
 
 void cmd_str(struct redis_cmd *c, const char *s)

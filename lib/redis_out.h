@@ -4,7 +4,8 @@
  * In:  commands. Out: their bytes to a socket, as many at a time as it takes. Depends on redis.h's struct redis_cmd.
  *
  * hiredis formats a command, copies it behind those before it, and after each partial write moves all that is left
- * to the front: segments of megabytes are moved again and again. Here every byte is copied once.
+ * to the front: segments of megabytes are moved again and again. Here every byte is copied once, and what is given
+ * (cmd_give) never.
  */
 #ifndef GS_LIB_REDIS_OUT_H
 #define GS_LIB_REDIS_OUT_H
@@ -23,8 +24,8 @@ struct redis_out {
 void redis_out_init(struct redis_out *o);
 void redis_out_clear(struct redis_out *o);	/* forgets what was not written */
 
-/* Adds c; a transaction with MULTI and EXEC around it. How many replies will come, or -1 without memory: then
- * nothing was added. */
+/* Adds c, and takes what it gives; a transaction with MULTI and EXEC around it. How many replies will come, or -1
+ * without memory: then nothing was added. */
 int redis_out_add(struct redis_out *o, const struct redis_cmd *c);
 
 /* A transaction in pieces, with nothing between them: MULTI, then c's commands, each time; EXEC. Replies as above. */

@@ -34,6 +34,9 @@ struct http_handler {
 	size_t (*body)(struct http_request *q, const void *bytes, size_t n);	/* how many of n were taken */
 	void (*end)(struct http_request *q);	/* the request is whole: answer, now or later */
 	void (*gone)(struct http_request *q);	/* it is over, answered or not: release user. NULL: nothing */
+	/* Where the body's next bytes are best read to, to be given to `body` at once, and how many. 0, or NULL:
+	 * anywhere. -1: `body` would take none. */
+	long (*place)(struct http_request *q, void **at);
 };
 
 #define HTTP_ARG_MAX 128

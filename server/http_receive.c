@@ -124,6 +124,17 @@ static size_t skip(struct conn *c, size_t n)
 	return n;
 }
 
+/* The handler takes no more for now; unless it was woken meanwhile. */
+static void pause_body(struct conn *c)
+{
+	if (c->x->woken) {
+		conn_due(c);
+		return;
+	}
+	c->paused = true;
+	conn_wait_for(c, TIMING_NONE);	/* that it waits for Redis is not the client's fault */
+}
+
 /* Data of the body: how many were taken. */
 static size_t give(struct conn *c, const char *bytes, size_t n)
 {
@@ -139,12 +150,8 @@ static size_t give(struct conn *c, const char *bytes, size_t n)
 		conn_close(c);
 	else if (x->answered)
 		send_answer(c);
-	else if (taken < n && x->woken)
-		conn_due(c);
-	else if (taken < n) {
-		c->paused = true;
-		conn_wait_for(c, TIMING_NONE);	/* that it waits for Redis is not the client's fault */
-	}
+	else if (taken < n)
+		pause_body(c);
 	return taken;
 }
 
@@ -286,17 +293,54 @@ static void on_end(struct conn *c)
 		conn_close(c);
 }
 
+/* Bytes of the body where its handler wants them. Should it not take all, its memory may be gone with the request. */
+static void feed_placed(struct conn *c, const char *bytes, size_t n)
+{
+	struct exchange *x = c->x;
+	size_t used = consume(c, bytes, n);
+
+	if (used < n && c->stage == STAGE_BODY && c->x == x && buf_append(&c->in, bytes + used, n - used) != 0)
+		conn_close(c);
+}
+
+/*
+ * Where to read to, and how much: a body of known length goes straight to its handler. Not from TLS, which would keep
+ * the rest of a record to itself. 0: nothing is to be read now.
+ */
+static size_t choose_place(struct conn *c, char **to)
+{
+	struct exchange *x = c->x;
+	void *at = NULL;
+	long room = 0;
+
+	*to = c->http->read_block;
+	if (c->stage != STAGE_BODY || c->tls != NULL || x->head.chunked || x->answered || x->pub.handler->place == NULL)
+		return READ_BLOCK;
+	x->woken = false;
+	if ((room = x->pub.handler->place(&x->pub, &at)) == 0)
+		return READ_BLOCK;
+	if (room < 0) {
+		pause_body(c);
+		return 0;
+	}
+	*to = at;
+	return x->left < (uint64_t)room ? (size_t)x->left : (size_t)room;
+}
+
 /* One read: false when there is nothing more to be had now. */
 static bool receive_once(struct conn *c)
 {
-	struct http *h = c->http;
+	size_t room;
 	bool appends;
+	char *to;
 	long n;
 
 	if (c->stage == STAGE_HANDSHAKE && !conn_shake_hands(c))
 		return false;
+	if ((room = choose_place(c, &to)) == 0)
+		return false;
 	appends = c->in.len > 0 && c->stage == STAGE_HEAD;
-	n = conn_read(c, h->read_block, READ_BLOCK);
+	n = conn_read(c, to, room);
 	if (n == TLS_AGAIN)
 		return false;
 	if (n < 0) {
@@ -308,14 +352,16 @@ static bool receive_once(struct conn *c)
 		return false;
 	}
 	c->moved += (uint64_t)n;
-	if (!appends)
-		feed_new(c, h->read_block, (size_t)n);
-	else if (buf_append(&c->in, h->read_block, (size_t)n) == 0)
+	if (to != c->http->read_block)
+		feed_placed(c, to, (size_t)n);
+	else if (!appends)
+		feed_new(c, to, (size_t)n);
+	else if (buf_append(&c->in, to, (size_t)n) == 0)
 		feed(c);
 	else
 		conn_close(c);
 	/* TLS gives a record at a time, and READ_BLOCK holds the largest: nothing stays in it unread. */
-	return n == READ_BLOCK || c->tls != NULL;
+	return (size_t)n == room || c->tls != NULL;
 }
 
 void receive(struct conn *c)

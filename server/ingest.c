@@ -220,6 +220,13 @@ static void ingest_begin(struct http_request *q)
 
 /* ---- receiving ---- */
 
+static long ingest_place(struct http_request *q, void **at)
+{
+	struct ingest *in = q->user;
+
+	return segment_place(in->writer, at);
+}
+
 static size_t ingest_body(struct http_request *q, const void *bytes, size_t n)
 {
 	struct ingest *in = q->user;
@@ -291,4 +298,4 @@ static void ingest_gone(struct http_request *q)
 	ingest_free(in);
 }
 
-const struct http_handler ingest_post = { ingest_begin, ingest_body, ingest_end, ingest_gone };
+const struct http_handler ingest_post = { ingest_begin, ingest_body, ingest_end, ingest_gone, ingest_place };

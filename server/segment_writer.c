@@ -261,8 +261,8 @@ static bool is_to_be_packed(const struct segment_writer *w)
 	return false;
 }
 
-/* The XADD of the segment at hand; how many bytes it stores. */
-static size_t add_segment(struct segment_writer *w, struct redis_cmd *c)
+/* The XADD of the segment at hand; how many bytes it stores. give: as they are, they go along. */
+static size_t add_segment(struct segment_writer *w, struct redis_cmd *c, bool give)
 {
 	struct segment_pool *p = &w->reactor->segments;
 	struct key raw = wire_key("raw", w->job);
@@ -279,7 +279,10 @@ static size_t add_segment(struct segment_writer *w, struct redis_cmd *c)
 	cmd_str(c, p->raw.text);
 	cmd_str(c, p->id);
 	cmd_str(c, "d");
-	cmd_bytes(c, bytes->data, bytes->len);
+	if (give && bytes == &w->segment)
+		cmd_give(c, w->segment.data, w->segment.len);
+	else
+		cmd_bytes(c, bytes->data, bytes->len);
 	cmd_str(c, "h");
 	cmd_str(c, p->sum);
 	if (bytes == &p->packed) {
@@ -300,7 +303,7 @@ static int write_segment(struct segment_writer *w)
 	w->marked = true;
 	cmd_reset(c);
 	s->writer = w;
-	s->bytes = add_segment(w, c);
+	s->bytes = add_segment(w, c, true);
 	if (reactor_do_bulk(w->reactor, on_written, s) != 0) {
 		free(s);
 		return -1;
@@ -309,6 +312,8 @@ static int write_segment(struct segment_writer *w)
 	w->waiting++;
 	w->stored += s->bytes;
 	w->reactor->segments.waiting += s->bytes;
+	if (c->given > 0)
+		buf_take(&w->segment);
 	buf_reset(&w->segment);
 	return 0;
 }
@@ -327,29 +332,68 @@ static size_t take_turn(struct segment_writer *w, size_t n)
 	return n;
 }
 
+/* Room in the segment at hand, which is written first if it is full; 0: Redis is waited for, or it has failed. */
+static size_t room_in(struct segment_writer *w)
+{
+	if (w->segment.len < w->segment.max)
+		return w->segment.max - w->segment.len;
+	if (!has_room(w)) {
+		metrics_add(&w->reactor->metrics.stalls, 1);
+		stall(w);
+		return 0;
+	}
+	if (write_segment(w) != 0) {
+		w->failed = true;
+		return 0;
+	}
+	return w->segment.max;
+}
+
+long segment_place(struct segment_writer *w, void **at)
+{
+	size_t left = w->reactor->segments.turn_left, n;
+
+	if (w->failed || !is_large(w))
+		return 0;
+	if ((n = room_in(w)) == 0)
+		return w->failed ? 0 : -1;
+	if (left == 0) {
+		stall(w);
+		return -1;
+	}
+	n = n < left ? n : left;
+	n = n < READ_BYTES ? n : READ_BYTES;
+	/* Of the segments behind the first one can be sure that they will be filled. */
+	if (buf_reserve(&w->segment, w->written > 0 ? w->segment.max - w->segment.len : n) != 0)
+		return 0;
+	*at = w->segment.data + w->segment.len;
+	return (long)n;
+}
+
+/* Bytes that were read to where segment_place said are there already. */
+static int append(struct buf *b, const char *bytes, size_t n)
+{
+	if (b->data == NULL || bytes != b->data + b->len)
+		return buf_append(b, bytes, n);
+	b->len += n;
+	return 0;
+}
+
 size_t segment_add(struct segment_writer *w, const void *bytes, size_t n)
 {
 	const char *from = bytes;
 	size_t left = n;
 
 	while (left > 0 && !w->failed) {
-		size_t room = w->segment.max - w->segment.len, piece = left < room ? left : room;
+		size_t room = room_in(w), piece = left < room ? left : room;
 
-		if (room == 0) {
-			if (!has_room(w)) {
-				metrics_add(&w->reactor->metrics.stalls, 1);
-				stall(w);
-				break;
-			}
-			if (write_segment(w) != 0)
-				w->failed = true;
-			continue;
-		}
+		if (room == 0)
+			break;
 		if ((piece = take_turn(w, piece)) == 0) {
 			stall(w);
 			break;
 		}
-		if (buf_append(&w->segment, from, piece) != 0) {
+		if (append(&w->segment, from, piece) != 0) {
 			w->failed = true;
 			break;
 		}
@@ -377,7 +421,7 @@ unsigned segment_number(const struct segment_writer *w)
 
 void segment_last(struct segment_writer *w, struct redis_cmd *c)
 {
-	w->last_stored = add_segment(w, c);
+	w->last_stored = add_segment(w, c, false);
 }
 
 uint64_t segment_stored(const struct segment_writer *w)

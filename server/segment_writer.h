@@ -68,6 +68,11 @@ void segment_writer_is_packed(struct segment_writer *w);
 /* No reply is awaited any more: room will not be called. */
 void segment_writer_free(struct segment_writer **w);
 
+/*
+ * Where the next bytes are best read to, and how many: given to segment_add at once, they are not copied. 0: they may
+ * be read to anywhere. -1: none will be taken now; room will be called.
+ */
+long segment_place(struct segment_writer *w, void **at);
 /* How many of n bytes were taken. */
 size_t segment_add(struct segment_writer *w, const void *bytes, size_t n);
 /* Makes room for a body of which n bytes are known to come. */

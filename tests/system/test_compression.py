@@ -1,11 +1,16 @@
 """Segments compressed on their way into Redis: whole documents come back, after kills too; scripts lost in a commit."""
+import itertools
+import json
 import os
+import random
 import re
 import signal
+import threading
 import time
 import unittest
 
-from harness import Stack, children, mixed, sign, until
+from harness import PATIENCE_S, Stack, children, mixed, sign, until
+from raw_client import RawClient
 
 N = 30000
 BODY, REJECTED = mixed(N)
@@ -99,6 +104,59 @@ class LostScripts(unittest.TestCase):
             self.assertEqual(stack.redis("ZCARD", "gs:{p0}:index"), n + 1)
         self.assertEqual(int(stack.redis("HGET", "gs:{p0}:room", "queued:acme")), 0)
         self.assertTrue(re.search("event=request", stack.log("server")))
+
+
+class AsTheyCome(unittest.TestCase):
+    """Bytes that are read straight into a segment are those that were sent, wherever the reads and the segments end."""
+
+    SEGMENT = 65536
+
+    def setUp(self):
+        self.stack = Stack(start=("server",), environ={
+            "GEOSLUICE_SERVER_COMPRESS_SEGMENTS": "never", "GEOSLUICE_SERVER_THREADS": "1",
+            "GEOSLUICE_SERVER_SEGMENT_BYTES": str(self.SEGMENT), "GEOSLUICE_SERVER_WINDOW_SEGMENTS": "2"})
+        self.addCleanup(self.stack.close)
+
+    def stored(self, job):
+        entries = self.stack.redis("XRANGE", "gs:{p0}:raw:" + job, "-", "+")
+        self.assertTrue(all(len(fields[1]) == self.SEGMENT for _, fields in entries[:-1]))
+        return b"".join(fields[1] for _, fields in entries)
+
+    def test_uploads_in_one_stream(self):
+        rng, bodies = random.Random(7), []
+        for segments, more in itertools.product((1, 2, 5, 20), (-1, 0, 1, 777)):
+            bodies.append(rng.randbytes(segments * self.SEGMENT + more))
+        client = RawClient(self.stack.address, PATIENCE_S)
+        self.addCleanup(client.close)
+
+        def send():
+            for i, body in enumerate(bodies):
+                headers = dict(sign("acme", body), **{"content-type": "application/geo+json", "host": "x",
+                                                      "content-length": len(body)})
+                head = "POST /v1/ingest/acme HTTP/1.1\r\n" + "".join("%s: %s\r\n" % h for h in headers.items())
+                whole = head.encode() + b"\r\n" + body + b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+                for at in range(0, len(whole), (10 ** 9, 5000, 65536, 40001)[i % 4]):
+                    client.send(whole[at:at + (10 ** 9, 5000, 65536, 40001)[i % 4]])
+        sender = threading.Thread(target=send)
+        sender.start()
+        for body in bodies:
+            status, _, text = client.answer()
+            self.assertEqual(status, 202, text)
+            self.assertEqual(self.stored(json.loads(text)["jobID"]), body)
+            self.assertEqual(client.answer()[0], 200)
+        sender.join()
+
+    def test_a_client_that_stops_in_the_middle(self):
+        body = bytes(20 * self.SEGMENT)
+        for part in (self.SEGMENT + 1, 10 * self.SEGMENT, 20 * self.SEGMENT - 1):
+            client = RawClient(self.stack.address, PATIENCE_S)
+            client.send("".join("%s\r\n" % line for line in (
+                "POST /v1/ingest/acme HTTP/1.1", "host: x", "content-type: application/geo+json",
+                "content-length: %d" % len(body), *("%s: %s" % h for h in sign("acme", body).items()), "")).encode()
+                + body[:part])
+            until(lambda: any(":raw:" in k for k in self.stack.redis.keys()), "its segments come")
+            client.vanish()
+            until(lambda: not any(":raw:" in k for k in self.stack.redis.keys()), "nothing of it is left")
 
 
 if __name__ == "__main__":

@@ -584,7 +584,10 @@ static void megabytes_arrive_in_order(void **state)
 	for (size_t round = 0; round < 4; round++) {
 		for (size_t i = 0; i < n; i++) {
 			cmd_line(&t.c, "APPEND", "big", NULL);
-			cmd_bytes(&t.c, bytes, sizes[i]);
+			if (round % 2 == 0)
+				cmd_bytes(&t.c, bytes, sizes[i]);
+			else
+				cmd_give(&t.c, memset(malloc(sizes[i] + 1), 'b', sizes[i]), sizes[i]);
 			talk_send(&t);
 			total += sizes[i];
 			cmd_line(&t.c, "STRLEN", "big", NULL);
@@ -593,6 +596,11 @@ static void megabytes_arrive_in_order(void **state)
 		talk_wait(&t);
 		assert_int_equal(t.last, total);
 	}
+	/* What is given is taken by a command that is taken, though the connection ends before it is written. */
+	cmd_line(&t.c, "APPEND", "small", NULL);
+	cmd_give(&t.c, memset(malloc(300000), 'b', 300000), 300000);
+	cmd_str(&t.c, "one too many");
+	talk_send(&t);
 	assert_int_equal(ask_int(&t, "DEL", "big"), 1);
 	free(bytes);
 	talk_end(&t);

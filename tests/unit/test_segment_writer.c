@@ -15,6 +15,8 @@
 struct sent {
 	char name[8], id[16];
 	size_t bytes, plain;	/* plain: what z says, 0 without it */
+	const char *given;	/* where the bytes were, if their memory went along */
+	bool counted;		/* they are those that place_all wrote */
 	redis_fn fn;
 	void *ctx;
 };
@@ -49,6 +51,12 @@ int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
 	s->fn = fn;
 	s->ctx = ctx;
 	sent_count++;
+	s->given = r->cmd.given > 0 ? r->cmd.argv[r->cmd.given] : NULL;
+	s->counted = true;
+	for (size_t i = 0; i < s->bytes; i++)
+		s->counted &= r->cmd.argv[4][i] == (char)((s->bytes * (strtoul(s->id, NULL, 10) - 1) + i) % 251);
+	if (s->given != NULL)
+		free((char *)r->cmd.argv[r->cmd.given]);
 	return 0;
 }
 
@@ -207,6 +215,86 @@ static void all_share_one_window(void **state)
 	assert_int_equal(segment_add(a, body, 32768), 32768);
 	segment_writer_free(&a);
 	segment_writer_free(&b);
+}
+
+/* Reads as http does, to where the writer wants it; each byte says at which offset it is. */
+static long place(struct segment_writer *w, size_t *at, size_t most)
+{
+	void *to = NULL;
+	long n = segment_place(w, &to);
+
+	if (n <= 0)
+		return n;
+	n = (size_t)n < most ? n : (long)most;
+	for (long i = 0; i < n; i++)
+		((char *)to)[i] = (char)((*at + (size_t)i) % 251);
+	assert_int_equal(segment_add(w, to, (size_t)n), n);
+	*at += (size_t)n;
+	return n;
+}
+
+/* A large body is read into its segments, and these go to Redis as they are; it stops where copied bytes would, too. */
+static void what_is_placed_is_not_copied(void **state)
+{
+	static const size_t steps[] = { 1, 7, 4096, 40000 };
+	static char head[32768];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(head); i++)
+		head[i] = (char)(i % 251);
+	for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
+		struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+		size_t at = sizeof(head), sent_before = sent_count;
+		void *to;
+
+		assert_int_equal(segment_place(w, &to), 0);	/* it may be a small one */
+		assert_int_equal(segment_add(w, head, sizeof(head)), sizeof(head));
+		while (place(w, &at, steps[k]) > 0)
+			;
+		assert_int_equal(at, 3 * 32768);
+		assert_int_equal(segment_place(w, &to), -1);
+		assert_int_equal(sent_count, sent_before + 3);
+		for (size_t i = 0; i < 2; i++) {
+			const struct sent *s = &sent[sent_before + 1 + i];
+
+			assert_int_equal(s->bytes, 32768);
+			assert_non_null(s->given);
+			assert_true(s->counted);
+		}
+		woken = 0;
+		while (answered < sent_count)
+			answer(true);
+		assert_int_equal(woken, 1);
+		assert_true(place(w, &at, 1) == 1);
+		assert_true(sent[sent_count - 1].counted);
+		assert_int_equal(last_bytes(w), 1);
+		segment_writer_free(&w);
+	}
+}
+
+/* No more is to be read than the turn has time for, and nothing where it has none. */
+static void what_is_placed_takes_turns(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+	size_t at = 32768;
+	void *to;
+
+	(void)state;
+	reactor.segments.window_segments = 64;
+	segment_add(w, body, 32768);
+	reactor.segments.turn_left = 1000;
+	assert_int_equal(place(w, &at, 4000), 1000);
+	assert_int_equal(segment_place(w, &to), -1);
+	assert_int_equal(woken, 0);
+	next_turn();
+	assert_int_equal(woken, 1);
+	assert_int_equal(place(w, &at, 4000), 4000);
+	sending = -1;		/* Redis goes away */
+	while (place(w, &at, 40000) > 0)
+		;
+	assert_true(segment_failed(w));
+	assert_int_equal(segment_place(w, &to), 0);
+	segment_writer_free(&w);
 }
 
 static void replies_after_the_end_are_taken(void **state)
@@ -426,6 +514,8 @@ int main(void)
 		TEST(the_last_byte_never_leaves_alone),
 		TEST(a_full_window_stalls),
 		TEST(a_refused_segment_fails_the_upload),
+		TEST(what_is_placed_is_not_copied),
+		TEST(what_is_placed_takes_turns),
 		TEST(all_share_one_window),
 		TEST(replies_after_the_end_are_taken),
 		TEST(segments_shrink_where_many_upload),
