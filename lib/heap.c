@@ -3,6 +3,13 @@
 
 #include <malloc.h>
 
+void heap_merge(void)
+{
+#ifdef M_MXFAST
+	mallopt(M_MXFAST, 0);
+#endif
+}
+
 void heap_keep(void)
 {
 #ifdef M_TRIM_THRESHOLD

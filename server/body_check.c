@@ -15,6 +15,8 @@ struct body_check {
 	size_t hmacs;
 	struct ed25519 *ed25519[STREAMS_MAX];
 	size_t ed25519s;
+	unsigned char tag[ED25519_BYTES];	/* the one that was found good; by its length a MAC or a signature */
+	size_t tag_len;
 	char proof[BODY_PROOF + 1];
 };
 
@@ -107,6 +109,12 @@ static int check_digest(struct body_check *c, struct refusal *r)
 	return 0;
 }
 
+static void note_tag(struct body_check *c, const unsigned char *tag, size_t n)
+{
+	memcpy(c->tag, tag, n);
+	c->tag_len = n;
+}
+
 /* Every key is tried with every signature, whichever fits. */
 static bool is_signed(struct body_check *c)
 {
@@ -118,14 +126,14 @@ static bool is_signed(struct body_check *c)
 		hmac_end(c->hmac[i], mac);
 		for (size_t k = 0; k < s->macs; k++)
 			if (bytes_equal_ct(s->mac[k], mac, SHA256_BYTES)) {
-				signature_proof(s, mac, SHA256_BYTES, c->proof);
+				note_tag(c, mac, SHA256_BYTES);
 				found = true;
 			}
 	}
 	for (size_t i = 0; i < c->ed25519s; i++)
 		if (ed25519_end(c->ed25519[i])) {
 			/* Each key was tried with each signature, in this order. */
-			signature_proof(s, s->ed25519[i % s->ed25519s], ED25519_BYTES, c->proof);
+			note_tag(c, s->ed25519[i % s->ed25519s], ED25519_BYTES);
 			found = true;
 		}
 	return found;
@@ -140,8 +148,10 @@ int body_check_end(struct body_check *c, char name[BODY_NAME + 1], struct refusa
 	    : refuse(r, P_SIGNATURE_WRONG, "Sign the bytes as they are sent, with this source's secret.");
 }
 
-const char *body_check_proof(const struct body_check *c)
+const char *body_check_proof(struct body_check *c)
 {
+	if (c->proof[0] == '\0' && c->tag_len > 0)
+		signature_proof(c->signature, c->tag, c->tag_len, c->proof);
 	return c->proof;
 }
 

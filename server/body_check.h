@@ -21,7 +21,7 @@ void body_check_add(struct body_check *c, const void *bytes, size_t n);
 /* At the last byte: 0 and the body's name, or -1 with the refusal. */
 int body_check_end(struct body_check *c, char name[BODY_NAME + 1], struct refusal *r);
 /* After that: signature_proof of what matched. Where the headers alone were signed, body_digest_proof. */
-const char *body_check_proof(const struct body_check *c);
+const char *body_check_proof(struct body_check *c);
 /* "sha-256=<hex>" of a digest that is signed and that the body has; "" where there is none. */
 void body_digest_proof(const struct signature *s, char proof[BODY_PROOF + 1]);
 void body_check_free(struct body_check **c);

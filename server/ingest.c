@@ -27,6 +27,11 @@ static void leave_unproven(struct ingest *in)
 	in->unproven = NULL;
 }
 
+const char *ingest_proof(const struct ingest *in)
+{
+	return ingest_dedupe(in) != NULL ? body_check_proof(in->check) : "";
+}
+
 void ingest_prove(struct ingest *in)
 {
 	if (!in->proven)

@@ -82,7 +82,7 @@ static int send_whole(struct ingest *in)
 	cmd_str(c, "");
 	cmd_str(c, in->hash);
 	cmd_int(c, ingest_remembered_s(in));
-	cmd_str(c, body_check_proof(in->check));
+	cmd_str(c, ingest_proof(in));
 	ingest_add_fields(in, c);
 	return in->over == in->reactor->bulk ? reactor_do_bulk(in->reactor, on_whole, in)
 	    : reactor_do(in->reactor, on_whole, in);

@@ -62,6 +62,7 @@ void ingest_free(struct ingest *in);
 const char *ingest_delivery(const struct ingest *in);	/* NULL where it has no id */
 /* What it is known again by: the same, or what stands for it once the body is proven. NULL: none is remembered. */
 const char *ingest_dedupe(const struct ingest *in);
+const char *ingest_proof(const struct ingest *in);	/* body_check_proof where it is remembered, else "" */
 void ingest_prove(struct ingest *in);	/* it comes from who may sign, and counts for the source's rate from now on */
 
 /* ---- ingest_hold.c ---- */

@@ -145,7 +145,7 @@ static void add_publish(struct redis_cmd *c, struct common *k, const struct smal
 		cmd_int(c, (long long)segment_stored(in->writer));
 		cmd_str(c, in->hash);
 		cmd_int(c, ingest_remembered_s(in));
-		cmd_str(c, body_check_proof(in->check));
+		cmd_str(c, ingest_proof(in));
 	}
 }
 

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/heap.h"
 #include "lib/log.h"
 #include "server/listener.h"
 #include "server/reactor.h"
@@ -187,6 +188,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	log_init("server", (enum log_level)set->server.log_level);
+	heap_merge();
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptors(&s, set);
 	s.reactors = calloc(s.count, sizeof(*s.reactors));
