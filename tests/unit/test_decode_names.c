@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "lib/clock.h"
 #include "workers/pipeline/decode_names.h"
 
@@ -23,6 +25,29 @@ static void add_twice(uint64_t (*nth)(uint64_t))
 				assert_true(clock_thread_ms() < began + 30000);
 		}
 	ids_clear(&ids);
+}
+
+/* Hashes stand in Redis, where other programs of other days compare them: they stay what they are. */
+static void hashes_stay_the_same(void **state)
+{
+	char text[41];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)(i * 37 + 200);
+	for (size_t n = 0; n < sizeof(text); n++) {
+		uint64_t h = 7 ^ (n * 0x9e3779b97f4a7c15u);
+
+		for (size_t i = 0; i < n; i += 8) {
+			unsigned __int128 product;
+			uint64_t w = 0;
+
+			memcpy(&w, text + i, n - i < 8 ? n - i : 8);
+			product = (unsigned __int128)(h ^ w ^ 0xa0761d6478bd642fu) * 0xe7037ed1a0b428dbu;
+			h = (uint64_t)product ^ (uint64_t)(product >> 64);
+		}
+		assert_true(name_hash(text, n, 7) == h);
+	}
 }
 
 static uint64_t alike_below(uint64_t i)
@@ -69,6 +94,7 @@ static void the_first_name_that_is_there_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hashes_stay_the_same),
 		cmocka_unit_test(hashes_that_are_chosen_do_not_crowd),
 		cmocka_unit_test(the_first_name_that_is_there_is_named),
 	};

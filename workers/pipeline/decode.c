@@ -161,7 +161,7 @@ static int record_reject(struct decode *d, uint64_t end)
 	d->state = BETWEEN;
 	d->collection = false;
 	d->in_feature = true;
-	memset(d->f, 0, sizeof(*d->f));
+	feature_reset(d->f);
 	arena_reset(d->arena, DECODE_PIECE_BYTES);
 	d->f->arena = d->arena;
 	d->f->severity = d->o.severity;

@@ -182,19 +182,33 @@ void coords_close(struct coords *c, struct coords_pool *p)
 	c->depth--;
 }
 
-void coords_number(struct coords *c, struct coords_pool *p, const char *text, size_t len)
+/* May a number stand here, and is there room for it? */
+static bool takes_number(struct coords *c, struct coords_pool *p)
 {
 	if (c->broken)
-		return;
+		return false;
 	if (c->n == 0) {
 		if (c->leaf == 0)
 			c->leaf = c->depth;
 		if (c->leaf != c->depth || c->children[c->depth] > 0) {
 			break_off_at_element(c, R_COORDS_DEPTH);
-			return;
+			return false;
 		}
 	}
-	if (p->len == p->room && !pool_reserve(c, p, 1))
+	return p->len < p->room || pool_reserve(c, p, 1);
+}
+
+void coords_value(struct coords *c, struct coords_pool *p, double v)
+{
+	if (!takes_number(c, p))
+		return;
+	p->x[p->len++] = v;
+	c->n++;
+}
+
+void coords_number(struct coords *c, struct coords_pool *p, const char *text, size_t len)
+{
+	if (!takes_number(c, p))
 		return;
 	if (number_parse(text, len, p->x + p->len)) {
 		p->len++;

@@ -60,6 +60,8 @@ void coords_begin(struct coords *c, const struct coords_pool *p);
 void coords_open(struct coords *c);
 void coords_close(struct coords *c, struct coords_pool *p);
 void coords_number(struct coords *c, struct coords_pool *p, const char *text, size_t len);
+/* The same of a number that has been read. */
+void coords_value(struct coords *c, struct coords_pool *p, double v);
 /* A string, object, true, false or null. */
 void coords_other(struct coords *c);
 

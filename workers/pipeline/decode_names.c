@@ -7,17 +7,39 @@
 
 #define FEW 16	/* names that are compared one by one */
 
+/* The first eight bytes, or n of them, as the number that memory makes of them; zeros behind. */
+static inline uint64_t word(const char *s, size_t n)
+{
+	uint64_t w = 0;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	const unsigned char *u = (const unsigned char *)s;
+	uint32_t low, high;
+
+	if (n >= 8) {
+		memcpy(&w, s, 8);
+	} else if (n >= 4) {
+		memcpy(&low, s, 4);
+		memcpy(&high, s + n - 4, 4);
+		w = low | (uint64_t)high << 8 * (n - 4);
+	} else {
+		w = u[0] | (uint64_t)u[n / 2] << 8 * (n / 2) | (uint64_t)u[n - 1] << 8 * (n - 1);
+	}
+#else
+	memcpy(&w, s, n < 8 ? n : 8);
+#endif
+	return w;
+}
+
 uint64_t name_hash(const char *s, size_t n, uint64_t seed)
 {
-	uint64_t h = seed ^ (n * 0x9e3779b97f4a7c15u), w;
+	uint64_t h = seed ^ (n * 0x9e3779b97f4a7c15u);
 	unsigned __int128 product;
 
 	while (n > 0) {
 		size_t take = n < 8 ? n : 8;
 
-		w = 0;
-		memcpy(&w, s, take);
-		product = (unsigned __int128)(h ^ w ^ 0xa0761d6478bd642fu) * 0xe7037ed1a0b428dbu;
+		product = (unsigned __int128)(h ^ word(s, n) ^ 0xa0761d6478bd642fu) * 0xe7037ed1a0b428dbu;
 		h = (uint64_t)product ^ (uint64_t)(product >> 64);
 		s += take;
 		n -= take;
@@ -84,10 +106,22 @@ void ids_clear(struct ids *s)
  * Where a hash goes is each table's secret: whoever knows the hashes of his ids cannot make them crowd. Which are the
  * same is none, so that all who read a document find the same ids twice.
  */
-static uint64_t *ids_find(const struct ids *s, uint64_t hash)
+static size_t ids_begin(const struct ids *s, uint64_t hash)
 {
 	unsigned __int128 product = (unsigned __int128)(hash ^ s->key[0]) * (s->key[1] | 1);
-	size_t i = (size_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (s->room - 1);
+
+	return (size_t)((uint64_t)product ^ (uint64_t)(product >> 64)) & (s->room - 1);
+}
+
+void ids_expect(const struct ids *s, uint64_t hash)
+{
+	if (s->room > 0)
+		__builtin_prefetch(&s->slot[ids_begin(s, hash | (hash == 0))]);
+}
+
+static uint64_t *ids_find(const struct ids *s, uint64_t hash)
+{
+	size_t i = ids_begin(s, hash);
 
 	while (s->slot[i] != 0 && s->slot[i] != hash)
 		i = (i + 1) & (s->room - 1);

@@ -41,6 +41,8 @@ struct ids {
 };
 
 void ids_clear(struct ids *s);
+/* It will be asked for soon: the memory that will be looked at is fetched meanwhile. */
+void ids_expect(const struct ids *s, uint64_t hash);
 bool ids_add(struct ids *s, uint64_t hash);	/* true: it was there */
 
 #endif

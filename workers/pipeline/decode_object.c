@@ -126,7 +126,7 @@ void feature_begin(struct decode *d, uint64_t at)
 	arena_reset(d->arena, DECODE_KEEP_BYTES);
 	if (d->names.room > DECODE_KEEP_BYTES && d->names.len == 0)
 		names_clear(&d->names);
-	memset(d->f, 0, sizeof(*d->f));
+	feature_reset(d->f);
 	d->f->arena = d->arena;
 	d->f->severity = d->o.severity;
 	d->f->offset = at;

@@ -95,7 +95,13 @@ static size_t number(struct plain *s, struct coords *c, struct coords_pool *p, c
 {
 	enum number_state state = s->number_len > 0 ? s->number_state : NUMBER_NONE, next;
 	size_t begun = s->number_len, len = begun, i = 0;
+	double v;
 
+	if (begun == 0 && s->max_number >= NUMBER_READ_ROOM && (i = number_read(text, n, &v)) > 0) {
+		coords_value(c, p, v);
+		s->state = PLAIN_AFTER;
+		return i;
+	}
 	for (; i < n && (next = number_step(state, text[i])) != NUMBER_NONE; i++) {
 		if (len == sizeof(s->number))
 			return 0;

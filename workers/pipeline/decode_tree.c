@@ -224,6 +224,12 @@ static int scalar(struct decode *d, enum value_kind kind)
 	return 1;
 }
 
+static void id_found(struct decode *d, uint64_t hash)
+{
+	top_object(d)->id_hash = hash;
+	ids_expect(&d->ids, hash);
+}
+
 int tree_null(void *ctx)
 {
 	return scalar(ctx, V_NULL);
@@ -256,7 +262,7 @@ int tree_number(void *ctx, const char *text, size_t len)
 	if (in_frame(d, F_CRS))
 		crs_scalar(d, text, len, true);
 	if (in_frame(d, F_OBJECT) && top_object(d)->key == M_ID)
-		top_object(d)->id_hash = id_hash_number(text, len);
+		id_found(d, id_hash_number(text, len));
 	return scalar(d, V_NUMBER);
 }
 
@@ -284,7 +290,7 @@ int tree_string(void *ctx, const unsigned char *text, size_t len)
 		if (o->key == M_TYPE)
 			o->type = type_find(s, len);
 		else if (o->key == M_ID)
-			o->id_hash = id_hash_string(s, len);
+			id_found(d, id_hash_string(s, len));
 	} else if (in_frame(d, F_CRS)) {
 		crs_scalar(d, s, len, false);
 	}

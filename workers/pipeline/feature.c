@@ -1,10 +1,19 @@
 /* feature - see feature.h. */
 #include "workers/pipeline/feature.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/clock.h"
+
+void feature_reset(struct feature *f)
+{
+	size_t behind = offsetof(struct feature, finding_count);
+
+	memset(f, 0, offsetof(struct feature, findings));
+	memset((char *)f + behind, 0, sizeof(*f) - behind);
+}
 
 const struct finding *feature_finding(const struct feature *f, enum reject_code code)
 {

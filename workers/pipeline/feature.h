@@ -94,6 +94,9 @@ struct feature {
 	bool elsewhere;			/* given is in another CRS than the document's */
 };
 
+/* Empties it; what findings there were is not cleared, but not there any more. */
+void feature_reset(struct feature *f);
+
 /*
  * Notes a code with the severity that this source gives it; one note per code, the first.
  * Returns that severity, so that a stage can stop on SEV_REJECT (f->fatal is then set) and

@@ -4,11 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-struct place place_geometry(void)
-{
-	return (struct place){ .member = "/geometry/coordinates" };
-}
-
 struct place place_member(const struct place *p, size_t i)
 {
 	struct place inner = *p;

@@ -10,7 +10,11 @@
 #include "workers/pipeline/feature.h"
 
 /* The coordinates of the feature's own geometry. */
-struct place place_geometry(void);
+static inline struct place place_geometry(void)
+{
+	return (struct place){ .member = "/geometry/coordinates" };
+}
+
 /* The same for member i of the GeometryCollection that p names. */
 struct place place_member(const struct place *p, size_t i);
 

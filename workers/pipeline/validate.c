@@ -222,17 +222,19 @@ static const struct rule rules[] = {
 static void check_one(struct feature *f, struct geometry **slot, const struct place *base,
     const struct extent *extent, const struct validate_context *v)
 {
-	struct check c = { .f = f, .slot = slot, .base = *base, .extent = *extent };
+	struct check c = { .f = f, .slot = slot, .base = *base, .place = *base, .extent = *extent };
 
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && f->fatal == R_NONE; i++) {
 		const struct rule *r = &rules[i];
+		bool fixes;
 
 		c.g = *slot;
-		c.place = *base;
 		if (!(r->types >> c.g->type & 1) || ((r->types & LONLAT) && !v->lonlat)
 		    || !r->broken(&c))
 			continue;
-		if (feature_note(f, r->code, &c.place) != SEV_FIX || r->mend == NULL)
+		fixes = feature_note(f, r->code, &c.place) == SEV_FIX && r->mend != NULL;
+		c.place = *base;
+		if (!fixes)
 			continue;
 		switch (r->mend(&c)) {
 		case 1:
