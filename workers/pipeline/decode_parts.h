@@ -1,7 +1,8 @@
 /*
- * decode_parts - what the files of the decoder share: decode.c feeds and finds records, decode_yajl.c is the
- * parser, decode_text.c keeps the feature's text, decode_tree.c follows the JSON, decode_object.c judges
- * each GeoJSON object when it closes, decode_root.c the document's own, decode_fault.c names what is no JSON.
+ * decode_parts - what the files of the decoder share: decode.c feeds and finds records, decode_yajl.c is the parser,
+ * decode_past.c says what goes past it, decode_text.c keeps the feature's text, decode_tree.c follows the JSON,
+ * decode_object.c judges each GeoJSON object when it closes, decode_root.c the document's own, decode_fault.c names
+ * what is no JSON.
  */
 #ifndef GS_PIPELINE_DECODE_PARTS_H
 #define GS_PIPELINE_DECODE_PARTS_H
@@ -201,6 +202,9 @@ enum parser_status parser_feed(struct decode *d, const char *p, size_t n);
 size_t parser_used(const struct decode *d);
 /* Names the fault that it met in these n bytes. */
 void parser_fault(struct decode *d, const char *p, size_t n);
+
+/* decode_past.c: the parser, and what goes past it; *status says how it went. Returns the bytes used. */
+size_t past_feed(struct decode *d, const char *p, size_t n, uint64_t at, enum parser_status *status);
 
 /* decode_tree.c: yajl's callbacks; ctx is the struct decode. */
 int tree_null(void *ctx);
