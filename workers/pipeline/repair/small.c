@@ -7,6 +7,7 @@
 
 #define SMALLEST 1e-60	/* well within what the sweep takes, too */
 #define LARGEST 1e70
+#define FEW 6	/* segments */
 #define BLOCKS (SMALL_POSITIONS / BOXES_FAN)
 
 struct small {
@@ -110,14 +111,30 @@ static void fill_boxes(struct small *s)
 static bool pair_meets(const struct small *s, uint32_t i, uint32_t j)
 {
 	struct point a = s->at[i], b = s->at[s->next[i]], c = s->at[j], d = s->at[s->next[j]];
-	struct box ab = box_of(a, b), cd = box_of(c, d);
+	struct box ab, cd;
 
-	return s->next[i] != j && s->next[j] != i && box_meets(&ab, &cd) && predicate_meet(a, b, c, d);
+	if (s->next[i] == j || s->next[j] == i)
+		return false;
+	ab = box_of(a, b);
+	cd = box_of(c, d);
+	return box_meets(&ab, &cd) && predicate_meet(a, b, c, d);
+}
+
+/* Of so few that boxes on a grid cost more than they save. */
+static bool few_meet(const struct small *s)
+{
+	for (uint32_t i = 0; i + 1 < s->count; i++)
+		for (uint32_t j = i + 1; j < s->count; j++)
+			if (pair_meets(s, i, j))
+				return true;
+	return false;
 }
 
 /* Have two segments that do not follow each other a point in common? */
 static bool meets(struct small *s)
 {
+	if (s->count <= FEW)
+		return few_meet(s);
 	fill_boxes(s);
 	for (uint32_t i = 0; i + 1 < s->count; i++) {
 		struct grid_box box = boxes_get(&s->boxes[i / BOXES_FAN], i % BOXES_FAN);
