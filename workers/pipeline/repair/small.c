@@ -19,7 +19,7 @@ struct small {
 	struct grid_boxes boxes[BLOCKS];	/* of the segments */
 };
 
-/* Without branches; false for NaN. */
+/* False for NaN. */
 static inline bool fits(double x)
 {
 	double size = fabs(x);
@@ -42,7 +42,7 @@ static bool load_ring(struct small *s, const struct geometry *g, size_t seq, uin
 	for (; p < last; p += g->stride) {
 		struct point at = { p[0], p[1] };
 
-		if (!(fits(at.x) & fits(at.y)))
+		if (!fits(at.x) || !fits(at.y))
 			return false;
 		if (end == first || !point_equal(at, s->at[end - 1])) {
 			s->at[end] = at;
