@@ -39,12 +39,6 @@ local function together(was, more)
 	return table.concat(now, ' ')
 end
 
-if ARGV[12] ~= '' then
-	redis.call('HSET', out, kind == 'tail' and 'head' or n, ARGV[12])
-end
-if ARGV[13] ~= '' then
-	redis.call('HSET', report, n, ARGV[13])
-end
 if ARGV[14] ~= '' then
 	redis.call('HSET', job, 'reach', together(redis.call('HGET', job, 'reach') or '', ARGV[14]))
 end
@@ -52,26 +46,9 @@ local fields = tonumber(ARGV[15])
 if fields > 0 then
 	redis.call('HSET', job, unpack(ARGV, 16, 15 + fields))
 end
-local at, letters = 16 + fields, 0
-while at <= #ARGV do
-	local count = tonumber(ARGV[at])
-	local id = redis.call('XADD', dead, '*', unpack(ARGV, at + 1, at + count))
-	redis.call('RPUSH', deadof, id)
-	for i = at + 1, at + count do
-		letters = letters + #ARGV[i]
-	end
-	at = at + 1 + count
-end
+write_outcome(job, out, kind == 'tail' and 'head' or n, ARGV[12], report, n, ARGV[13], dead, deadof, 16 + fields)
 for i, name in ipairs({'accepted', 'repaired', 'rejected', 'parsed', 'cost_us', 'cost_units'}) do
 	redis.call('HINCRBY', job, name, ARGV[i + 5])
-end
--- What the source holds, and what of it this job does.
-local room, source = job:match('^(gs:{[^}]*}:)') .. 'room', redis.call('HGET', job, 'source') or ''
-for name, bytes in pairs({results = #ARGV[12] + #ARGV[13], dead = letters}) do
-	if bytes > 0 then
-		redis.call('HINCRBY', job, name, bytes)
-		redis.call('HINCRBY', room, name .. ':' .. source, bytes)
-	end
 end
 redis.call('HSET', job, 'updated', ARGV[5])
 drop(n)

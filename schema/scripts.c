@@ -9,12 +9,22 @@
 	extern const char lua_##name[]; \
 	struct redis_script script_##name = { #name, lua_##name, "" };
 
+/* The same behind a piece that several have in common. */
+#define SCRIPT_WITH(piece, name) \
+	__asm__(".section .rodata\n" \
+		"lua_" #name ": .incbin \"schema/" #piece ".lua\"\n" \
+		".incbin \"schema/" #name ".lua\"\n" \
+		".byte 0\n" \
+		".previous\n"); \
+	extern const char lua_##name[]; \
+	struct redis_script script_##name = { #name, lua_##name, "" };
+
 SCRIPT(commit)
 SCRIPT(publish)
 SCRIPT(unpublish)
 SCRIPT(claim)
 SCRIPT(renew)
-SCRIPT(chunk)
+SCRIPT_WITH(outcome, chunk)
 SCRIPT(restart)
 SCRIPT(finish)
 SCRIPT(dismiss)
@@ -32,7 +42,7 @@ SCRIPT(divide)
 SCRIPT(split)
 SCRIPT(take)
 SCRIPT(give_back)
-SCRIPT(done)
+SCRIPT_WITH(outcome, done)
 SCRIPT(watch)
 SCRIPT(whole)
 SCRIPT(sweep)
