@@ -12,6 +12,7 @@
 #include "workers/patience.h"
 
 #define NONCE_BYTES 8
+#define FORGET_AT_ONCE 1000	/* a few milliseconds of Redis's time */
 
 static char *copy_text(const struct reply *r)
 {
@@ -171,6 +172,30 @@ int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e)
 	return call(redis_do, r, &c, e);
 }
 
+int job_forget_letters(const struct job *j, struct redis *r, struct err *e)
+{
+	struct key job = wire_key("job", j->id), dead = wire_key("dead", NULL), of = wire_key("deadof", j->id);
+	struct reply *reply;
+	struct redis_cmd c;
+	long long n;
+	int rc;
+
+	do {
+		cmd_init(&c);
+		cmd_script(&c, &script_forget, 3);
+		cmd_str(&c, job.text);
+		cmd_str(&c, dead.text);
+		cmd_str(&c, of.text);
+		cmd_int(&c, j->epoch);
+		cmd_int(&c, FORGET_AT_ONCE);
+		rc = redis_insist(r, &c, &reply, e);
+		cmd_clear(&c);
+		n = rc == 0 ? reply_int(reply) : 0;
+		reply_free(&reply);
+	} while (n == FORGET_AT_ONCE);
+	return rc;
+}
+
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
 {
 	static const char *const keys[] = { "job", "out", "report", "dead", "deadof" };
@@ -180,6 +205,8 @@ int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
 	/* One that is there is what this pass went by, after a restart by another worker; the pipeline holds it. */
 	if (j->pass_crs == NULL && (j->pass_crs = strdup(crs)) == NULL)
 		return err_errno(e, "job");
+	if (job_forget_letters(j, r, e) != 0)
+		return -1;
 	j->next = j->parsed = 0;
 	cmd_init(&c);
 	cmd_script(&c, &script_restart, 5);

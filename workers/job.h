@@ -59,6 +59,8 @@ void job_clear(struct job *j);
 /* Tries once: while Redis is away the lease is not renewed (-1, ERR_RETRY). */
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
+/* Of a job that is about to fail: its dead letters go, without keeping Redis from others. Also 0 where it is stale. */
+int job_forget_letters(const struct job *j, struct redis *r, struct err *e);
 /* Gives it back, for any worker to take at once; or keeps it for the process that follows in this slot.
  * It is no try then, unless `tried`. Tries once. */
 int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct err *e);

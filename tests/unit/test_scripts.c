@@ -280,6 +280,35 @@ static void a_failed_end_delivers_nothing(void **state)
 	job_clear(&other);
 }
 
+/* No script removes all of them: it would keep Redis from everybody else for seconds. */
+static void a_failed_end_of_many_letters_lets_others_in_between(void **state)
+{
+	static const char many[] = "for i = 1, 2500 do "
+	    "redis.call('RPUSH', KEYS[2], redis.call('XADD', KEYS[1], '*', 'job', 'x')) end";
+	struct key dead = wire_key("dead", NULL), of;
+	struct reply *stats;
+	struct job j, old;
+	const char *calls;
+
+	(void)state;
+	claimed(&j, "w0");
+	of = wire_key("deadof", j.id);
+	seed_drop(redis, "EVAL", many, "2", dead.text, of.text, NULL);
+	old = j;
+	old.epoch--;
+	assert_int_equal(job_forget_letters(&old, redis, &e), 0);
+	assert_int_equal(all_letters(), 2500);		/* they are not its own any more */
+	seed_drop(redis, "CONFIG", "RESETSTAT", NULL);
+	assert_int_equal(finish_failed(&j, redis, settings, R_JSON_SYNTAX, "a comma", 77, &e), 0);
+	assert_int_equal(all_letters(), 1);
+	assert_int_equal(letters_of(&j), 1);
+	stats = seed_do(redis, "INFO", "commandstats", NULL);
+	assert_non_null(calls = strstr(reply_str(stats, NULL), "cmdstat_lpop:calls="));
+	assert_int_equal(strtol(calls + strlen("cmdstat_lpop:calls="), NULL, 10), 3);
+	reply_free(&stats);
+	job_clear(&j);
+}
+
 static void letters_hold_what_the_wire_says(void **state)
 {
 	static const struct { size_t max; const char *raw, *cut; } cases[] = {
@@ -443,6 +472,7 @@ int main(void)
 		TEST(a_successful_end),
 		TEST(an_empty_collection_ends_well),
 		TEST(a_failed_end_delivers_nothing),
+		TEST(a_failed_end_of_many_letters_lets_others_in_between),
 		TEST(letters_hold_what_the_wire_says),
 		TEST(a_commit_whose_reply_was_lost_may_be_repeated),
 		TEST(a_callback_is_owed_until_it_is_settled),
