@@ -100,6 +100,7 @@ static const struct {
 	{ "GEOMETRYCOLLECTION(POINT(100 1),MULTILINESTRING((170 0,180 1),(-180 1,-170 2)))", 4, false, 4,
 	    { 100, 0, -170, 2 } },
 	/* Round the pole (5.3) and round the world: no gap. */
+	{ "MULTIPOINT(177 -18,180 -17,-180 -16.5,-178 -16)", 4, false, 4, { 177, -18, -178, -16 } },
 	{ "POLYGON((-180 60,180 60,180 90,-180 90,-180 60))", 4, false, 4, { -180, 60, 180, 90 } },
 	{ "MULTILINESTRING((-180 0,0 0),(0 0,180 0))", 4, false, 4, { -180, 0, 180, 0 } },
 };

@@ -107,13 +107,24 @@ static int by_west(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static size_t count_seqs(const struct geometry *g)
+static size_t count_ranges(const struct geometry *g)
 {
-	size_t n = g->seqs;
+	size_t n = g->type == GEOM_MULTIPOINT ? g->positions : g->seqs;
 
 	for (size_t i = 0; i < g->member_count; i++)
-		n += count_seqs(g->members[i]);
+		n += count_ranges(g->members[i]);
 	return n;
+}
+
+/* Of positions [begin, end); returns how many: 0 where there is no position. */
+static size_t range_between(const struct geometry *g, size_t begin, size_t end, struct range *out)
+{
+	struct extent e = extent_between(g, begin, end);
+
+	if (e.min[0] > e.max[0])
+		return 0;
+	*out = (struct range){ e.min[0], e.max[0] };
+	return 1;
 }
 
 /* The longitudes that each sequence covers; a point or a set of points only at its positions. */
@@ -123,11 +134,12 @@ static size_t ranges_of(const struct geometry *g, struct range *out)
 
 	for (size_t i = 0; i < g->member_count; i++)
 		n += ranges_of(g->members[i], out + n);
-	for (size_t i = 0; i < g->seqs; i++) {
-		struct extent e = extent_between(g, seq_begin(g, i), g->seq_end[i]);
-
-		if (e.min[0] <= e.max[0])
-			out[n++] = (struct range){ e.min[0], e.max[0] };
+	if (g->type == GEOM_MULTIPOINT) {
+		for (size_t i = 0; i < g->positions; i++)
+			n += range_between(g, i, i + 1, out + n);
+	} else {
+		for (size_t i = 0; i < g->seqs; i++)
+			n += range_between(g, seq_begin(g, i), g->seq_end[i], out + n);
 	}
 	return n;
 }
@@ -138,7 +150,7 @@ static size_t ranges_of(const struct geometry *g, struct range *out)
  */
 static void cross_antimeridian(const struct geometry *g, struct arena *a, struct extent *e)
 {
-	struct range *r = arena_calloc(a, count_seqs(g), sizeof(*r));
+	struct range *r = arena_calloc(a, count_ranges(g), sizeof(*r));
 	size_t n;
 	double reach, gap = 0;
 
