@@ -430,7 +430,7 @@ static size_t piece_room(const struct decode *d)
 
 	if (room > d->o.max_feature_bytes)
 		room = d->o.max_feature_bytes > 0 ? d->o.max_feature_bytes : 1;
-	if (d->holding && !d->in_feature && limit > d->piece_at && limit - d->piece_at < room)
+	if (d->holding && !d->too_large && limit > d->piece_at && limit - d->piece_at < room)
 		room = limit - d->piece_at;
 	return room;
 }
