@@ -1,6 +1,7 @@
 /* redis_out - see redis_out.h. */
 #include "lib/redis_out.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,7 @@ static int put_all(struct redis_out *o, const struct redis_cmd *c, const char *b
 	struct redis_out_block *b;
 	char *at;
 
+	assert(c->given == 0);	/* its memory would be copied here, and never freed */
 	if (c->failed || (b = block_for(o, n)) == NULL)
 		return -1;
 	at = put(b->bytes + b->len, before, ahead);
@@ -153,6 +155,7 @@ static int put_around(struct redis_out *o, const struct redis_cmd *c)
 	struct redis_out_block *ahead, *given = NULL, *behind = NULL;
 	char *at;
 
+	assert(c->parts == 0);	/* it would go as one command */
 	if (c->failed || (ahead = block_for(o, length_of(c, 0, c->given + 1))) == NULL || (given = block_new(0)) == NULL
 	    || (behind = block_new(n > BEHIND_BYTES ? n : BEHIND_BYTES)) == NULL) {
 		free(given);

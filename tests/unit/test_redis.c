@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <semaphore.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -24,7 +25,7 @@
 #include "lib/buf.h"
 #include "lib/clock.h"
 #include "lib/loop.h"
-#include "lib/redis.h"
+#include "lib/redis_out.h"
 #include "tests/fakes/private_redis.h"
 
 static struct private_redis server;
@@ -606,6 +607,36 @@ static void megabytes_arrive_in_order(void **state)
 	talk_end(&t);
 }
 
+/* What would put given memory on the way as a copy, or several commands as one, ends the process. */
+static void what_is_given_goes_alone(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		pid_t child = fork();
+		int status;
+
+		if (child == 0) {
+			const struct rlimit none = { 0, 0 };
+			struct redis_out o;
+			struct redis_cmd c;
+
+			setrlimit(RLIMIT_CORE, &none);
+			signal(SIGABRT, SIG_DFL);
+			redis_out_init(&o);
+			cmd_init(&c);
+			cmd_line(&c, "APPEND", "key", NULL);
+			cmd_give(&c, strdup("text"), 4);
+			if (i == 1)
+				cmd_next(&c);
+			cmd_str(&c, "PING");
+			_exit((i == 0 ? redis_out_part(&o, &c) : redis_out_add(&o, &c)) >= 0 ? 0 : 1);
+		}
+		assert_true(child > 0);
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -613,6 +644,7 @@ int main(void)
 		cmocka_unit_test(a_slow_resolver_stops_nothing),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
 		cmocka_unit_test(megabytes_arrive_in_order),
+		cmocka_unit_test(what_is_given_goes_alone),
 		cmocka_unit_test(urls_are_read_strictly),
 		cmocka_unit_test(passwords_are_percent_decoded),
 		cmocka_unit_test(blocking_commands_and_scripts),
