@@ -1,7 +1,8 @@
 -- audit: puts back work that Redis has lost: jobs and callbacks owed whose stream entry is gone (trimmed, or its key
--- removed). A job that never had an entry was never acknowledged: its transaction lacked publish.lua, and the server
--- that wanted to call it again is gone, or its connection. It is taken back, since its sender sends it once more, and
--- no `seen` would know it. The janitor's; it walks the index slice by slice.
+-- removed). Of a job that never had an entry the transaction lacked publish.lua, and the server that wanted to call it
+-- again is gone, or its connection: nobody was told of it. It is taken back, since its sender sends it once more, and
+-- no `seen` would know it. One alone may have been acknowledged all the same: at level memory, where publish.lua came
+-- later, alone, and Redis lost its last second from between the two. The janitor's; it walks the index slice by slice.
 --
 -- KEYS index, jobs, outbox
 -- ARGV 1 rank to begin at, 2 how many jobs to look at, 3 the latest sign of life (unix ms) of a job that counts as none
@@ -18,7 +19,8 @@ end
 local function take_back(id, job, source, held)
 	redis.call('UNLINK', job, prefix .. 'raw:' .. id)
 	redis.call('ZREM', KEYS[1], id)
-	redis.call('HINCRBY', prefix .. 'room', 'queued:' .. (source or ''), '-' .. (held or '0'))
+	redis.call('HINCRBY', prefix .. 'room', 'queued:' .. (source or ''),
+		string.format('%.0f', 0 - tonumber(held or '0')))
 	taken = taken + 1
 end
 

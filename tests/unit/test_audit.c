@@ -143,6 +143,22 @@ static void a_job_that_was_never_published_is_taken_back(void **state)
 	assert_int_equal(look(60000).taken_back, 0);
 }
 
+/* Nor does one that holds nothing, or does not say what, keep the audit from those behind it. */
+static void a_job_of_no_known_size_is_taken_back(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct key job;
+
+		fresh(NULL);
+		job = wire_key("job", id);
+		seed_drop(redis, "HDEL", job.text, "message", i == 0 ? "held" : NULL, NULL);
+		if (i == 1)
+			seed_drop(redis, "HSET", job.text, "held", "0", NULL);
+		assert_int_equal(look(60000).taken_back, 1);
+	}
+}
+
 /* More jobs than one round looks at: the next rounds get to them. */
 static void a_long_index_is_walked_in_rounds(void **state)
 {
@@ -168,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_job_that_was_never_published_is_taken_back, fresh),
+		cmocka_unit_test_setup(a_job_of_no_known_size_is_taken_back, fresh),
 		cmocka_unit_test_setup(a_job_that_waits_is_left_alone, fresh),
 		cmocka_unit_test_setup(a_job_that_was_trimmed_away_comes_back_once, fresh),
 		cmocka_unit_test_setup(what_has_ended_does_not, fresh),
