@@ -23,13 +23,19 @@ int access_init(struct access *a, const struct settings *s, struct err *e)
 
 /* ---- web pages ---- */
 
+/* A name may end with a dot, for the root (RFC 1034, 3.1), and is the same without. */
+static size_t without_dot(const char *name, size_t n)
+{
+	return n > 1 && name[n - 1] == '.' ? n - 1 : n;
+}
+
 /* Is the n bytes at host one of the comma-separated names? */
 static bool is_named(const char *names, const char *host, size_t n)
 {
 	while (*names != '\0') {
 		size_t skip = strspn(names, ", "), length = strcspn(names + skip, ", ");
 
-		if (length == n && n > 0 && strncasecmp(names + skip, host, n) == 0)
+		if (without_dot(names + skip, length) == n && n > 0 && strncasecmp(names + skip, host, n) == 0)
 			return true;
 		names += skip + length;
 	}
@@ -53,22 +59,33 @@ static bool is_number(const char *host, size_t n)
 	return inet_pton(six ? AF_INET6 : AF_INET, text, address) == 1;
 }
 
-/* A Host without its port: how long it is. */
+/* A Host without its port and last dot: how long it is. */
 static size_t name_length(const char *host)
 {
 	size_t n = *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
 
-	return n + (*host == '[' && host[n] == ']');
+	n += *host == '[' && host[n] == ']';
+	return without_dot(host, n);
+}
+
+/* localhost, and names below it: resolvers lead them here alone (RFC 6761, 6.3). */
+static bool is_localhost(const char *host, size_t n)
+{
+	static const char below[] = ".localhost";
+	size_t tail = sizeof(below) - 1;
+
+	return is_named(below + 1, host, n) || (n > tail && strncasecmp(host + n - tail, below, tail) == 0);
 }
 
 int access_page(const struct access *a, const char *host, const char *origin, enum scope need, struct refusal *r)
 {
 	const char *from;
+	size_t n;
 
 	if (need == SCOPE_OPEN || a->count > 0 || host == NULL)
 		return 0;
-	if (!is_number(host, name_length(host)) && !is_named("localhost", host, name_length(host))
-	    && !is_named(a->names, host, name_length(host)))
+	n = name_length(host);
+	if (!is_number(host, n) && !is_localhost(host, n) && !is_named(a->names, host, n))
 		return refuse(r, P_HOST_UNKNOWN, "Without tokens this is served by an address, as localhost, or by a "
 		    "name of [server] host_names alone: a web page could have made up any other.");
 	if (need != SCOPE_OPERATE || origin == NULL)

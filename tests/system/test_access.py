@@ -124,7 +124,7 @@ class Pages(unittest.TestCase):
     """A browser on this machine that lends a web page its place: by a name that leads here, or across origins."""
 
     def setUp(self):
-        self.stack = Stack(start=("server",), environ={"GEOSLUICE_SERVER_HOST_NAMES": "geo.example, Tiles.example"})
+        self.stack = Stack(start=("server",), environ={"GEOSLUICE_SERVER_HOST_NAMES": "geo.example, Tiles.example."})
         self.addCleanup(self.stack.close)
 
     def ask(self, path, host, method="GET", **headers):
@@ -136,7 +136,8 @@ class Pages(unittest.TestCase):
     def test_a_name_that_somebody_made_to_lead_here_is_told_nothing(self):
         for host in ("evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "1.2.3",
                      "geo.example.evil", "[::1", "[geo.example]", ":8080", "2130706433", "::1",
-                     "geo.example,tiles.example"):
+                     "geo.example,tiles.example", "localhost..", "evillocalhost", ".",
+                     "localhost.evil.example."):
             for path in self.ASKED if host == "evil.example" else ("/v1/jobs",):
                 with self.subTest(host=host, path=path):
                     answer = self.ask(path, host)
@@ -149,7 +150,8 @@ class Pages(unittest.TestCase):
 
     def test_what_a_page_cannot_call_itself_is_served(self):
         for host in ("127.0.0.1", "127.0.0.1:%d" % self.stack.address[1], "[::1]:80", "[::1]", "localhost",
-                     "LocalHost:1", "geo.example", "tiles.example:8443"):
+                     "LocalHost:1", "geo.example", "tiles.example:8443", "localhost.", "localhost.:1", "map.LocalHost",
+                     "map.localhost.:80", "geo.example."):
             with self.subTest(host):
                 self.assertEqual(self.ask("/v1/jobs", host).status, 200)
 
