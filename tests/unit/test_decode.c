@@ -166,11 +166,12 @@ static const struct example examples[] = {
 
 	/* several collections go out as one: no name twice */
 	{ "\x1e{\"type\":\"FeatureCollection\",\"a\":1,\"b\\u0020\":2,\"features\":[]}\n"
-	  "\x1e{\"type\":\"FeatureCollection\",\"a\":3,\"c\":4,\"features\":[]}", "head \"a\":1,\"b\\u0020\":2\nend\n", NULL },
+	  "\x1e{\"type\":\"FeatureCollection\",\"a\":3,\"b \":5,\"\\u0063\":4,\"features\":[]}",
+	  "head \"a\":1,\"b\\u0020\":2,\"\\u0063\":4\nend\n", NULL },
 	{ "\x1e{\"type\":\"FeatureCollection\",\"ab\":1,\"features\":[],\"\":{\"c\":0}}\n"
 	  "\x1e{\"ab\":2,\"b\":3,\"c\":4,\"\\\\\":5,\"\":6,\"type\":\"FeatureCollection\",\"features\":[]}\n"
 	  "\x1e{\"features\":[],\"c\":7,\"a\":8,\"type\":\"FeatureCollection\"}",
-	  "head \"ab\":1,\"\":{\"c\":0},\"b\":3,\"c\":4,\"a\":8\nend\n", NULL },
+	  "head \"ab\":1,\"\":{\"c\":0},\"b\":3,\"c\":4,\"\\\\\":5,\"a\":8\nend\n", NULL },
 	{ POINT "{}", "0@0 {\"type\":\"Feature\",\"geometry\":" POINT ",\"properties\":null}\nJSON_TRAILING@36\n", NULL },
 	{ "[1,2]", "ROOT_NOT_OBJECT@0\n", NULL },
 	{ "[1,2", "JSON_TRUNCATED@4\n", NULL },

@@ -26,7 +26,7 @@ static void document_reset(struct decode *d)
 	ids_clear(&d->ids);
 	buf_reset(&d->held);
 	buf_reset(&d->head);
-	buf_reset(&d->head_names);
+	ids_clear(&d->head_names);
 	memset(&d->box, 0, sizeof(d->box));
 	d->state = START;
 	d->format = d->o.sequence ? FORMAT_LINES : FORMAT_DOCUMENT;
@@ -53,7 +53,6 @@ struct decode *decode_new(const struct decode_options *o, feature_fn fn, void *c
 	d->ctx = ctx;
 	buf_init(&d->held, o->max_feature_bytes + 2 * DECODE_PIECE_BYTES);
 	buf_init(&d->head, o->max_feature_bytes + DECODE_PIECE_BYTES);
-	buf_init(&d->head_names, o->max_feature_bytes + DECODE_PIECE_BYTES);
 	d->pool.max = o->max_feature_bytes / 2;
 	if (d->pool.max < DECODE_PIECE_BYTES)
 		d->pool.max = DECODE_PIECE_BYTES;
@@ -90,7 +89,7 @@ void decode_free(struct decode **dp)
 	ids_clear(&d->ids);
 	buf_clear(&d->held);
 	buf_clear(&d->head);
-	buf_clear(&d->head_names);
+	ids_clear(&d->head_names);
 	arena_free(&d->arena);
 	free(d);
 	*dp = NULL;

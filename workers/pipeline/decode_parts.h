@@ -36,6 +36,7 @@ enum value_kind { V_ABSENT, V_NULL, V_BOOL, V_NUMBER, V_STRING, V_OBJECT, V_ARRA
 struct span {
 	uint64_t before, name_end, end;
 	uint64_t value;		/* its first byte, of members of the root; else 0 */
+	uint64_t hash;		/* of its name */
 };
 
 /* Where a GeoJSON object stands. */
@@ -168,7 +169,8 @@ struct decode {
 	bool crs_seen;
 	bool again;		/* what comes late says how to read what came before */
 	bool crs_known, single;	/* from the pass before: d->crs holds; "features" is no collection's */
-	struct buf head, head_names;	/* the names: of sequences alone */
+	struct buf head;
+	struct ids head_names;		/* of sequences alone */
 	uint64_t head_record;		/* the record that the first was of */
 	struct collection_box box;
 	bool noted_bom, noted_crs;	/* to be noted on the next feature */

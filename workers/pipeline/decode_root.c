@@ -181,56 +181,38 @@ static int crs_end(struct decode *d, const struct object *o)
 
 /*
  * Collections that are records of a sequence go out as one, in which a name may stand once: that of the first counts.
- * A name with an escape in it may be any other. 1: the member is taken. 0: it is not. -1: no memory.
  */
-static int head_takes(struct decode *d, const char *member, size_t len)
+static bool head_takes(struct decode *d, const struct object *o)
 {
-	struct buf *names = &d->head_names;	/* each in its quotes, commas around them */
-	size_t n = 1, before = names->len;
-	bool first = before == 0 || d->head_record == d->record_at;
-	const char *key;
+	bool there;
 
 	if (d->format == FORMAT_DOCUMENT)
-		return 1;
-	while (n < len && member[n] != '"')
-		n += member[n] == '\\' ? 2 : 1;
-	if (buf_puts(names, before == 0 ? "," : "") != 0 || buf_append(names, member, n + 1) != 0
-	    || buf_putc(names, ',') != 0)
-		return -1;
-	if (before == 0)
+		return true;
+	there = ids_add(&d->head_names, o->open.hash);
+	if (d->head_names.count == 1 && !there)
 		d->head_record = d->record_at;
-	if (first)
-		return 1;
-	key = buf_cstr(names) + before - 1;	/* the last comma before it, the name, a comma */
-	if (strchr(names->data, '\\') == NULL && strstr(names->data, key) == key)
-		return 1;
-	names->len = before;
-	return 0;
+	return !there || d->head_record == d->record_at;
 }
 
 int collection_member(struct decode *d, struct object *o, enum member_name m)
 {
 	const struct span *s = &o->open;
-	size_t room = s->end - s->before, len;
-	int taken;
+	size_t room = s->end - s->before;
 
 	if (m == M_CRS && !crs_end(d, o))
 		return 0;
 	if (!d->collection)
 		return 1;
-	if (m == M_FOREIGN) {
+	if (m == M_FOREIGN && head_takes(d, o)) {
 		size_t at = d->head.len + (d->head.len > 0);
 
 		if (at + room > d->o.max_feature_bytes)
 			return decode_fail(d, ERR_LIMIT, R_FEATURE_TOO_LARGE, s->name_end);
 		if (buf_reserve(&d->head, room + 1) != 0)
 			return decode_oom(d);
-		len = member_copy(d, s, d->head.data + at);
-		if ((taken = head_takes(d, d->head.data + at, len)) == -1)
-			return decode_oom(d);
-		if (taken == 1 && at > 0)
+		if (at > 0)
 			d->head.data[at - 1] = ',';
-		d->head.len = taken == 1 ? at + len : d->head.len;
+		d->head.len = at + member_copy(d, s, d->head.data + at);
 	}
 	decode_hold(d, s->end);
 	return 1;

@@ -384,7 +384,8 @@ int tree_map_key(void *ctx, const unsigned char *name, size_t len)
 	const char *s = (const char *)name;
 	struct object *o = f->kind == F_OBJECT ? top_object(d) : NULL;
 	uint64_t begin = decode_here(d) - 2 - len;
-	bool twice = !condemned(d) && names_add(&d->names, f->names, name_hash(s, len, 0), begin);
+	uint64_t hash = name_hash(s, len, 0);
+	bool twice = !condemned(d) && names_add(&d->names, f->names, hash, begin);
 
 	if (f->kind == F_CRS)
 		d->crs_key = crs_name_key(s, len);
@@ -392,6 +393,7 @@ int tree_map_key(void *ctx, const unsigned char *name, size_t len)
 		o->open.before = o->last_end;
 		o->open.name_end = decode_here(d);
 		o->key = (uint8_t)member_find(s, len);
+		o->open.hash = hash;
 	}
 	if (twice && !tree_fault(d, R_JSON_DUP_MEMBER, name_begin(d, begin)))
 		return 0;
