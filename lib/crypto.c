@@ -8,6 +8,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
@@ -18,6 +19,7 @@ struct hmac {
 
 struct gmac {
 	EVP_MAC_CTX *ctx;
+	unsigned char key[GMAC_KEY_BYTES];	/* for copies */
 };
 
 struct sha256 {
@@ -114,18 +116,30 @@ struct gmac *gmac_new(const unsigned char key[GMAC_KEY_BYTES], struct err *e)
 
 	if (g != NULL && (g->ctx = mac_new("GMAC", key, GMAC_KEY_BYTES, params)) == NULL)
 		gmac_free(&g);
-	if (g == NULL)
+	if (g != NULL)
+		memcpy(g->key, key, sizeof(g->key));
+	else
 		err_set(e, ERR_SYSTEM, 0, "GMAC is not to be had from libcrypto");
 	return g;
 }
 
+/* An early OpenSSL 3.0 cannot copy the state of GCM, and leaves word of it where TLS would take it for its own. */
 struct gmac *gmac_copy(const struct gmac *g)
 {
 	struct gmac *copy = calloc(1, sizeof(*copy));
+	struct err e = ERR_INIT;
 
-	if (copy != NULL && (copy->ctx = EVP_MAC_CTX_dup(g->ctx)) == NULL)
-		gmac_free(&copy);
-	return copy;
+	if (copy == NULL)
+		return NULL;
+	ERR_set_mark();
+	copy->ctx = EVP_MAC_CTX_dup(g->ctx);
+	ERR_pop_to_mark();
+	if (copy->ctx != NULL) {
+		memcpy(copy->key, g->key, sizeof(copy->key));
+		return copy;
+	}
+	gmac_free(&copy);
+	return gmac_new(g->key, &e);
 }
 
 void gmac_add(struct gmac *g, const void *bytes, size_t n)
@@ -143,6 +157,7 @@ void gmac_free(struct gmac **g)
 	if (*g == NULL)
 		return;
 	EVP_MAC_CTX_free((*g)->ctx);
+	secret_wipe((*g)->key, sizeof((*g)->key));
 	free(*g);
 	*g = NULL;
 }

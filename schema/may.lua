@@ -7,11 +7,11 @@ local key, refused = KEYS[1], {}
 for _, form in ipairs({
 	{'COPY', key, key .. ':'}, {'EXISTS', key}, {'GET', key}, {'HDEL', key, 'f'}, {'HEXISTS', key, 'f'},
 	{'HGET', key, 'f'}, {'HGETALL', key}, {'HINCRBY', key, 'f', 'none'}, {'HLEN', key}, {'HMGET', key, 'f'},
-	{'HSET', key, 'f', 'v', 'odd'}, {'INCRBY', key, 'none'}, {'LLEN', key}, {'LRANGE', key, '0', '0'},
+	{'HSET', key, 'f', 'v', 'odd'}, {'LLEN', key}, {'LRANGE', key, '0', '0'},
 	{'LREM', key, '1', 'v'}, {'PERSIST', key},
 	{'PEXPIRE', key, '1'}, {'SET', key, 'v', 'XX'}, {'SETRANGE', key, '0', ''}, {'UNLINK', key},
 	{'XADD', key, 'NOMKSTREAM', '*', 'f', 'v'}, {'XDEL', key, '1-1'}, {'XINFO', 'GROUPS', key}, {'XLEN', key},
-	{'XRANGE', key, '-', '-'}, {'XREVRANGE', key, '-', '-'}, {'ZADD', key, 'XX', '1', 'm'}, {'ZCARD', key},
+	{'XRANGE', key, '-', '-'}, {'XREVRANGE', key, '-', '-'}, {'ZADD', key, 'XX', '1', 'm'},
 	{'ZREM', key, 'm'}, {'ZREVRANGEBYSCORE', key, '1', '1'}, {'ZSCORE', key, 'm'},
 }) do
 	local answer = redis.pcall(unpack(form))
