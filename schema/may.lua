@@ -1,5 +1,5 @@
 -- may: which commands may this user not run, of those that a server sends or has its scripts send? Nothing is changed:
--- each is tried in a form that does nothing to a key that is not there.
+-- each is tried in a form that does nothing to a key that is not there. (INCR has none: a server sends it beside this.)
 --
 -- KEYS 1 such a key
 -- Returns their names; none where all may be run.

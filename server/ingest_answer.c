@@ -162,6 +162,7 @@ static void on_reached(void *ctx, bool reached)
 		return;
 	}
 	if (!reached) {
+		in->reactor->rights_at_ms = 0;	/* perhaps it may not be waited for any more */
 		refuse_level(in);
 		return;
 	}

@@ -10,19 +10,45 @@
 #include "schema/scripts.h"
 #include "server/reactor.h"
 
+#define RIGHTS_MS 30000	/* from one look at what this user may do to the next, while it may do all */
+
 /* What it answers when asked what it is. It outlives the reactor's interest in it. */
 struct judgement {
 	struct reactor *r;	/* NULL: nobody wants to know any more */
 	unsigned owed;		/* replies, and one for who asks */
 	char *info, *fsync;
 	struct err e;		/* of a write that changes nothing, or what this user may not do */
-	bool no_waits[ACK_LEVELS];	/* it may not wait for this level */
+	char said[192];		/* Redis's own words where e has others */
+	bool rights;		/* it is asked what this user may do */
+	const char *no_waits[ACK_LEVELS];	/* what it may not run of what this level takes */
 };
 
-static void refuse_redis(struct reactor *r, const struct err *e)
+/* This user may not do something (ACL), and may perhaps tomorrow. */
+static bool is_refusal(const char *text)
+{
+	return strncmp(text, "NOPERM", 6) == 0;
+}
+
+bool judgement_refusal(char *words, size_t n, const char *text)
+{
+	const char *at = strstr(text, " run the '");
+
+	if (!is_refusal(text))
+		return false;
+	if (at != NULL)
+		snprintf(words, n, "NOPERM Redis lets this user not run: %.*s", (int)strcspn(at + 10, "'"), at + 10);
+	else
+		snprintf(words, n, "NOPERM Redis lets this user not use the keys gs:*");
+	return true;
+}
+
+static void refuse_redis(struct reactor *r, const struct err *e, const char *said)
 {
 	if (r->store_up || strcmp(r->store_why, e->text) != 0)
-		log_warn("redis_refused", LOG_INT("reactor", r->index), LOG_STR("reason", e->text));
+		log_warn("redis_refused", LOG_INT("reactor", r->index),
+		    LOG_STR("reason", *said != '\0' ? said : e->text));
+	if (is_refusal(e->text))
+		r->rights_at_ms = 0;
 	snprintf(r->store_why, sizeof(r->store_why), "%.191s", e->text);
 	r->store_up = false;
 	if (e->cls == ERR_INPUT && !r->judged) {
@@ -32,17 +58,22 @@ static void refuse_redis(struct reactor *r, const struct err *e)
 }
 
 /* A level that this user may not wait for is one that sources cannot have. */
-static void forbid_waits(struct reactor *r, const bool refused[ACK_LEVELS])
+static void forbid_waits(struct reactor *r, const struct judgement *j)
 {
-	for (int i = 0; i < ACK_LEVELS; i++) {
-		if (refused[i] && !r->no_waits[i])
+	char words[64];
+
+	for (int i = 0; j->rights && i < ACK_LEVELS; i++) {
+		snprintf(words, sizeof(words), "NOPERM Redis lets this user not run: %s",
+		    j->no_waits[i] != NULL ? j->no_waits[i] : "");
+		if (j->no_waits[i] != NULL && !r->no_waits[i])
 			log_warn("ack_refused", LOG_INT("reactor", r->index), LOG_STR("level", ack_name((enum ack)i)),
-			    LOG_STR("reason", i == ACK_AOF ? "NOPERM Redis lets this user not run: WAITAOF"
-			    : "NOPERM Redis lets this user not run: WAIT"));
-		r->no_waits[i] = refused[i];
+			    LOG_STR("reason", words));
+		r->no_waits[i] = j->no_waits[i] != NULL;
+		if (r->no_waits[i])
+			r->rights_at_ms = 0;
 	}
-	r->durability.waitaof &= !refused[ACK_AOF];
-	if (refused[ACK_REPLICA])
+	r->durability.waitaof &= !r->no_waits[ACK_AOF];
+	if (r->no_waits[ACK_REPLICA])
 		r->durability.replicas = 0;
 }
 
@@ -57,21 +88,27 @@ static void judge(struct reactor *r, struct judgement *j)
 		err_set(&j->e, ERR_RETRY, 0, "Redis does not keep the key of bodies' hashes (body_key).");
 	if (j->e.cls == ERR_NONE
 	    && durability_read(&r->durability, r->settings, j->info, j->fsync, r->judged, &j->e) == 0) {
-		forbid_waits(r, j->no_waits);
+		forbid_waits(r, j);
 		r->store_up = r->judged = true;
 		if (!was)
 			log_info("redis_up", LOG_INT("reactor", r->index),
 			    LOG_STR("acknowledges", ack_name(durability_base(&r->durability))));
 	} else {
-		refuse_redis(r, &j->e);
+		refuse_redis(r, &j->e, j->said);
 	}
 	reactor_store_judged(r);
 }
 
-/* This user may not do something (ACL), and may perhaps tomorrow. */
-static bool is_refusal(const struct err *e)
+/* Where reply is NULL because this user may not: what Redis says is for the log, in newer ones it names the user. */
+static void note_refusal(struct judgement *j, const struct reply *reply, const struct err *e)
 {
-	return strncmp(e->text, "NOPERM", 6) == 0;
+	char words[sizeof(e->text)];
+
+	if (reply != NULL || is_refusal(j->e.text) || !judgement_refusal(words, sizeof(words), e->text))
+		return;
+	j->e.cls = ERR_NONE;
+	err_set(&j->e, ERR_RETRY, 0, "%s", words);
+	snprintf(j->said, sizeof(j->said), "%s", e->text);
 }
 
 /* One reply less is owed; with the last, all is known. */
@@ -83,8 +120,8 @@ static void judgement_done(struct judgement *j)
 		j->r->judging = NULL;
 		if (j->info != NULL && j->fsync != NULL)
 			judge(j->r, j);
-		else if (is_refusal(&j->e)) {
-			refuse_redis(j->r, &j->e);
+		else if (is_refusal(j->e.text)) {
+			refuse_redis(j->r, &j->e, j->said);
 			reactor_store_judged(j->r);
 		}
 	}
@@ -98,8 +135,9 @@ static void on_probe(void *ctx, const struct reply *reply, const struct err *e)
 	struct judgement *j = ctx;
 
 	/* A full one is not away: who asks is told that there is no room. */
-	if (reply == NULL && strncmp(e->text, "OOM", 3) != 0)
+	if (reply == NULL && strncmp(e->text, "OOM", 3) != 0 && !is_refusal(e->text))
 		j->e = *e;
+	note_refusal(j, reply, e);
 	judgement_done(j);
 }
 
@@ -115,8 +153,26 @@ static void on_may(void *ctx, const struct reply *reply, const struct err *e)
 		    reply_str(reply_at(reply, i), NULL));
 	if (n > 0 && j->e.cls == ERR_NONE)
 		err_set(&j->e, ERR_RETRY, 0, "NOPERM Redis lets this user not run: %s", names);
-	else if (reply == NULL && is_refusal(e))
-		j->e = *e;
+	if (reply == NULL && j->r != NULL)
+		j->r->rights_at_ms = 0;
+	note_refusal(j, reply, e);
+	judgement_done(j);
+}
+
+static void note_wait(struct judgement *j, enum ack level, const char *command, const struct reply *reply,
+    const struct err *e)
+{
+	if (reply == NULL && is_refusal(e->text))
+		j->no_waits[level] = command;
+}
+
+/* A wait is for a write of its own connection: see barrier. */
+static void on_may_write(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
+
+	note_wait(j, ACK_AOF, "INCR", reply, e);
+	note_wait(j, ACK_REPLICA, "INCR", reply, e);
 	judgement_done(j);
 }
 
@@ -124,7 +180,7 @@ static void on_may_wait_aof(void *ctx, const struct reply *reply, const struct e
 {
 	struct judgement *j = ctx;
 
-	j->no_waits[ACK_AOF] = reply == NULL && is_refusal(e);
+	note_wait(j, ACK_AOF, "WAITAOF", reply, e);
 	judgement_done(j);
 }
 
@@ -132,7 +188,7 @@ static void on_may_wait_replica(void *ctx, const struct reply *reply, const stru
 {
 	struct judgement *j = ctx;
 
-	j->no_waits[ACK_REPLICA] = reply == NULL && is_refusal(e);
+	note_wait(j, ACK_REPLICA, "WAIT", reply, e);
 	judgement_done(j);
 }
 
@@ -140,7 +196,7 @@ static void on_held(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct judgement *j = ctx;
 
-	(void)e;
+	note_refusal(j, reply, e);
 	if (j->r != NULL && reply != NULL)
 		room_take_held(&j->r->room, reply);
 	judgement_done(j);
@@ -150,7 +206,7 @@ static void on_queue(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct judgement *j = ctx;
 
-	(void)e;
+	note_refusal(j, reply, e);
 	if (j->r != NULL && reply != NULL)
 		room_take_queue(&j->r->room, reply);
 	judgement_done(j);
@@ -160,8 +216,7 @@ static void on_info(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct judgement *j = ctx;
 
-	if (reply == NULL && is_refusal(e))
-		j->e = *e;
+	note_refusal(j, reply, e);
 	j->info = reply != NULL ? strdup(reply_str(reply, NULL)) : NULL;
 	judgement_done(j);
 }
@@ -171,12 +226,18 @@ static void on_fsync(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct judgement *j = ctx;
 
-	(void)e;
+	if (j->r != NULL)
+		j->r->no_config = reply == NULL && is_refusal(e->text);
 	j->fsync = strdup(reply_str(reply_at(reply, 1), NULL));
 	judgement_done(j);
 }
 
-/* Who comes first gives the key, and all take that one. It is asked for each time: Redis may have become another. */
+static void owe(struct judgement *j, redis_fn fn)
+{
+	if (reactor_do(j->r, fn, j) == 0)
+		j->owed++;
+}
+
 static void on_key(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct judgement *j = ctx;
@@ -199,22 +260,69 @@ static void on_key(void *ctx, const struct reply *reply, const struct err *e)
 	judgement_done(j);
 }
 
-static void owe(struct judgement *j, redis_fn fn)
+/* Who comes first gives the key, and all take that one. It is sent only where there is none: who watches Redis's
+ * commands (MONITOR, SLOWLOG) sees it then. */
+static void on_first_key(void *ctx, const struct reply *reply, const struct err *e)
 {
-	if (reactor_do(j->r, fn, j) == 0)
-		j->owed++;
-}
-
-/* Also of one that is full or read-only; the key that is known serves on where it does not answer. */
-static void ask_key(struct judgement *j)
-{
-	struct reactor *r = j->r;
+	struct judgement *j = ctx;
 	struct key name = wire_key("body_key", NULL);
 
-	cmd_line(&r->cmd, "SET", name.text, body_key_text(r->body_key), "NX", NULL);
-	reactor_tell(r);
-	cmd_line(&r->cmd, "GET", name.text, NULL);
+	note_refusal(j, reply, e);
+	if (j->r == NULL || reply == NULL || reply_type(reply) != REPLY_NIL) {
+		on_key(ctx, reply, e);
+		return;
+	}
+	cmd_line(&j->r->cmd, "SET", name.text, body_key_text(j->r->body_key), "NX", NULL);
+	reactor_tell(j->r);
+	cmd_line(&j->r->cmd, "GET", name.text, NULL);
 	owe(j, on_key);
+	judgement_done(j);
+}
+
+/* Each time: Redis may have become another. Also of one that is full or read-only; the key that is known serves on
+ * where it does not answer. */
+static void ask_key(struct judgement *j)
+{
+	struct key name = wire_key("body_key", NULL);
+
+	cmd_line(&j->r->cmd, "GET", name.text, NULL);
+	owe(j, on_first_key);
+}
+
+/* Redis counts each refusal, and each form that is wrong on purpose, among its errors (INFO errorstats): so this is not
+ * asked twice a second for ever. */
+static void ask_rights(struct judgement *j)
+{
+	struct reactor *r = j->r;
+	struct key probe = wire_key("probe", NULL), barrier = wire_key("barrier", NULL);
+
+	j->rights = true;
+	r->rights_at_ms = clock_mono_ms() + RIGHTS_MS;	/* a refusal or a doubt sets it back */
+	cmd_script(&r->cmd, &script_may, 1);
+	cmd_str(&r->cmd, probe.text);
+	owe(j, on_may);
+	if (r->barriers[ACK_AOF] != NULL || r->barriers[ACK_REPLICA] != NULL) {
+		cmd_line(&r->cmd, "INCR", barrier.text, NULL);
+		owe(j, on_may_write);
+	}
+	if (r->barriers[ACK_AOF] != NULL) {
+		cmd_line(&r->cmd, "WAITAOF", "0", "0", "0", NULL);
+		owe(j, on_may_wait_aof);
+	}
+	if (r->barriers[ACK_REPLICA] != NULL) {
+		cmd_line(&r->cmd, "WAIT", "0", "0", NULL);
+		owe(j, on_may_wait_replica);
+	}
+}
+
+static void ask_fsync(struct judgement *j)
+{
+	if (j->r->no_config && !j->rights) {
+		j->fsync = strdup("");
+		return;
+	}
+	cmd_line(&j->r->cmd, "CONFIG", "GET", "appendfsync", NULL);
+	owe(j, on_fsync);
 }
 
 void judgement_forget(struct reactor *r)
@@ -240,17 +348,8 @@ void judgement_begin(struct reactor *r)
 	cmd_next(&r->cmd);
 	cmd_str(&r->cmd, "PING");
 	owe(j, on_probe);
-	cmd_script(&r->cmd, &script_may, 1);
-	cmd_str(&r->cmd, probe.text);
-	owe(j, on_may);
-	if (r->barriers[ACK_AOF] != NULL) {
-		cmd_line(&r->cmd, "WAITAOF", "0", "0", "0", NULL);
-		owe(j, on_may_wait_aof);
-	}
-	if (r->barriers[ACK_REPLICA] != NULL) {
-		cmd_line(&r->cmd, "WAIT", "0", "0", NULL);
-		owe(j, on_may_wait_replica);
-	}
+	if (clock_mono_ms() >= r->rights_at_ms)
+		ask_rights(j);
 	cmd_line(&r->cmd, "HGETALL", room.text, NULL);
 	owe(j, on_held);
 	cmd_script(&r->cmd, &script_queue, 3);
@@ -262,8 +361,7 @@ void judgement_begin(struct reactor *r)
 	owe(j, on_queue);
 	cmd_line(&r->cmd, "INFO", NULL);
 	owe(j, on_info);
-	cmd_line(&r->cmd, "CONFIG", "GET", "appendfsync", NULL);
-	owe(j, on_fsync);
+	ask_fsync(j);
 	ask_key(j);
 	judgement_done(j);
 }

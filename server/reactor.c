@@ -20,6 +20,8 @@
 #define DRAIN_TICK_MS 20
 #define LEAVE_MS 2000	/* for the orphans' last clean-up */
 
+static const char away[] = "Redis cannot be reached.";
+
 static struct redis_script *const scripts[] = {
 	&script_commit, &script_publish, &script_unpublish, &script_dismiss, &script_replay, &script_list_jobs,
 	&script_list_letters, &script_bury, &script_admit, &script_queue, &script_acked, &script_may, NULL
@@ -66,12 +68,8 @@ int reactor_do_bulk(struct reactor *r, redis_fn fn, void *ctx)
 
 const char *reactor_store_why(const struct reactor *r)
 {
-	static const char away[] = "Redis cannot be reached.";
-
 	if (r->store_up)
 		return redis_async_up(r->bulk) ? NULL : away;
-	if (strncmp(redis_async_why(r->redis), "NOPERM", 6) == 0)	/* so it never comes up */
-		return redis_async_why(r->redis);
 	return r->store_why[0] != '\0' ? r->store_why : away;
 }
 
@@ -133,6 +131,7 @@ static void refuse_store(struct http_request *q)
 {
 	struct refusal why = { .problem = P_NONE };
 
+	reactor_doubt(reactor_of(q));
 	refuse_for_now(&why, P_STORE_UNAVAILABLE, 2, "Redis did not answer as it should; try again.");
 	reactor_refuse(q, &why);
 }
@@ -320,6 +319,7 @@ void reactor_store_judged(struct reactor *r)
 
 void reactor_doubt(struct reactor *r)
 {
+	r->rights_at_ms = 0;
 	judgement_begin(r);
 }
 
@@ -328,12 +328,12 @@ static void on_store(void *ctx, bool up)
 	struct reactor *r = ctx;
 
 	if (up) {
-		judgement_begin(r);
+		reactor_doubt(r);
 		return;
 	}
 	r->ready = false;
 	r->store_up = false;
-	snprintf(r->store_why, sizeof(r->store_why), "Redis cannot be reached.");
+	snprintf(r->store_why, sizeof(r->store_why), "%s", away);
 	log_warn("redis_down", LOG_INT("reactor", r->index));
 }
 
@@ -361,6 +361,10 @@ static void on_tick(void *ctx)
 	orphans_tick(&r->orphans);
 	if (r->phase == REACTOR_RUNNING)
 		open_door(r);
+	/* Where the handshake is refused, it never comes up. */
+	if (!redis_async_up(r->redis)
+	    && !judgement_refusal(r->store_why, sizeof(r->store_why), redis_async_why(r->redis)))
+		snprintf(r->store_why, sizeof(r->store_why), "%s", away);
 	if (r->phase == REACTOR_RUNNING && redis_async_up(r->redis))
 		judgement_begin(r);		/* it fills, its disk does, a replica becomes a primary */
 	switch (r->phase) {
@@ -449,6 +453,7 @@ static void renew(struct reactor *r)
 	if (r->http != NULL)
 		http_set(r->http, &limits, next->tls);
 	apply(r);
+	r->rights_at_ms = 0;	/* a level may have come */
 	if (make_barriers(r, &e) != 0)	/* sources that need one are told that it is not to be had */
 		log_error("barrier", LOG_INT("reactor", r->index), LOG_STR("reason", e.text));
 	terms_release(&old);

@@ -60,6 +60,8 @@ struct reactor {
 	char store_why[192];		/* why it is not up */
 	struct judgement *judging;	/* it is being asked what it is */
 	bool no_waits[ACK_LEVELS];	/* Redis's user may not wait for these */
+	bool no_config;			/* nor ask it for its settings */
+	uint64_t rights_at_ms;		/* when that is asked again; 0: at once */
 	bool judged;			/* it was found good at least once: a later fault is waited out */
 	bool open;			/* it takes connections */
 	uint64_t open_at_ms;		/* from when on it does so without Redis, too */

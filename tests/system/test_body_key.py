@@ -6,7 +6,7 @@ import re
 import time
 import unittest
 
-from harness import BUILD, SOUND, Stack, collection, sign, until
+from harness import BUILD, SOUND, Redis, Stack, collection, sign, until
 
 BODY, OTHER = collection(SOUND), collection(SOUND) + b" "
 LARGE = BODY + b" " * 600_000       # more than a segment
@@ -67,6 +67,17 @@ class BodyKey(unittest.TestCase):
         self.stack.redis("SET", KEY, key)
         until(lambda: self.stack.get("/readyz").status == 200, "it is ready again")
         self.assertEqual(self.taken(BODY), job)
+
+    def test_who_watches_redis_does_not_see_it(self):
+        self.stack.start("server")
+        key = self.stack.redis("GET", KEY)
+        watch = Redis(self.stack.dir + "/redis.sock")
+        self.addCleanup(watch.close)
+        self.assertEqual(watch("MONITOR"), "OK")
+        seen = b""
+        while seen.count(b'"GET" "%s"' % KEY.encode()) < 4:
+            seen += watch.file.readline()
+        self.assertNotIn(key, seen)
 
     def test_a_key_that_is_lost_comes_back(self):
         self.stack.start("server")

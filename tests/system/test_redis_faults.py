@@ -1,6 +1,8 @@
 """What Redis can do to its clients, one at a time: each has a defined outcome (docs/operations.md)."""
 import contextlib
 import glob
+import hashlib
+import hmac
 import os
 import re
 import resource
@@ -338,6 +340,8 @@ class Forbidden(unittest.TestCase):
         for command in ("xadd", "hset", "evalsha", "multi", "exec", "info"):
             with self.subTest(command):
                 self.user("-" + command)
+                if command in ("xadd", "hset"):     # looked at every 30 s, and once it was refused
+                    self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
                 words = until(lambda: self.ready() is not True and self.ready(), "it is noticed")
                 self.assertIn("NOPERM", str(words))
                 self.assertIn(command, str(words).lower())
@@ -362,12 +366,68 @@ class Forbidden(unittest.TestCase):
                 until(lambda: self.ready() is True, "it is ready")
                 self.assertEqual(self.stack.stop("server"), 0)
 
+    def test_who_it_is_stays_in_the_log(self):
+        """What newer ones say: NOPERM User geo has no permissions to run the 'hset' command."""
+        said = r'"NOPERM [^"]*(user|User geo) has no permissions to run the .script'
+        self.user("-script")
+        self.stack.start("server", ready=False)
+        until(lambda: "NOPERM" in str(self.ready()), "it says so")
+        until(lambda: re.search(said, self.stack.log("server")), "it is logged")
+        self.user("+script", "-info")
+        until(lambda: "info" in str(self.ready()), "it says so")
+        until(lambda: re.search(said.replace("script", "info"), self.stack.log("server")), "it is logged")
+        for detail in self.ready(), self.stack.post("acme", collection(SOUND)).json()["detail"]:
+            self.assertEqual(detail, "NOPERM Redis lets this user not run: info")
+        self.user("resetkeys", "~other:*", "+info")
+        until(lambda: "not use the keys gs:*" in str(self.ready()), "it says so")
+
     def test_a_level_that_it_may_not_wait_for_cannot_be_had(self):
-        self.user("-wait")
+        replica = Redis(self.stack.dir + "/redis.sock")
+        self.addCleanup(replica.close)
+        replica.sock.sendall(b"SYNC\r\n")      # one that never acknowledges anything
+        until(lambda: self.redis.info("connected_slaves") == "1", "it is one")
+        for command in "wait", "incr":
+            with self.subTest(command):
+                self.user("-" + command)
+                self.stack.start("server")
+                until(lambda: 'level=replica reason="NOPERM Redis lets this user not run: %s"' % command.upper()
+                      in self.stack.log("server"), "it is logged")
+                self.assertEqual(self.stack.post("acme", collection(SOUND), delivery=command).status, 202)
+                jobs = self.redis("XLEN", "gs:{p0}:jobs")
+                body = collection(SOUND)
+                sign = hmac.new(b"open sesame", body, hashlib.sha256).hexdigest()
+                answer = self.stack.post("safe", body, signed={"X-Hub-Signature-256": "sha256=" + sign})
+                self.assertEqual((answer.status, answer.json()["code"]), (503, "ACK_UNAVAILABLE"))
+                self.assertEqual(self.redis("XLEN", "gs:{p0}:jobs"), jobs, "it makes no job")
+                self.user("+" + command)
+                self.assertEqual(self.stack.stop("server"), 0)
+
+    def looks(self, more):
+        """Until it has looked so often again at what Redis is."""
+        def calls():
+            return int(re.search(r"^cmdstat_hgetall:calls=(\d+)", self.redis("INFO", "commandstats").decode(),
+                                 re.M).group(1))
+        before = calls()
+        until(lambda: calls() >= before + more, "it looks")
+
+    def errors(self):
+        return int(self.redis.info("total_error_replies"))
+
+    def test_it_makes_no_errors_while_all_is_well(self):
         self.stack.start("server")
-        until(lambda: 'level=replica reason="NOPERM' in self.stack.log("server"), "it is logged")
-        self.assertIn("WAIT", self.stack.log("server"))
-        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 202)
+        self.looks(2)
+        before = self.errors()
+        self.looks(6)
+        self.assertEqual(self.errors(), before, self.redis("INFO", "errorstats"))
+        self.user("-hset")
+        self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
+        until(lambda: "HSET" in str(self.ready()), "one doubt is enough")
+        self.user("+hset")
+        until(lambda: self.ready() is True, "it is looked at again until it is well")
+        self.looks(2)
+        before = self.errors()
+        self.looks(6)
+        self.assertEqual(self.errors(), before)
 
     def test_each_command_of_the_list_is_tried(self):
         script = read("schema/may.lua")
@@ -399,8 +459,12 @@ class Forbidden(unittest.TestCase):
                 for n in re.findall(r'cmd_(?:line|str)\([^;"]*"([A-Z]{3,})"', read(path))}
         self.assertTrue({"XADD", "HGETALL", "WAITAOF"} <= sent, sent)
         # Asked by themselves, or not needed.
-        elsewhere = {"PING", "INFO", "CONFIG", "WAIT", "WAITAOF", "INCR", "ROLE"}
-        self.assertEqual((called | sent) - tried - elsewhere, set())
+        elsewhere = {"PING", "INFO", "CONFIG", "WAIT", "WAITAOF", "ROLE"}
+        beside = set(re.findall(r'cmd_line\([^;"]*"([A-Z]+)"', re.search(
+            r"^static void ask_rights.*?^}", read("server/judgement.c"), re.S | re.M).group()))
+        self.assertEqual(beside, {"INCR", "WAIT", "WAITAOF"})
+        self.assertEqual((called | sent) - tried - beside - elsewhere, set())
+        self.assertEqual(tried - called - sent, set(), "what nobody calls is not needed")
 
 
 if __name__ == "__main__":
