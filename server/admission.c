@@ -90,11 +90,11 @@ static int check_uploads(const struct admission *a, const struct admission_reque
 
 	if (!q->large)
 		return 0;
-	if (q->uploads >= (uint64_t)set->server.max_uploads)
-		return refuse_for_now(r, P_UPLOADS_FULL, RETRY_UPLOADS_S, "%u uploads are in flight.", q->uploads);
 	if (most > 0 && q->unproven >= most && !a->signature.verified)
 		return refuse_for_now(r, P_UPLOADS_UNPROVEN, RETRY_UPLOADS_S, "%u uploads from this address are in "
 		    "flight whose signatures cannot be verified before their last byte.", q->unproven);
+	if (q->uploads >= (uint64_t)set->server.max_uploads)	/* the last: another one may have to go for it */
+		return refuse_for_now(r, P_UPLOADS_FULL, RETRY_UPLOADS_S, "%u uploads are in flight.", q->uploads);
 	return 0;
 }
 

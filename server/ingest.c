@@ -40,6 +40,13 @@ void ingest_prove(struct ingest *in)
 	leave_unproven(in);
 }
 
+/* Once it is answered, whatever Redis still has to say of it. */
+static void leave_place(struct ingest *in)
+{
+	in->reactor->uploads -= in->large;
+	in->large = false;
+}
+
 void ingest_free(struct ingest *in)
 {
 	if (in->extending) {	/* its reply is still owed */
@@ -49,7 +56,7 @@ void ingest_free(struct ingest *in)
 	body_check_free(&in->check);
 	segment_writer_free(&in->writer);
 	metrics_add(&in->reactor->metrics.uploads, (uint64_t)-1);
-	in->reactor->uploads -= in->large;
+	leave_place(in);
 	terms_release(&in->terms);
 	free(in);
 }
@@ -117,6 +124,17 @@ static bool make_way(struct reactor *r, const struct admission *a)
 	return http_make_way(r->http, a->signature.verified ? UINT64_MAX : (uint64_t)rate, may_go, &why);
 }
 
+/* Would it go on, had it a place? Nobody has to go for one that is refused all the same. */
+static bool is_worth_a_place(struct http_request *q, const struct admission *a, const struct source *src)
+{
+	const struct ingest as_if = {
+		.reactor = reactor_of(q), .source = src, .declared = q->declared, .proven = a->signature.verified,
+	};
+	struct refusal why = { .problem = P_NONE };
+
+	return ingest_fits(&as_if, &why);
+}
+
 static bool admit(struct http_request *q, struct admission *a, const struct source *src)
 {
 	struct reactor *r = reactor_of(q);
@@ -141,14 +159,19 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 	};
 	const struct terms *terms = terms_of(q);
 	int rc = admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why);
+	bool full = rc != 0 && why.problem == P_UPLOADS_FULL;
 
-	if (rc != 0 && why.problem == P_UPLOADS_FULL && make_way(r, a)) {
-		why.problem = P_NONE;
-		ask.uploads = r->uploads;
-		rc = admission_check(a, &ask, terms->settings, src, terms_keys(terms, src), &why);
+	if (rc == 0 || full) {
+		struct refusal fast = { .problem = P_NONE };
+
+		if (rate_check(terms_rate(terms, src), src, clock_mono_us(), &fast) != 0) {
+			why = fast;
+			rc = -1;
+		} else if (full && is_worth_a_place(q, a, src) && make_way(r, a)) {
+			rc = 0;
+		}
 	}
-	if (rc == 0
-	    && rate_check(terms_rate(terms, src), src, clock_mono_us(), &why) == 0)
+	if (rc == 0)
 		return true;
 	reactor_refuse(q, &why);
 	return false;
@@ -296,6 +319,7 @@ static void ingest_gone(struct http_request *q)
 		return;
 	in->q = NULL;
 	leave_unproven(in);
+	leave_place(in);
 	if (in->asking)
 		return;
 	if (!in->committed)

@@ -158,11 +158,16 @@ static void on_admit(void *ctx, const struct reply *reply, const struct err *e)
 	}
 }
 
+bool ingest_fits(const struct ingest *in, struct refusal *why)
+{
+	return room_check(&in->reactor->room, in->source, must_fit(in), why) == 0;
+}
+
 bool ingest_hold(struct ingest *in)
 {
 	struct reactor *r = in->reactor;
 
-	room_check(&r->room, in->source, must_fit(in), &in->no_room);
+	ingest_fits(in, &in->no_room);
 	if (!is_held(in) && in->no_room.problem == P_NONE) {
 		room_let_in(&r->room, in->source, must_fit(in));
 		return true;

@@ -67,6 +67,8 @@ void ingest_prove(struct ingest *in);	/* it comes from who may sign, and counts 
 
 /* ---- ingest_hold.c ---- */
 
+/* Is there room for it, as far as is known here? */
+bool ingest_fits(const struct ingest *in, struct refusal *why);
 /* Before the body: true if it may come at once, false if it is held or answered. */
 bool ingest_hold(struct ingest *in);
 /* Bytes have come: asks for more room where it was not kept for all. */

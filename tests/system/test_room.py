@@ -279,7 +279,10 @@ class Places(unittest.TestCase):
     PLACES = 4
 
     def setUp(self):
-        self.stack = Stack("[source message]\nscheme = rfc9421\nsecret = open\n", start=("server",), environ={
+        self.stack = Stack("[source message]\nscheme = rfc9421\nsecret = open\n"
+                           "[source busy]\nscheme = generic\nsecret = x\nrate_bytes = 1\n"
+                           "[source narrow]\nscheme = generic\nsecret = x\nmax_held_bytes = 100000\n",
+                           start=("server",), environ={
             "GEOSLUICE_SERVER_THREADS": "1", "GEOSLUICE_SERVER_MAX_UPLOADS": str(self.PLACES),
             "GEOSLUICE_SERVER_RATE_WINDOW_S": "4", "GEOSLUICE_SERVER_MIN_RATE": "0",
             "GEOSLUICE_SERVER_CROWDED_RATE": "20000"})
@@ -336,6 +339,31 @@ class Places(unittest.TestCase):
             sender.join()
             for upload in uploads:
                 upload.client.close()
+
+    def test_nobody_has_to_go_for_one_that_is_refused_all_the_same(self):
+        forged = [forge(self.stack, "acme", MB) for _ in range(self.PLACES)]
+        self.all_taken()
+        mac = {"x-signature": hmac.new(b"x", BODY, hashlib.sha256).hexdigest()}
+        self.assertEqual(self.stack.post("busy", BODY, signed=mac).status, 202)     # that is all it may for minutes
+        time.sleep(1.5)     # more than a quarter of rate_window_s
+        for source, code in (("busy", "RATE_LIMITED"), ("narrow", "UPLOADS_FULL")):
+            self.assertEqual(self.stack.post(source, filler(MB), signed=mac).json()["code"], code)
+            self.assertEqual(in_flight(self.stack), self.PLACES)
+        self.assertEqual(self.post().status, 202)       # for this one somebody does
+        for client in forged:
+            client.close()
+
+    def test_one_alone_goes_for_one_while_redis_is_asked_for_more_room(self):
+        forged = [forge(self.stack, "acme", 3 * MB) for _ in range(self.PLACES)]
+        until(lambda: self.stack.redis("HLEN", "gs:{p0}:staged") == self.PLACES, "all have room")
+        self.stack.redis("CLIENT", "PAUSE", "1900", "WRITE")     # less than the server waits for it
+        for client in forged:
+            client.send(b" " * 560_000)
+        time.sleep(1.5)     # more than a quarter of rate_window_s
+        answer = self.post("message")
+        self.assertEqual(answer.status, 202, answer.body)
+        for client in forged:
+            client.close()
 
     def test_who_has_proven_itself_stays(self):
         body = filler(MB)

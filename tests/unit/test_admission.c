@@ -116,6 +116,7 @@ static void state_is_judged(void **state)
 		{ 10, true, true, false, true, 3, 0, P_UPLOADS_FULL },
 		{ 10, true, true, false, false, 3, 2, P_NONE },
 		{ 10, true, true, false, true, 2, 2, P_UPLOADS_UNPROVEN },
+		{ 10, true, true, false, true, 3, 2, P_UPLOADS_UNPROVEN },	/* a place would not help */
 	};
 
 	(void)state;
