@@ -120,7 +120,7 @@ int finish_failed(const struct job *j, struct redis *r, const struct settings *s
 	struct args fields, letter;
 	int rc;
 
-	if (job_forget_letters(j, r, e) != 0)
+	if (job_forget_letters(j, r, code, reason, offset, e) != 0)
 		return -1;
 	args_init(&fields, LETTER_MAX_BYTES);
 	args_init(&letter, LETTER_MAX_BYTES);

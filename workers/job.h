@@ -13,6 +13,7 @@
 
 #include "lib/inflate.h"
 #include "lib/redis.h"
+#include "schema/reject.h"
 #include "schema/trace.h"
 #include "workers/queue.h"
 
@@ -33,6 +34,9 @@ struct job {
 	bool sequence;		/* its media type says that it is one */
 	char *suspects;		/* see suspects.h; NULL if none */
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
+	char *fail_reason;	/* why an earlier worker was about to fail it; NULL: none was */
+	enum reject_code fail_code;
+	uint64_t fail_offset;
 	char *reach;		/* of the features before `next`: see pipeline/collection.h; NULL if it is not known */
 	long long epoch;
 	bool whole;		/* one worker is to read it */
@@ -59,8 +63,10 @@ void job_clear(struct job *j);
 /* Tries once: while Redis is away the lease is not renewed (-1, ERR_RETRY). */
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
-/* Of a job that is about to fail: its dead letters go, without keeping Redis from others. Also 0 where it is stale. */
-int job_forget_letters(const struct job *j, struct redis *r, struct err *e);
+/* Of a job that is about to fail so, or (R_NONE) to begin anew: its dead letters go, without keeping Redis from others.
+ * Also 0 where it is stale. */
+int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *reason, uint64_t offset,
+    struct err *e);
 /* Gives it back, for any worker to take at once; or keeps it for the process that follows in this slot.
  * It is no try then, unless `tried`. Tries once. */
 int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct err *e);

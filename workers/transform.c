@@ -319,6 +319,15 @@ static int end_well(struct transform *t, struct job *j, const struct source *src
 	return rc < 0 ? -1 : rc == 1 ? TRANSFORM_STALE : TRANSFORM_ENDED;
 }
 
+/* As the worker that died over its end was about to: some of its dead letters are gone. */
+static int fail_as_before(struct transform *t, struct job *j, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	err_set(&why, ERR_INPUT, (int)j->fail_code, "%s", j->fail_reason != NULL ? j->fail_reason : "");
+	return fail(t, j, &why, j->fail_offset, e);
+}
+
 int transform_run(struct transform *t, struct job *j, struct err *e)
 {
 	const struct source *src = settings_source(t->settings, j->source);
@@ -327,6 +336,8 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 	uint64_t began_ms = clock_mono_ms();
 	int rc;
 
+	if (j->fail_code != R_NONE)
+		return fail_as_before(t, j, e);
 	if (src == NULL) {
 		log_error("source_unknown", LOG_STR("job", j->id), LOG_STR("source", j->source));
 		return TRANSFORM_LEFT;
@@ -350,6 +361,8 @@ int transform_bury(struct transform *t, struct job *j, struct err *e)
 {
 	struct err why = ERR_INIT;
 
+	if (j->fail_code != R_NONE)
+		return fail_as_before(t, j, e);
 	if (settings_source(t->settings, j->source) == NULL)
 		err_set(&why, ERR_INPUT, R_SOURCE_UNKNOWN, "no worker knows the source '%s'", j->source);
 	else

@@ -346,6 +346,30 @@ static void of_failures_the_first_in_the_document_counts(void **state)
 	job_clear(&j);
 }
 
+/* Who ended it so died in between; by the settings of who looks after it, the document is sound. */
+static void a_document_that_was_about_to_fail_fails(void **state)
+{
+	struct key deadof;
+	struct part parts[PARTS];
+	struct job j;
+
+	(void)state;
+	all_taken(&j, parts);
+	for (int i = 0; i < PARTS; i++)
+		assert_int_equal(end_of(&parts[i], i == 4 ? "tail" : "features", i == 4 ? 0 : i == 3 ? 1 : 2),
+		    i == 4 ? PART_LAST : PART_DONE);
+	deadof = wire_key("deadof", j.id);
+	seed_drop(redis, "RPUSH", deadof.text, "1-1", NULL);
+	assert_int_equal(job_forget_letters(&j, redis, R_BBOX_MISMATCH, "a box", 12, &e), 0);
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "state"), "failed");
+	assert_string_equal(seed_field(redis, j.id, "code"), "BBOX_MISMATCH");
+	assert_string_equal(seed_field(redis, j.id, "offset"), "12");
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+}
+
 static void a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame(void **state)
 {
 	struct part parts[PARTS], p;
@@ -540,6 +564,7 @@ int main(void)
 		TEST(a_chunk_done_twice_counts_once_and_the_last_ends_the_job),
 		TEST(how_far_chunks_reach_is_put_together),
 		TEST(of_failures_the_first_in_the_document_counts),
+		TEST(a_document_that_was_about_to_fail_fails),
 		TEST(a_chunk_that_is_tried_too_often_is_worn_unless_a_feature_is_to_blame),
 		TEST(a_chunk_that_is_given_back_was_not_tried),
 		TEST(a_chunk_that_nobody_can_read_is_no_error_of_who_takes_it),

@@ -296,7 +296,7 @@ static void a_failed_end_of_many_letters_lets_others_in_between(void **state)
 	seed_drop(redis, "EVAL", many, "2", dead.text, of.text, NULL);
 	old = j;
 	old.epoch--;
-	assert_int_equal(job_forget_letters(&old, redis, &e), 0);
+	assert_int_equal(job_forget_letters(&old, redis, R_JSON_SYNTAX, "a comma", 77, &e), 0);
 	assert_int_equal(all_letters(), 2500);		/* they are not its own any more */
 	seed_drop(redis, "CONFIG", "RESETSTAT", NULL);
 	assert_int_equal(finish_failed(&j, redis, settings, R_JSON_SYNTAX, "a comma", 77, &e), 0);

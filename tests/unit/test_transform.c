@@ -195,6 +195,36 @@ static void begun(const struct message *m, const char *source, const char *first
 	}
 }
 
+/* Its worker died between its dead letters and its end; to the next one, of other settings, the document is sound. */
+static void a_job_that_was_about_to_fail_fails(void **state)
+{
+	struct key deadof;
+	struct message m;
+	struct job j;
+
+	(void)state;
+	for (int worn = 0; worn < 2; worn++) {
+		struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
+
+		seeded(&m, "acme", NULL, COLLECTION(MIXED));
+		begun(&m, "acme", MIXED);
+		deadof = wire_key("deadof", m.job);
+		assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+		assert_int_equal(job_forget_letters(&j, redis, R_BBOX_MISMATCH, "a box", 12, &e), 0);
+		job_clear(&j);
+		assert_int_equal(seed_int(redis, "LLEN", deadof.text, NULL), 0);
+		assert_int_equal(job_claim(&j, redis, &m, "w-1", worn ? 1 : 5, &e), worn ? CLAIM_WORN : CLAIM_RUN);
+		assert_int_equal(worn ? transform_bury(t, &j, &e) : transform_run(t, &j, &e), TRANSFORM_ENDED);
+		job_clear(&j);
+		transform_free(&t);
+		assert_string_equal(seed_field(redis, m.job, "state"), "failed");
+		assert_string_equal(seed_field(redis, m.job, "code"), "BBOX_MISMATCH");
+		assert_string_equal(seed_field(redis, m.job, "reason"), "a box");
+		assert_string_equal(seed_field(redis, m.job, "offset"), "12");
+		assert_int_equal(seed_int(redis, "LLEN", deadof.text, NULL), 1);
+	}
+}
+
 /* Taken over behind any feature, a job comes out as an undisturbed one does. */
 static void a_job_goes_on_from_its_checkpoint(void **state)
 {
@@ -540,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_document_of_all_outcomes),
 		TEST(a_job_goes_on_from_its_checkpoint),
+		TEST(a_job_that_was_about_to_fail_fails),
 		TEST(a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint),
 		TEST(the_collections_bbox_is_of_all_features),
 		TEST(without_a_bbox_nothing_is_said_of_reach),
