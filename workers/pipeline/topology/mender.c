@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "workers/pipeline/precision.h"
 #include "workers/pipeline/topology/condense.h"
+#include "workers/pipeline/topology/heights.h"
 #include "workers/pipeline/winding.h"
 
 bool mender_expired(const struct mender *m)
@@ -115,6 +116,8 @@ struct geometry *mender_snap(struct mender *m, const struct geometry *g, int dec
 		return NULL;
 	for (size_t i = 0; i < out->positions * out->stride; i++)
 		out->coords[i] = precision_value(out->coords[i], decimals);
+	if (heights_of_first(out, g, decimals, a) != 0)
+		return NULL;
 	winding_set(out);
 	keep_kind(out, g);
 	return confirmed(m, out, a) ? out : NULL;
