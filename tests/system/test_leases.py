@@ -12,7 +12,7 @@ from harness import BUILD, PATIENCE_S, SOUND, Stack, StackTest, children, collec
 
 LEASE_MS = 1500
 SETTINGS = {"GEOSLUICE_WORKER_LEASE_MS": str(LEASE_MS), "GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS": "1400",
-            "GEOSLUICE_WORKER_PROCESSES": "2"}
+            "GEOSLUICE_WORKER_PROCESSES": "2", "GEOSLUICE_WORKER_SPLIT_BYTES": str(1 << 30)}
 
 
 def scribbles(n):
