@@ -211,7 +211,8 @@ void transform_options(struct pipeline_options *o, const struct transform *t, co
 	const struct settings *s = t->settings;
 
 	pipeline_options_init(o);
-	o->source_crs = j->crs ? j->crs : j->pass_crs;
+	o->source_crs = j->crs;
+	o->pass_crs = j->pass_crs;
 	o->sequence = j->sequence;
 	o->default_crs = src->source_crs[0] ? src->source_crs : NULL;
 	o->target_crs = src->target_crs;

@@ -120,6 +120,43 @@ static void a_late_crs_is_obeyed(void **state)
 	end(&p, &s);
 }
 
+/* Its first pass was another process's. The text and the verdicts are those of a second pass. */
+static void a_pass_that_knows_the_late_crs_is_the_last(void **state)
+{
+	static const char doc[] = "{\"features\":[" F("{\"type\":\"Point\",\"coordinates\":[111319.49079327358,0]}") ","
+	    "{\"type\":\"Feature\",\"crs\":{\"type\":\"name\",\"properties\":{\"name\":\"OGC:CRS84\"}},"
+	    "\"properties\":null,\"geometry\":{\"type\":\"Point\",\"coordinates\":[12.5,42]}}"
+	    "],\"crs\":{\"type\":\"name\",\"properties\":{\"name\":\"EPSG:3857\"}},\"type\":\"FeatureCollection\"}";
+	struct pipeline_options o;
+	struct err e = ERR_INIT;
+	struct pipeline *p;
+	struct sink both, alone;
+
+	(void)state;
+	pipeline_options_init(&o);
+	p = begin(&o, &both);
+	assert_int_equal(pipeline_feed(p, doc, strlen(doc), &e), 0);
+	assert_int_equal(pipeline_finish(p, &e), 1);
+	buf_reset(&both.lines);
+	buf_reset(&both.texts);
+	assert_int_equal(pipeline_feed(p, doc, strlen(doc), &e), 0);
+	assert_int_equal(pipeline_finish(p, &e), 0);
+	pipeline_free(&p);
+	o.pass_crs = "EPSG:3857";
+	p = begin(&o, &alone);
+	assert_int_equal(pipeline_feed(p, doc, strlen(doc), &e), 0);
+	assert_int_equal(pipeline_finish(p, &e), 0);
+	assert_int_equal(pipeline_totals(p).accepted, 2);
+	assert_string_equal(pipeline_totals(p).crs, "EPSG:3857");
+	assert_string_equal(buf_cstr(&alone.texts), buf_cstr(&both.texts));
+	assert_string_equal(buf_cstr(&alone.lines), buf_cstr(&both.lines));
+	assert_non_null(strstr(alone.texts.data, "\"coordinates\":[12.5,42]"));
+	assert_non_null(strstr(alone.lines.data, "CRS_LEGACY"));
+	end(&p, &alone);
+	buf_clear(&both.lines);
+	buf_clear(&both.texts);
+}
+
 static void a_sink_that_fails_stops_it(void **state)
 {
 	static const char doc[] = FC(F("null") "," F("null"));
@@ -292,6 +329,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_say_where),
 		cmocka_unit_test(a_late_crs_is_obeyed),
+		cmocka_unit_test(a_pass_that_knows_the_late_crs_is_the_last),
 		cmocka_unit_test(a_sink_that_fails_stops_it),
 		cmocka_unit_test(a_broken_document_says_where),
 		cmocka_unit_test(an_unknown_crs_is_refused),

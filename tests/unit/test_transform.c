@@ -350,20 +350,25 @@ static void a_crs_behind_the_features_means_a_second_pass(void **state)
 {
 	static const char crs[] = "\"crs\":{\"type\":\"name\",\"properties\":"
 	    "{\"name\":\"urn:ogc:def:crs:EPSG::3857\"}}";
+	/* One of the features names another itself. */
+	static const char features[] = MIXED ",{\"type\":\"Feature\",\"id\":6,\"crs\":{\"type\":\"name\","
+	    "\"properties\":{\"name\":\"OGC:CRS84\"}},\"properties\":null,"
+	    "\"geometry\":{\"type\":\"Point\",\"coordinates\":[12.5,42]}}";
 	char doc[2048];
 	struct key hash;
 	struct message m;
 	struct buf before, behind;
 
 	(void)state;
-	snprintf(doc, sizeof(doc), "{\"type\":\"FeatureCollection\",%s,\"features\":[%s]}", crs, MIXED);
+	snprintf(doc, sizeof(doc), "{\"type\":\"FeatureCollection\",%s,\"features\":[%s]}", crs, features);
 	seeded(&m, "acme", NULL, doc);
 	assert_int_equal(run(&m), TRANSFORM_ENDED);
 	read_chunks(&before, "out", m.job);
-	snprintf(doc, sizeof(doc), "{\"type\":\"FeatureCollection\",\"features\":[%s],%s}", MIXED, crs);
+	assert_non_null(strstr(buf_cstr(&before), "\"coordinates\":[12.5,42]"));
+	snprintf(doc, sizeof(doc), "{\"type\":\"FeatureCollection\",\"features\":[%s],%s}", features, crs);
 	seeded(&m, "acme", NULL, doc);
 	assert_int_equal(run(&m), TRANSFORM_ENDED);
-	check_counts(m.job, "2", "2", "2");
+	check_counts(m.job, "3", "2", "2");
 	read_chunks(&behind, "out", m.job);
 	assert_string_equal(buf_cstr(&behind), buf_cstr(&before));
 	assert_string_equal(seed_field(redis, m.job, "pass_crs"), "urn:ogc:def:crs:EPSG::3857");
@@ -373,7 +378,7 @@ static void a_crs_behind_the_features_means_a_second_pass(void **state)
 	hash = wire_key("job", m.job);
 	seed_drop(redis, "HSET", hash.text, "pass_crs", "urn:ogc:def:crs:EPSG::3857", NULL);
 	assert_int_equal(run(&m), TRANSFORM_ENDED);
-	check_counts(m.job, "2", "2", "2");
+	check_counts(m.job, "3", "2", "2");
 	read_chunks(&behind, "out", m.job);
 	assert_string_equal(buf_cstr(&behind), buf_cstr(&before));
 	buf_clear(&before);

@@ -538,6 +538,11 @@ int decode_finish(struct decode *d, struct err *e)
 	return 1;
 }
 
+void decode_crs_is_known(struct decode *d)
+{
+	d->crs_known = d->noted_crs = true;
+}
+
 uint64_t decode_offset(const struct decode *d)
 {
 	return d->failed ? d->failed_at : d->piece_at;

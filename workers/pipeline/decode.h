@@ -53,6 +53,9 @@ uint64_t decode_parsed(const struct decode *d);	/* behind the last feature */
  * then, gets that offset. decode_feed is -1 then. */
 void decode_stop_at_features(struct decode *d, uint64_t *at);
 
+/* Before the first byte: an earlier pass found "crs" behind the features, and needs no other because of it. */
+void decode_crs_is_known(struct decode *d);
+
 /* Before the first byte: coordinates go through the parser, too, as plain ones need not. For tests that compare. */
 void decode_by_parser_alone(struct decode *d);
 

@@ -83,6 +83,8 @@ static const char *source_crs(const struct pipeline *p, const struct feature *f)
 	if (crs == NULL && f != NULL)
 		crs = f->crs;
 	if (crs == NULL)
+		crs = p->o.pass_crs;
+	if (crs == NULL)
 		crs = decode_crs(p->decode);
 	if (crs == NULL)
 		crs = p->o.default_crs;
@@ -291,6 +293,8 @@ struct pipeline *pipeline_new(const struct pipeline_options *o, verdict_fn fn, v
 	if ((p->decode = decode_new(&limits, on_feature, p, e)) == NULL ||
 	    (!o->decode_only && stages_ready(p, source_crs(p, NULL), e) != 0))
 		pipeline_free(&p);
+	else if (o->pass_crs != NULL)
+		decode_crs_is_known(p->decode);
 	return p;
 }
 

@@ -42,6 +42,7 @@ typedef int (*gate_fn)(void *ctx, struct feature *f, struct err *e);
 
 struct pipeline_options {
 	const char *source_crs;		/* goes before what the document says; NULL: the document's */
+	const char *pass_crs;		/* totals.crs at the end of a pass that asked for another; NULL: no such pass */
 	const char *default_crs;	/* where neither says; NULL: OGC:CRS84 */
 	const char *target_crs;		/* NULL: OGC:CRS84 */
 	unsigned char severity[R_COUNT];	/* enum severity per code; see pipeline_options_init */
