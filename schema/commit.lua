@@ -38,17 +38,6 @@ local function undo()
 	unstage()
 end
 
--- As in publish.lua.
-local function same(known, was, hash, proof)
-	if known == hash or proof ~= '' and (proof == was or proof == 'sha-256=' .. known) then
-		return true
-	end
-	if known:match('^%x+:') == hash:match('^%x+:') then
-		return false
-	end
-	return nil
-end
-
 if ttl > 0 then
 	local before = redis.call('GET', seen)
 	local first, known, was = (before or ''):match('^(%S+) (%S+) ?(%S*)$')

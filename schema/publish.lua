@@ -11,17 +11,6 @@
 local jobs, index, room, said = KEYS[1], KEYS[2], KEYS[3], {}
 local alone = ARGV[#ARGV] == 'alone'
 
--- Was it this body? nil: it was hashed under another key, or by a former version, and nobody can tell.
-local function same(known, was, hash, proof)
-	if known == hash or proof ~= '' and (proof == was or proof == 'sha-256=' .. known) then
-		return true
-	end
-	if known:match('^%x+:') == hash:match('^%x+:') then
-		return false
-	end
-	return nil
-end
-
 local function publish(job, raw, seen, id, v, source, held, hash, ttl, proof)
 	if alone and redis.call('EXISTS', job) == 0 then
 		return {'lost'}

@@ -19,8 +19,8 @@
 	extern const char lua_##name[]; \
 	struct redis_script script_##name = { #name, lua_##name, "" };
 
-SCRIPT(commit)
-SCRIPT(publish)
+SCRIPT_WITH(same, commit)
+SCRIPT_WITH(same, publish)
 SCRIPT(unpublish)
 SCRIPT(claim)
 SCRIPT(renew)
