@@ -12,7 +12,8 @@ local job, parts, out, report, dead, deadof, chunks = unpack(KEYS)
 local n, kind = ARGV[3], ARGV[4]
 redis.call('XACK', chunks, ARGV[1], ARGV[2])
 redis.call('XDEL', chunks, ARGV[2])
-if redis.call('HGET', job, 'state') ~= 'running' or redis.call('HEXISTS', parts, n) == 0 then
+local is = redis.call('HMGET', job, 'state', 'whole')
+if is[1] ~= 'running' or is[2] or redis.call('HEXISTS', parts, n) == 0 then
 	return 'stale'
 end
 

@@ -1,17 +1,35 @@
 -- whole: a document has to be read by one worker after all, from its beginning: what stands behind its features says
--- how they were to be read.
+-- how they were to be read. The first call ends all work on chunks but that of the caller, which stays to be taken by
+-- whoever comes after it; what chunks have made goes with the last. Dead letters go some at a time, as by forget.lua.
 --
 -- KEYS job, parts, ids, out, report, dead, deadof, splits, jobs
--- ARGV 1 group, 2 now ms
--- Returns 'ok'; 'stale' if it is not worked on in chunks (any more).
+-- ARGV 1 group, 2 now ms, 3 number of the chunk, 4 how many dead letters at the most
+-- Returns 'more': there are dead letters left; 'ok'; 'stale' if the chunk is not worked on (any more).
 local job, parts, ids, out, report, dead, deadof, splits, jobs = unpack(KEYS)
-local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead', 'v')
-if have[1] ~= 'running' or not have[2] then
+local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead', 'v', 'whole', 'epoch')
+local chunk = redis.call('HMGET', parts, ARGV[3], 'c' .. ARGV[3], 'e' .. ARGV[3])
+if have[1] ~= 'running' or not have[2] or not chunk[1] then
 	return 'stale'
 end
-local letters = redis.call('LRANGE', deadof, 0, -1)
-for at = 1, #letters, 1000 do
-	redis.call('XDEL', dead, unpack(letters, at, math.min(at + 999, #letters)))
+if not have[8] then
+	redis.call('UNLINK', parts, ids)
+	for i, kind in ipairs({'', 'c', 'e'}) do
+		if chunk[i] then
+			redis.call('HSET', parts, kind .. ARGV[3], chunk[i])
+		end
+	end
+	redis.call('HDEL', job, 'fail', 'fail_code', 'fail_reason', 'fail_offset')
+	-- Another epoch: whoever splits is to give out no more.
+	redis.call('HSET', job, 'whole', '1', 'split', 'done', 'left', '1',
+		'epoch', string.format('%.0f', tonumber(have[9]) + 1))
+end
+local letters = redis.call('LPOP', deadof, ARGV[4]) or {}
+if #letters > 0 then
+	redis.call('XDEL', dead, unpack(letters))
+	redis.call('HSET', job, 'updated', ARGV[2])
+end
+if #letters == tonumber(ARGV[4]) then
+	return 'more'
 end
 redis.call('UNLINK', parts, ids, out, report, deadof)
 local room = job:match('^(gs:{[^}]*}:)') .. 'room'
@@ -22,9 +40,8 @@ for i, kind in ipairs({'results', 'dead'}) do
 	end
 end
 redis.call('HDEL', job, 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'split', 'split_at',
-	'split_segment', 'split_skip', 'split_next', 'split_chunk', 'left', 'head_end', 'fail', 'fail_code',
-	'fail_reason', 'fail_offset', 'message', 'reach', 'box')
-redis.call('HSET', job, 'whole', '1', 'parsed', '0', 'tries', '0', 'updated', ARGV[2])
+	'split_segment', 'split_skip', 'split_next', 'split_chunk', 'left', 'head_end', 'message', 'reach', 'box')
+redis.call('HSET', job, 'parsed', '0', 'tries', '0', 'updated', ARGV[2])
 redis.call('XACK', splits, ARGV[1], have[3])
 redis.call('XDEL', splits, have[3])
 redis.call('HSET', job, 'message', redis.call('XADD', jobs, '*', 'v', have[7] or '1', 'job',

@@ -12,7 +12,6 @@
 #include "workers/patience.h"
 
 #define NONCE_BYTES 8
-#define FORGET_AT_ONCE 1000	/* a few milliseconds of Redis's time */
 
 static char *copy_text(const struct reply *r)
 {

@@ -158,18 +158,24 @@ int part_whole(const struct part *p, struct redis *r, struct err *e)
 	struct key keys[9];
 	struct redis_cmd c;
 	struct reply *reply;
+	bool more;
 	int rc;
 
-	cmd_init(&c);
-	cmd_script(&c, &script_whole, 9);
-	keys_to_cmd(&c, keys, names, 9, p->job.id);
-	cmd_str(&c, GROUP_WORKERS);
-	cmd_int(&c, (long long)clock_unix_ms());
-	rc = redis_insist(r, &c, &reply, e);
-	cmd_clear(&c);
-	if (rc == 0)
-		rc = job_answer(reply, "whole", e);
-	reply_free(&reply);
+	do {
+		cmd_init(&c);
+		cmd_script(&c, &script_whole, 9);
+		keys_to_cmd(&c, keys, names, 9, p->job.id);
+		cmd_str(&c, GROUP_WORKERS);
+		cmd_int(&c, (long long)clock_unix_ms());
+		cmd_int(&c, (long long)p->job.message.n);
+		cmd_int(&c, FORGET_AT_ONCE);
+		rc = redis_insist(r, &c, &reply, e);
+		cmd_clear(&c);
+		more = rc == 0 && strcmp(reply_str(reply, NULL), "more") == 0;
+		if (rc == 0 && !more)
+			rc = job_answer(reply, "whole", e);
+		reply_free(&reply);
+	} while (more);
 	return rc;
 }
 

@@ -45,7 +45,8 @@ enum { PART_DONE, PART_STALE, PART_LAST };
 /* PART_STALE: it was done before, or nobody wants it. PART_LAST: the job can be ended (part_watch). -1: e. */
 int part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *e);
 
-/* The document has to be read by one worker from its beginning. 0, 1 (stale) or -1. */
+/* The document has to be read by one worker from its beginning. 0, 1 (stale) or -1: whoever takes the chunk next goes
+ * on with that (job.whole). */
 int part_whole(const struct part *p, struct redis *r, struct err *e);
 
 /* Looks how the job stands, ends it if it can be ended, and puts back messages that were lost. 0 or -1. */

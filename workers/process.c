@@ -199,7 +199,7 @@ static void part_give_back(struct process *p, const struct part *part)
 		log_warn("chunk_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
 }
 
-/* What is in the chunk nobody knows: one worker reads the document. */
+/* What is in the chunk nobody knows, or somebody has begun to give the chunks up: one worker reads the document. */
 static int give_up(struct process *p, const struct part *part, const struct message *m, struct err *e)
 {
 	int rc = part_whole(part, p->commands, e);
@@ -218,7 +218,7 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 		return -1;
 	if (rc == CLAIM_OVER)
 		return queue_drop(&p->queue, m, e);
-	if (part.unreadable) {
+	if (part.unreadable || part.job.whole) {
 		rc = give_up(p, &part, m, e);
 		part_clear(&part);
 		return rc;

@@ -118,6 +118,36 @@ class Chunks(StackTest):
         self.comes_out_right(collection(*features, crs=CRS), 400)
         self.assertIn("event=read_whole", self.stack.log("worker"))
 
+    def test_workers_that_die_while_chunks_are_given_up(self):
+        """Their dead letters go some at a time; whoever comes next goes on, and nobody ends the job meanwhile."""
+        body = collection(*mixture(20000), crs=CRS)
+        job = self.stack.post("acme", body).json()["jobID"]
+        hash_key, deadof = "gs:{p0}:job:" + job, "gs:{p0}:deadof:" + job
+        until(lambda: self.stack.redis("LLEN", deadof), "chunks have left dead letters")
+        frozen = children(self.stack.pid("worker"))
+        for pid in frozen:
+            os.kill(pid, signal.SIGSTOP)
+        self.assertIsNone(self.stack.redis("HGET", hash_key, "whole"))
+        # Enough for a second or more; these are gone already.
+        self.stack.redis("EVAL", "for i = 1, 1000000 do redis.call('RPUSH', KEYS[1], '1-1') end", 1, deadof)
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+        for _ in range(2):
+            before = self.stack.redis("LLEN", deadof)
+            until(lambda: self.stack.redis("HGET", hash_key, "whole") and self.stack.redis("LLEN", deadof) < before,
+                  "some have gone")
+            for pid in children(self.stack.pid("worker")):
+                os.kill(pid, signal.SIGKILL)
+            self.assertGreater(self.stack.redis("LLEN", deadof), 1000)
+            self.assertEqual(self.stack.redis("HMGET", hash_key, "state", "split"), [b"running", b"done"])
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 20000)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+        letters = int(self.stack.redis("HGET", hash_key, "rejected") or 0)
+        self.assertEqual(self.stack.redis("LLEN", deadof), letters)
+
     def test_documents_that_fail(self):
         """The first fault counts, and nothing is delivered."""
         body = collection(*mixture(2000))

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "schema/chunk_message.h"
+#include "schema/scripts.h"
 #include "tests/fakes/seed.h"
 #include "tests/fakes/stage.h"
 #include "workers/part.h"
@@ -553,6 +554,96 @@ static void given_up_it_is_one_workers_again(void **state)
 	job_clear(&whole);
 }
 
+/* whole.lua once, of a worker that then dies. */
+static void begin_to_give_up(const struct part *p, const char *letters, const char *want)
+{
+	static const char *const names[] = {
+		"job", "parts", "ids", "out", "report", "dead", "deadof", "splits", "jobs",
+	};
+	struct key keys[9];
+	struct redis_cmd c;
+	struct reply *reply;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_whole, 9);
+	for (int i = 0; i < 9; i++) {
+		keys[i] = wire_key(names[i], i == 5 || i > 6 ? NULL : p->job.id);
+		cmd_str(&c, keys[i].text);
+	}
+	cmd_str(&c, "workers");
+	cmd_int(&c, 1);
+	cmd_int(&c, (long long)p->job.message.n);
+	cmd_str(&c, letters);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	assert_string_equal(reply_str(reply, NULL), want);
+	reply_free(&reply);
+	cmd_clear(&c);
+}
+
+/* Many letters go some at a time; until all have, nothing that chunks make counts, and the chunk leads on. */
+static void what_is_being_given_up_goes_on_whoever_dies(void **state)
+{
+	static const char many[] = "for i = 1, 3500 do "
+	    "redis.call('RPUSH', KEYS[2], redis.call('XADD', KEYS[1], '*', 'job', 'x')) end";
+	struct part parts[PARTS], next_one;
+	struct message m = { 0 };
+	struct splitter *s;
+	struct reply *stats;
+	const char *calls;
+	struct job j, whole;
+
+	(void)state;
+	all_taken(&j, parts);
+	assert_int_equal(end_of(&parts[0], "features", 2), PART_DONE);
+	seed_drop(redis, "EVAL", many, "2", wire_key("dead", NULL).text, wire_key("deadof", j.id).text, NULL);
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "dead", "21000", "split", "open", NULL);
+	seed_drop(redis, "HSET", wire_key("room", NULL).text, "dead:acme", "21000", NULL);
+	s = splitter_new(settings, redis, body, &j, &e);
+	begin_to_give_up(&parts[3], "1000", "more");
+	assert_int_equal(length("dead"), 2500);
+
+	assert_int_equal(end_of(&parts[1], "features", 2), PART_STALE);
+	assert_int_equal(end_of(&parts[2], "failed", 0), PART_STALE);
+	assert_int_equal(end_of(&parts[3], "failed", 0), PART_STALE);
+	assert_int_equal(end_of(&parts[4], "tail", 0), PART_STALE);
+	begin_to_give_up(&parts[4], "1000", "stale");
+	assert_int_equal(splitter_step(s, &e), SPLIT_STALE);
+	splitter_free(&s);
+	assert_int_equal(length("jobs"), 0);
+	assert_int_equal(seed_int(redis, "HLEN", wire_key("parts", j.id).text, NULL), 3);
+
+	/* Who looks after it ends nothing, but writes the chunk's lost message again. */
+	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "state"), "running");
+	assert_int_equal(length("outbox"), 0);
+	next("w-4", STREAM_CHUNKS, &m);
+	assert_int_equal(part_take(&next_one, redis, &m, "w-4", 5, &e), CLAIM_RUN);
+	assert_int_equal(next_one.job.message.n, 3);
+	assert_true(next_one.job.whole);
+
+	seed_drop(redis, "CONFIG", "RESETSTAT", NULL);
+	assert_int_equal(part_whole(&next_one, redis, &e), 0);
+	stats = seed_do(redis, "INFO", "commandstats", NULL);
+	assert_non_null(calls = strstr(reply_str(stats, NULL), "cmdstat_lpop:calls="));
+	assert_int_equal(strtol(calls + strlen("cmdstat_lpop:calls="), NULL, 10), 3);
+	assert_null(strstr(reply_str(stats, NULL), "cmdstat_lrange"));
+	reply_free(&stats);
+	assert_int_equal(length("dead"), 0);
+	assert_string_equal(seed_text(redis, "HGET", wire_key("room", NULL).text, "dead:acme", NULL), "0");
+	assert_int_equal(part_whole(&next_one, redis, &e), 1);
+	assert_int_equal(length("splits"), 0);
+	assert_int_equal(length("jobs"), 1);
+	memset(&m, 0, sizeof(m));
+	next("w-5", STREAM_JOBS, &m);
+	assert_int_equal(job_claim(&whole, redis, &m, "w-5", 5, &e), CLAIM_RUN);
+	assert_true(whole.whole && whole.split.state == '\0' && whole.next == 0);
+	part_clear(&next_one);
+	for (int i = 0; i < PARTS; i++)
+		part_clear(&parts[i]);
+	job_clear(&j);
+	job_clear(&whole);
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
@@ -571,6 +662,7 @@ int main(void)
 		TEST(a_job_that_cannot_be_ended_is_tried_so_often),
 		TEST(a_job_of_a_newer_version_stays_one),
 		TEST(given_up_it_is_one_workers_again),
+		TEST(what_is_being_given_up_goes_on_whoever_dies),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
