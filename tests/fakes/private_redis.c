@@ -15,6 +15,8 @@
 #include "lib/clock.h"
 #include "lib/redis.h"
 
+static const struct timespec between_looks = { 0, 5000000 };
+
 static void exec_server(struct private_redis *r)
 {
 	char sock[96], pidfile[96];
@@ -37,36 +39,36 @@ static void exec_server(struct private_redis *r)
 	_exit(127);
 }
 
-static int answers(const struct private_redis *r)
+/* Does it answer INFO persistence, and with this? */
+static int says(const struct private_redis *r, const char *what)
 {
 	struct redis *c = redis_open(r->url, 1000, NULL);
 	struct err e = ERR_INIT;
 	struct redis_cmd cmd;
 	struct reply *reply = NULL;
-	int rc;
+	int yes;
 
 	cmd_init(&cmd);
-	cmd_line(&cmd, "PING", NULL);
-	rc = redis_do(c, &cmd, &reply, &e);
+	cmd_line(&cmd, "INFO", "persistence", NULL);
+	yes = redis_do(c, &cmd, &reply, &e) == 0 && strstr(reply_str(reply, NULL), what) != NULL;
 	reply_free(&reply);
 	cmd_clear(&cmd);
 	redis_close(&c);
-	return rc == 0;
+	return yes;
 }
 
 int private_redis_restart(struct private_redis *r)
 {
 	uint64_t deadline = clock_mono_ms() + 10000;
-	struct timespec nap = { 0, 5000000 };
 
 	if ((r->pid = fork()) == 0)
 		exec_server(r);
 	while (r->pid > 0 && clock_mono_ms() < deadline) {
-		if (answers(r))
+		if (says(r, "\nloading:0"))
 			return 0;
 		if (waitpid(r->pid, NULL, WNOHANG) == r->pid)
 			break;
-		nanosleep(&nap, NULL);	/* between two looks at the condition */
+		nanosleep(&between_looks, NULL);
 	}
 	return -1;
 }
@@ -82,13 +84,23 @@ int private_redis_start(struct private_redis *r, const char *appendonly)
 	return private_redis_restart(r);
 }
 
-void private_redis_kill(struct private_redis *r)
+static void end(struct private_redis *r)
 {
 	if (r->pid > 0) {
 		kill(r->pid, SIGKILL);
 		waitpid(r->pid, NULL, 0);
 	}
 	r->pid = 0;
+}
+
+/* While a sync goes on, Redis keeps what it has answered for up to two seconds before it writes it to its file. */
+void private_redis_kill(struct private_redis *r)
+{
+	uint64_t deadline = clock_mono_ms() + 10000;
+
+	while (strcmp(r->appendonly, "yes") == 0 && !says(r, "\naof_buffer_length:0\r") && clock_mono_ms() < deadline)
+		nanosleep(&between_looks, NULL);
+	end(r);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -101,7 +113,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void private_redis_stop(struct private_redis *r)
 {
-	private_redis_kill(r);
+	end(r);
 	if (r->dir[0] != '\0')
 		nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -17,7 +17,7 @@ struct private_redis {
 
 /* appendonly: "yes" or "no". 0 once it answers, -1 if it does not within ten seconds. */
 int private_redis_start(struct private_redis *r, const char *appendonly);
-void private_redis_kill(struct private_redis *r);	/* SIGKILL, and waits for its end */
+void private_redis_kill(struct private_redis *r);	/* SIGKILL; what it has answered is in its file */
 int private_redis_restart(struct private_redis *r);	/* again, on the same files */
 void private_redis_stop(struct private_redis *r);	/* ends it and removes its folder */
 
