@@ -11,7 +11,9 @@
 #include "tests/oracle/made_shapes.h"
 #include "tests/unit/shapes.h"
 #include "workers/pipeline/topology.h"
+#include "workers/pipeline/precision.h"
 #include "workers/pipeline/topology/geos.h"
+#include "workers/pipeline/topology/mender.h"
 
 #define C "/geometry/coordinates"
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -323,6 +325,42 @@ static struct geometry *squares(unsigned stride)
 	return g;
 }
 
+/* Of positions half way between cells GEOS has other ideas. */
+static void who_is_snapped_lands_where_who_is_rounded_does(void **state)
+{
+	static const double decimals[] = { 0, 1, 3, 5, 7, 9, 11 };
+	struct mender m;
+	unsigned halves = 0;
+
+	(void)state;
+	assert_int_equal(mender_init(&m), 0);
+	for (size_t k = 0; k < 300 * ARRAY_LEN(decimals); k++) {
+		int d = (int)decimals[k % ARRAY_LEN(decimals)];
+		double scale = pow(10, d), x = ((double)(k * 7919 % 3601) - 1800 + 0.5) / scale, y = -x / 2;
+		struct geometry *g, *want, *out;
+
+		shapes_reset();
+		g = shape("POLYGON((0 0 1,5000 -5000 2,5000 5000 3,0 0 1))");
+		for (int i = 0; i < 4; i++) {
+			g->coords[3 * i] = i % 3 == 0 ? x : 5000;
+			g->coords[3 * i + 1] = i % 3 == 0 ? y : g->coords[3 * i + 1];
+		}
+		halves += fabs(x * scale - trunc(x * scale)) == 0.5;
+		want = precision_round(g, d, shapes_arena);
+		assert_non_null(out = mender_snap(&m, g, d, shapes_arena));
+		assert_int_equal(out->positions, 4);
+		for (int i = 0; i < 4; i++)
+			for (int at = 0; out->coords[3 * i] < 4999 && at < 3; at++)
+				assert_memory_equal(&out->coords[3 * i + at], &want->coords[at], sizeof(double));
+	}
+	assert_true(halves > 500);
+	/* Where doubles have no such decimals nothing is snapped. */
+	shapes_reset();
+	assert_null(mender_snap(&m, shape("POLYGON((0 0,1e9 0,1e9 1e9,0 0))"), 9, shapes_arena));
+	assert_null(mender_snap(&m, shape("POLYGON((0 0,1e300 0,1e300 1e300,0 0))"), 15, shapes_arena));
+	mender_clear(&m);
+}
+
 static void rounding_takes_no_more_than_a_repair_may(void **state)
 {
 	static const struct { double max_area_loss; unsigned stride; size_t parts; } cases_of[] = {
@@ -446,6 +484,7 @@ int main(void)
 		cmocka_unit_test(heights_survive),
 		cmocka_unit_test(output_faults_are_not_the_documents),
 		cmocka_unit_test(rounding_keeps_polygons_valid),
+		cmocka_unit_test(who_is_snapped_lands_where_who_is_rounded_does),
 		cmocka_unit_test(rounding_takes_no_more_than_a_repair_may),
 		cmocka_unit_test(a_scribble_ends_in_time),
 		cmocka_unit_test(verdicts_are_those_of_geos),

@@ -28,17 +28,25 @@ double precision_value(double x, int decimals)
 	return on_grid(x, scale_of(decimals));
 }
 
-struct geometry *precision_round(const struct geometry *g, int decimals, struct arena *a)
+/* A geometry like g, its coordinates still to be set. */
+static struct geometry *alike(const struct geometry *g, struct arena *a)
 {
 	struct geometry *out = geometry_new(a, g->type, g->stride, g->positions, g->seqs, g->parts);
+
+	if (out != NULL && g->seqs > 0)
+		memcpy(out->seq_end, g->seq_end, g->seqs * sizeof(*g->seq_end));
+	if (out != NULL && g->parts > 0)
+		memcpy(out->part_end, g->part_end, g->parts * sizeof(*g->part_end));
+	return out;
+}
+
+struct geometry *precision_round(const struct geometry *g, int decimals, struct arena *a)
+{
+	struct geometry *out = alike(g, a);
 	double scale = scale_of(decimals);
 
 	if (out == NULL)
 		return NULL;
-	if (g->seqs > 0)
-		memcpy(out->seq_end, g->seq_end, g->seqs * sizeof(*g->seq_end));
-	if (g->parts > 0)
-		memcpy(out->part_end, g->part_end, g->parts * sizeof(*g->part_end));
 	for (size_t i = 0; i < g->positions * g->stride; i++)
 		out->coords[i] = on_grid(g->coords[i], scale);
 	for (size_t s = 0; s < g->seqs; s++) {
@@ -50,4 +58,35 @@ struct geometry *precision_round(const struct geometry *g, int decimals, struct 
 			memcpy(out->coords + at, g->coords + at, n * sizeof(double));
 	}
 	return out;
+}
+
+/* x in cells. Halves go away from 0, as on_grid has it, also where who rounds takes them up. */
+static double in_cells(double x, double scale)
+{
+	double scaled = x * scale;
+
+	return scaled < 0 && scaled - trunc(scaled) == -0.5 ? nextafter(scaled, -INFINITY) : scaled;
+}
+
+struct geometry *precision_cells(const struct geometry *g, int decimals, struct arena *a)
+{
+	struct geometry *out = alike(g, a);
+	double scale = scale_of(decimals);
+
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < g->positions * g->stride; i++) {
+		out->coords[i] = i % g->stride < 2 ? in_cells(g->coords[i], scale) : g->coords[i];
+		if (i % g->stride < 2 && !(fabs(out->coords[i]) < WHOLE))
+			return NULL;
+	}
+	return out;
+}
+
+void precision_of_cells(struct geometry *g, int decimals)
+{
+	double scale = scale_of(decimals);
+
+	for (size_t i = 0; i < g->positions * g->stride; i++)
+		g->coords[i] = i % g->stride < 2 ? round(g->coords[i]) / scale + 0.0 : on_grid(g->coords[i], scale);
 }

@@ -20,4 +20,12 @@ double precision_value(double x, int decimals);
  */
 struct geometry *precision_round(const struct geometry *g, int decimals, struct arena *a);
 
+/*
+ * For who rounds positions to whole numbers, halves up: g with x and y in cells of the grid, such that each of its
+ * positions lands where precision_round puts it. NULL without memory, or where doubles have no such decimals.
+ */
+struct geometry *precision_cells(const struct geometry *g, int decimals, struct arena *a);
+/* Back: x and y from whole numbers of cells, heights rounded. */
+void precision_of_cells(struct geometry *g, int decimals);
+
 #endif

@@ -2,7 +2,6 @@
 #include "workers/pipeline/topology/geos.h"
 
 #include <geos_c.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,14 +231,14 @@ enum geos_verdict geos_check(struct geos *t, const struct geometry *g, struct ge
 	return verdict;
 }
 
-struct geometry *geos_round(struct geos *t, const struct geometry *g, int decimals, struct arena *a)
+struct geometry *geos_round(struct geos *t, const struct geometry *g, struct arena *a)
 {
 	GEOSGeometry *in, *rounded = NULL;
 	struct geometry *out = NULL;
 
 	enter(t);
 	if ((in = to_geos(t, g)) != NULL)
-		rounded = GEOSGeom_setPrecision_r(t->handle, in, pow(10, -decimals), 0);
+		rounded = GEOSGeom_setPrecision_r(t->handle, in, 1, 0);
 	if (rounded != NULL)
 		out = from_geos(t, rounded, g->stride, a);
 	GEOSGeom_destroy_r(t->handle, rounded);

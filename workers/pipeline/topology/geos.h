@@ -30,7 +30,7 @@ struct geos_fault {
 /* `fault` may be NULL; it is filled unless the verdict is GEOS_VALID. */
 enum geos_verdict geos_check(struct geos *t, const struct geometry *g, struct geos_fault *fault);
 
-/* The valid geometry on the grid of so many decimals that is nearest to the valid geometry g. */
-struct geometry *geos_round(struct geos *t, const struct geometry *g, int decimals, struct arena *a);
+/* The valid geometry on the grid of whole numbers that is nearest to the valid geometry g; halves go up. */
+struct geometry *geos_round(struct geos *t, const struct geometry *g, struct arena *a);
 
 #endif

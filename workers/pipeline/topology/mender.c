@@ -107,15 +107,18 @@ struct geometry *mender_mend(struct mender *m, const struct geometry *g, struct 
 	return out;
 }
 
-/* GEOS writes grid points with an error in the last bit. */
+/*
+ * In whole numbers: GEOS knows a grid by the size of its cells alone, which no double is for decimals, and then takes
+ * halves to another cell than precision.c does. So a border would leave its neighbour's, that was rounded alone.
+ */
 struct geometry *mender_snap(struct mender *m, const struct geometry *g, int decimals, struct arena *a)
 {
-	struct geometry *out = g->stride <= 3 ? geos_round(m->geos, g, decimals, a) : NULL;
+	const struct geometry *cells = g->stride <= 3 ? precision_cells(g, decimals, a) : NULL;
+	struct geometry *out = cells != NULL ? geos_round(m->geos, cells, a) : NULL;
 
 	if (out == NULL || out->positions == 0)
 		return NULL;
-	for (size_t i = 0; i < out->positions * out->stride; i++)
-		out->coords[i] = precision_value(out->coords[i], decimals);
+	precision_of_cells(out, decimals);
 	if (heights_of_first(out, g, decimals, a) != 0)
 		return NULL;
 	winding_set(out);
