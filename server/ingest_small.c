@@ -18,7 +18,9 @@
 
 struct small {
 	struct ingest *in;
-	struct key raw, job, seen;
+	struct key job, seen;
+	long long remembered_s;	/* 0: its delivery has no id */
+	char this[JOB_ID_LEN + 1 + BODY_NAME + 1 + BODY_PROOF + 1];	/* as publish.lua is told of it */
 };
 
 struct together {
@@ -26,12 +28,19 @@ struct together {
 	struct small one[TOGETHER_MAX];
 };
 
-static void name_keys(struct small *s, struct ingest *in)
+static void name(struct small *s, struct ingest *in)
 {
 	s->in = in;
-	s->raw = wire_key("raw", in->job);
 	s->job = wire_key("job", in->job);
-	s->seen = ingest_dedupe(in) != NULL ? wire_seen_key(in->source->name, ingest_dedupe(in)) : s->job;
+	s->remembered_s = ingest_remembered_s(in);
+	strcpy(s->this, in->job);
+	if (s->remembered_s == 0)
+		return;
+	s->seen = wire_seen_key(in->source->name, ingest_dedupe(in));
+	strcat(s->this, " ");
+	strcat(s->this, in->hash);
+	strcat(s->this, " ");
+	strcat(s->this, ingest_proof(in));
 }
 
 /* ---- the transaction ---- */
@@ -119,34 +128,41 @@ static int send_room(struct reactor *r, const struct together *t)
 	return 0;
 }
 
-/* The names that they have in common; they outlive the command. */
+/* What they have in common; it outlives the command. */
 struct common {
-	struct key jobs, list, room;
+	struct key jobs;
+	char versions[TOGETHER_MAX + 1];
 };
 
-static void add_publish(struct redis_cmd *c, struct common *k, const struct small *one, size_t count)
+static int count_keys(const struct small *one, size_t count)
 {
-	*k = (struct common){ wire_key("jobs", NULL), wire_key("index", NULL), wire_key("room", NULL) };
-	cmd_script(c, &script_publish, (int)(3 + 3 * count));
+	int n = 1;
+
+	for (size_t i = 0; i < count; i++)
+		n += one[i].remembered_s > 0 ? 2 : 1;
+	return n;
+}
+
+static void add_publish(struct redis_cmd *c, struct common *k, const struct small *one, size_t count, const char *alone)
+{
+	long long remembered_s = 0;
+
+	k->jobs = wire_key("jobs", NULL);
+	cmd_script(c, &script_publish, count_keys(one, count));
 	cmd_str(c, k->jobs.text);
-	cmd_str(c, k->list.text);
-	cmd_str(c, k->room.text);
 	for (size_t i = 0; i < count; i++) {
 		cmd_str(c, one[i].job.text);
-		cmd_str(c, one[i].raw.text);
-		cmd_str(c, one[i].seen.text);
+		if (one[i].remembered_s > 0) {
+			cmd_str(c, one[i].seen.text);
+			remembered_s = one[i].remembered_s;	/* of all alike: one setting */
+		}
+		k->versions[i] = (char)('0' + ingest_version(one[i].in));
 	}
-	for (size_t i = 0; i < count; i++) {
-		struct ingest *in = one[i].in;
-
-		cmd_str(c, in->job);
-		cmd_int(c, ingest_version(in));
-		cmd_str(c, in->source->name);
-		cmd_int(c, (long long)segment_stored(in->writer));
-		cmd_str(c, in->hash);
-		cmd_int(c, ingest_remembered_s(in));
-		cmd_str(c, ingest_proof(in));
-	}
+	cmd_bytes(c, k->versions, count);
+	cmd_int(c, remembered_s);
+	cmd_str(c, alone);
+	for (size_t i = 0; i < count; i++)
+		cmd_str(c, one[i].this);
 }
 
 static void on_published(void *ctx, const struct reply *reply, const struct err *e);
@@ -160,7 +176,7 @@ static int send_together(struct reactor *r, struct together *t)
 			return -1;
 	if (send_index(r, t) != 0 || send_room(r, t) != 0)
 		return -1;
-	add_publish(&r->cmd, &k, t->one, t->count);
+	add_publish(&r->cmd, &k, t->one, t->count, "");
 	return reactor_part(r) == 0 ? reactor_exec(r, on_published, t) : -1;
 }
 
@@ -174,8 +190,7 @@ static int publish_alone(const struct small *s)
 	struct reactor *r = s->in->reactor;
 	struct common k;
 
-	add_publish(&r->cmd, &k, s, 1);
-	cmd_str(&r->cmd, "alone");
+	add_publish(&r->cmd, &k, s, 1, "alone");
 	return reactor_do(r, on_alone, s->in);
 }
 
@@ -184,11 +199,11 @@ static void take_back(const struct small *s)
 {
 	struct reactor *r = s->in->reactor;
 	struct redis_cmd *c = &r->cmd;
-	struct key list = wire_key("index", NULL), room = wire_key("room", NULL);
+	struct key raw = wire_key("raw", s->in->job), list = wire_key("index", NULL), room = wire_key("room", NULL);
 
 	cmd_script(c, &script_unpublish, 4);
 	cmd_str(c, s->job.text);
-	cmd_str(c, s->raw.text);
+	cmd_str(c, raw.text);
 	cmd_str(c, list.text);
 	cmd_str(c, room.text);
 	cmd_str(c, s->in->job);
@@ -202,7 +217,7 @@ static void on_alone(void *ctx, const struct reply *reply, const struct err *e)
 	struct small s;
 
 	(void)e;
-	name_keys(&s, ctx);
+	name(&s, ctx);
 	if (reply == NULL)
 		take_back(&s);
 	ingest_settle(s.in, reply_at(reply, 0));
@@ -244,7 +259,7 @@ static void commit_some(struct reactor *r)
 		return;
 	}
 	for (t->count = 0; t->count < TOGETHER_MAX && r->commits != NULL; r->commits = r->commits->next_commit)
-		name_keys(&t->one[t->count++], r->commits);
+		name(&t->one[t->count++], r->commits);
 	if (send_together(r, t) == 0)
 		return;
 	for (size_t i = 0; i < t->count; i++)

@@ -7,6 +7,8 @@
 
 #include "tests/unit/script_steps.h"
 
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
 static long long held(const char *kind)
 {
 	struct key room = wire_key("room", NULL);
@@ -250,19 +252,21 @@ static void a_known_delivery_is_settled_before_its_body(void **state)
 static const char *publish_delivery(const char *job, const char *hash, const char *proof)
 {
 	static char word[256];
+	char this[256];
 	struct key raw = wire_key("raw", job), hash_of = wire_key("job", job), list = wire_key("index", NULL),
 	    room = wire_key("room", NULL), jobs = wire_key("jobs", NULL), seen = wire_seen_key("acme", "1");
 	struct reply *reply;
 	struct redis_cmd c;
 
 	seed_drop(redis, "XADD", raw.text, "1-0", "d", "1234567", NULL);
-	seed_drop(redis, "HSET", hash_of.text, "state", "accepted", NULL);
+	seed_drop(redis, "HSET", hash_of.text, "state", "accepted", "source", "acme", "held", "7", NULL);
 	seed_drop(redis, "ZADD", list.text, "1000", job, NULL);
 	seed_drop(redis, "HINCRBY", room.text, "queued:acme", "7", NULL);
 	cmd_init(&c);
-	cmd_script(&c, &script_publish, 6);
-	for (const char *const *arg = (const char *const[]){ jobs.text, list.text, room.text, hash_of.text, raw.text,
-	    seen.text, job, "1", "acme", "7", hash, "100", proof, NULL }; *arg != NULL; arg++)
+	snprintf(this, sizeof(this), "%s %s %s", job, hash, proof);
+	cmd_script(&c, &script_publish, 3);
+	for (const char *const *arg = (const char *const[]){ jobs.text, hash_of.text, seen.text, "1", "100", "", this,
+	    NULL }; *arg != NULL; arg++)
 		cmd_str(&c, *arg);
 	if (redis_do(redis, &c, &reply, &e) != 0)
 		fail_msg("%s", e.text);
@@ -270,6 +274,71 @@ static const char *publish_delivery(const char *job, const char *hash, const cha
 	reply_free(&reply);
 	cmd_clear(&c);
 	return word;
+}
+
+/* Each of a transaction has its own v, delivery id or none, and verdict. */
+static void what_is_published_together_stays_apart(void **state)
+{
+	static const struct { const char *job, *delivery, *v, *this; } posts[] = {
+		{ JOB_A, NULL, "1", JOB_A }, { JOB_B, "1", "2", JOB_B " ab:1 " },
+		{ "0-00000000000000000000000003", "1", "1", "0-00000000000000000000000003 ab:1 p" },
+		{ "0-00000000000000000000000004", "2", "2", "0-00000000000000000000000004 ab:1 p" },
+		{ "0-00000000000000000000000005", NULL, "1", "0-00000000000000000000000005" },
+	};
+	static const char *const want[] = { "ok", "ok", "same", "ok", "ok" };
+	struct key jobs = wire_key("jobs", NULL), list = wire_key("index", NULL), room = wire_key("room", NULL),
+	    hash[ARRAY_LEN(posts)], seen[ARRAY_LEN(posts)];
+	struct reply *reply;
+	struct redis_cmd c;
+
+	(void)state;
+	cmd_init(&c);
+	cmd_script(&c, &script_publish, 9);
+	cmd_str(&c, jobs.text);
+	for (size_t i = 0; i < ARRAY_LEN(posts); i++) {
+		struct key raw = wire_key("raw", posts[i].job);
+
+		hash[i] = wire_key("job", posts[i].job);
+		seed_drop(redis, "XADD", raw.text, "1-0", "d", "1234567", NULL);
+		seed_drop(redis, "HSET", hash[i].text, "state", "accepted", "source", "acme", "held", "7", NULL);
+		seed_drop(redis, "ZADD", list.text, "1000", posts[i].job, NULL);
+		seed_drop(redis, "HINCRBY", room.text, "queued:acme", "7", NULL);
+		cmd_str(&c, hash[i].text);
+		if (posts[i].delivery != NULL) {
+			seen[i] = wire_seen_key("acme", posts[i].delivery);
+			cmd_str(&c, seen[i].text);
+		}
+	}
+	cmd_str(&c, "12121");
+	cmd_str(&c, "100");
+	cmd_str(&c, "");
+	for (size_t i = 0; i < ARRAY_LEN(posts); i++)
+		cmd_str(&c, posts[i].this);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(posts); i++)
+		assert_string_equal(reply_str(reply_at(reply_at(reply, i), 0), NULL), want[i]);
+	assert_string_equal(reply_str(reply_at(reply_at(reply, 2), 1), NULL), JOB_B);
+	reply_free(&reply);
+	hold(0, 28, 0, 0, 0);
+	cmd_line(&c, "XRANGE", jobs.text, "-", "+", NULL);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	assert_int_equal(reply_count(reply), 4);
+	for (size_t i = 0, k = 0; i < ARRAY_LEN(posts); i++) {
+		const struct reply *entry = reply_at(reply, k), *fields = reply_at(entry, 1);
+
+		if (i == 2) {
+			assert_int_equal(seed_int(redis, "EXISTS", hash[i].text, NULL), 0);
+			continue;
+		}
+		k++;
+		assert_string_equal(reply_str(reply_field(fields, 0, "v"), NULL), posts[i].v);
+		assert_string_equal(reply_str(reply_field(fields, 0, "job"), NULL), posts[i].job);
+		assert_string_equal(seed_field(redis, posts[i].job, "message"), reply_str(reply_at(entry, 0), NULL));
+		if (posts[i].delivery != NULL)
+			assert_string_equal(seed_text(redis, "GET", seen[i].text, NULL), posts[i].this);
+	}
+	reply_free(&reply);
+	cmd_clear(&c);
 }
 
 /*
@@ -343,6 +412,7 @@ int main(void)
 		TEST(room_is_kept_for_uploads_and_given_back),
 		TEST(a_known_delivery_is_settled_before_its_body),
 		TEST(hashes_that_cannot_be_compared_are_no_verdict),
+		TEST(what_is_published_together_stays_apart),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
