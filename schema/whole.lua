@@ -4,7 +4,7 @@
 --
 -- KEYS job, parts, ids, out, report, dead, deadof, splits, jobs
 -- ARGV 1 group, 2 now ms, 3 number of the chunk, 4 how many dead letters at the most
--- Returns 'more': there are dead letters left; 'ok'; 'stale' if the chunk is not worked on (any more).
+-- Returns 'more': it has removed some, and there may be others; 'ok'; 'stale' if the chunk is not worked on (any more).
 local job, parts, ids, out, report, dead, deadof, splits, jobs = unpack(KEYS)
 local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead', 'v', 'whole', 'epoch')
 local chunk = redis.call('HMGET', parts, ARGV[3], 'c' .. ARGV[3], 'e' .. ARGV[3])
@@ -23,12 +23,8 @@ if not have[8] then
 	redis.call('HSET', job, 'whole', '1', 'split', 'done', 'left', '1',
 		'epoch', string.format('%.0f', tonumber(have[9]) + 1))
 end
-local letters = redis.call('LPOP', deadof, ARGV[4]) or {}
-if #letters > 0 then
-	redis.call('XDEL', dead, unpack(letters))
+if drop_letters(job, dead, deadof, tonumber(ARGV[4])) > 0 then
 	redis.call('HSET', job, 'updated', ARGV[2])
-end
-if #letters == tonumber(ARGV[4]) then
 	return 'more'
 end
 redis.call('UNLINK', parts, ids, out, report, deadof)

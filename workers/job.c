@@ -201,7 +201,7 @@ int job_forget_letters(const struct job *j, struct redis *r, enum reject_code co
 		cmd_clear(&c);
 		n = rc == 0 ? reply_int(reply) : 0;
 		reply_free(&reply);
-	} while (n == FORGET_AT_ONCE);
+	} while (n > 0);
 	return rc;
 }
 

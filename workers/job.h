@@ -63,7 +63,7 @@ void job_clear(struct job *j);
 /* Tries once: while Redis is away the lease is not renewed (-1, ERR_RETRY). */
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
-#define FORGET_AT_ONCE 1000	/* dead letters: a few milliseconds of Redis's time */
+#define FORGET_AT_ONCE 500	/* dead letters: a few milliseconds of Redis's time */
 /* Of a job that is about to fail so, or (R_NONE) to begin anew: its dead letters go, without keeping Redis from others.
  * Also 0 where it is stale. */
 int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *reason, uint64_t offset,

@@ -161,6 +161,52 @@ static void a_dismissed_job_gives_back_what_it_held(void **state)
 	job_clear(&j);
 }
 
+/* Some of its letters are gone, and nobody will come to its end. */
+static void a_job_dismissed_while_its_letters_go_gives_back_theirs(void **state)
+{
+	static const char *const keys[] = { ":job", ":raw", ":out", ":report", "index" },
+	    *const forget[] = { ":job", "dead", ":deadof" };
+	char epoch[32];
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(chunk(&j, i, i + 1, true), 0);
+	snprintf(epoch, sizeof(epoch), "%lld", j.epoch);
+	assert_string_equal(call(&script_forget, j.id, forget, 3, epoch, "2", NULL), "2");
+	assert_int_equal(all_letters(), 1);
+	hold(0, 10, 0, 15, newest_letter());
+	assert_string_equal(call(&script_dismiss, j.id, keys, 5, j.id, "5", "100000", NULL), "dismissed");
+	hold(0, 0, 0, 0, newest_letter());
+	assert_string_equal(seed_text(redis, "HGET", wire_key("room", NULL).text, "dead:acme", NULL),
+	    seed_field(redis, j.id, "dead"));
+	job_clear(&j);
+}
+
+/* Long ones take longer: there are fewer of them in a step. */
+static void long_letters_go_a_few_at_a_time(void **state)
+{
+	static const char many[] = "for i = 1, 20 do redis.call('RPUSH', KEYS[2], redis.call('XADD', KEYS[1], '*', 'raw', "
+	    "string.rep('x', 400000))) end redis.call('HSET', KEYS[3], 'dead', 20 * 400003) "
+	    "redis.call('HSET', KEYS[4], 'dead:acme', 20 * 400003)";
+	static const char *const forget[] = { ":job", "dead", ":deadof" };
+	char epoch[32];
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	snprintf(epoch, sizeof(epoch), "%lld", j.epoch);
+	seed_drop(redis, "EVAL", many, "4", wire_key("dead", NULL).text, wire_key("deadof", j.id).text,
+	    wire_key("job", j.id).text, wire_key("room", NULL).text, NULL);
+	assert_string_equal(call(&script_forget, j.id, forget, 3, epoch, "500", NULL), "4");
+	assert_int_equal(held("dead"), 16 * 400003);
+	assert_int_equal(job_forget_letters(&j, redis, R_NONE, NULL, 0, &e), 0);
+	assert_int_equal(all_letters(), 0);
+	assert_int_equal(held("dead"), 0);
+	job_clear(&j);
+}
+
 #define JOB_A "0-00000000000000000000000001"
 #define JOB_B "0-00000000000000000000000002"
 
@@ -409,6 +455,8 @@ int main(void)
 		TEST(what_a_job_holds_is_counted_until_it_is_gone),
 		TEST(a_failed_or_restarted_job_gives_back_what_it_wrote),
 		TEST(a_dismissed_job_gives_back_what_it_held),
+		TEST(a_job_dismissed_while_its_letters_go_gives_back_theirs),
+		TEST(long_letters_go_a_few_at_a_time),
 		TEST(room_is_kept_for_uploads_and_given_back),
 		TEST(a_known_delivery_is_settled_before_its_body),
 		TEST(hashes_that_cannot_be_compared_are_no_verdict),
