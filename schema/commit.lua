@@ -63,8 +63,8 @@ for i = 9, #ARGV, 2 do
 	has[ARGV[i]] = ARGV[i + 1]
 end
 local message = redis.call('XADD', jobs, '*', 'v', has.v, 'job', id)
-redis.call('HSET', job, 'v', '1', 'state', 'accepted', 'segments', last, 'hash', ARGV[6], 'message', message,
-	'created', now, 'updated', now, unpack(ARGV, 9))
+redis.call('HSET', job, 'state', 'accepted', 'segments', last, 'message', message, 'created', now, 'updated', now,
+	unpack(ARGV, 9))
 redis.call('ZADD', index, now, id)
 unstage()
 redis.call('HINCRBY', room, 'queued:' .. ARGV[10], ARGV[12])

@@ -24,14 +24,14 @@ if f.kind == 'document' and ARGV[6] then
 	return {'document'}
 elseif f.kind == 'document' then
 	local was = old:gsub(':raw:', ':job:', 1)
-	local have = redis.call('HMGET', was, 'bytes', 'segments', 'held', 'hash', 'type', 'crs', 'encoding', 'v')
+	local have = redis.call('HMGET', was, 'bytes', 'segments', 'held', 'type', 'crs', 'encoding', 'v')
 	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
 		return {'cut'}
 	end
 	redis.call('COPY', old, raw)
 	redis.call('PERSIST', raw)
-	bytes, segments, held, version = have[1], have[2], have[3] or have[1], have[8] or '1'
-	for i, name in ipairs({'hash', 'type', 'crs', 'encoding', 'v'}) do
+	bytes, segments, held, version = have[1], have[2], have[3] or have[1], have[7] or '1'
+	for i, name in ipairs({'type', 'crs', 'encoding', 'v'}) do
 		if have[i + 3] then
 			kept[#kept + 1] = name
 			kept[#kept + 1] = have[i + 3]

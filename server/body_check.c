@@ -8,7 +8,7 @@
 
 struct body_check {
 	const struct signature *signature;
-	struct body_name *name;		/* always: the delivery is known again by it */
+	struct body_name *name;		/* where the delivery is to be known again */
 	struct sha256 *sha256;		/* where it is to be compared */
 	struct sha512 *sha512;
 	struct hmac *hmac[SOURCE_SECRETS];
@@ -51,7 +51,7 @@ struct body_check *body_check_new(const struct signature *s, const struct keyrin
 {
 	struct body_check *c = calloc(1, sizeof(*c));
 
-	if (c == NULL || (c->name = body_name_new(naming)) == NULL
+	if (c == NULL || (naming != NULL && (c->name = body_name_new(naming)) == NULL)
 	    || (s->digest.sha256 && (c->sha256 = sha256_new(NULL)) == NULL)
 	    || (s->digest.sha512 && (c->sha512 = sha512_new(NULL)) == NULL)) {
 		body_check_free(&c);
@@ -72,7 +72,8 @@ struct body_check *body_check_new(const struct signature *s, const struct keyrin
 
 void body_check_add(struct body_check *c, const void *bytes, size_t n)
 {
-	body_name_add(c->name, bytes, n);
+	if (c->name != NULL)
+		body_name_add(c->name, bytes, n);
 	if (c->sha256 != NULL)
 		sha256_add(c->sha256, bytes, n);
 	if (c->sha512 != NULL)
@@ -141,7 +142,9 @@ static bool is_signed(struct body_check *c)
 
 int body_check_end(struct body_check *c, char name[BODY_NAME + 1], struct refusal *r)
 {
-	body_name_end(c->name, name);
+	name[0] = '\0';
+	if (c->name != NULL)
+		body_name_end(c->name, name);
 	if (c->signature->verified)
 		return check_digest(c, r);
 	return is_signed(c) ? 0

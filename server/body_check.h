@@ -14,11 +14,12 @@
 
 struct body_check;
 
-/* s is borrowed until it is freed, keys and naming for the call alone. NULL without memory. */
+/* s is borrowed until it is freed, keys and naming for the call alone. naming NULL: the body is not named. NULL without
+ * memory. */
 struct body_check *body_check_new(const struct signature *s, const struct keyring *keys,
     const struct body_key *naming, uint64_t now_ms);
 void body_check_add(struct body_check *c, const void *bytes, size_t n);
-/* At the last byte: 0 and the body's name, or -1 with the refusal. */
+/* At the last byte: 0 and the body's name ("" if it has none), or -1 with the refusal. */
 int body_check_end(struct body_check *c, char name[BODY_NAME + 1], struct refusal *r);
 /* After that: signature_proof of what matched. Where the headers alone were signed, body_digest_proof. */
 const char *body_check_proof(struct body_check *c);

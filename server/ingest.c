@@ -93,7 +93,14 @@ const char *ingest_dedupe(const struct ingest *in)
 	/* Stripe has none, but what it signs holds a time: the signature that was found good stands for one. */
 	if (id == NULL && in->admission.signature.scheme == SCHEME_STRIPE && *body_check_proof(in->check) != '\0')
 		id = body_check_proof(in->check);
-	return in->reactor->settings->redis.dedupe_s > 0 ? id : NULL;
+	return in->remembered ? id : NULL;
+}
+
+/* Stripe's may be, once its signature is found good. */
+static bool is_remembered(const struct ingest *in)
+{
+	return in->reactor->settings->redis.dedupe_s > 0
+	    && (ingest_delivery(in) != NULL || in->admission.signature.scheme == SCHEME_STRIPE);
 }
 
 /* ---- admission ---- */
@@ -210,12 +217,13 @@ static struct ingest *ingest_new(struct http_request *q, const struct admission 
 	in->declared = q->declared;
 	in->created_ms = clock_unix_ms();
 	wire_job_id(in->job, in->created_ms, roll(r));
+	in->remembered = is_remembered(in);
 	in->large = is_large(q);
 	r->uploads += in->large;
 	metrics_add(&r->metrics.uploads, 1);
 	if ((in->writer = segment_writer_new(r, in->job, on_room, in)) == NULL
 	    || (in->check = body_check_new(&in->admission.signature, terms_keys(in->terms, src),
-	    r->body_key, in->created_ms)) == NULL) {
+	    in->remembered ? r->body_key : NULL, in->created_ms)) == NULL) {
 		ingest_free(in);
 		return NULL;
 	}

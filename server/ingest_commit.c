@@ -13,6 +13,8 @@
 #include "schema/scripts.h"
 #include "server/ingest_parts.h"
 
+#define TYPE_COMMON "application/geo+json"	/* of nearly all: it is not said */
+
 static bool is_small(const struct ingest *in)
 {
 	return segment_number(in->writer) == 1 && in->reserved == 0;
@@ -38,9 +40,12 @@ void ingest_add_fields(struct ingest *in, struct redis_cmd *c)
 	cmd_int(c, (long long)segment_stored(in->writer));
 	cmd_str(c, "bytes");
 	cmd_int(c, (long long)in->bytes);
-	cmd_str(c, "v");
-	cmd_int(c, ingest_version(in));
-	add_field(c, "type", in->admission.type);
+	if (ingest_version(in) != WIRE_VERSION) {
+		cmd_str(c, "v");
+		cmd_int(c, ingest_version(in));
+	}
+	if (strcmp(in->admission.type, TYPE_COMMON) != 0)
+		add_field(c, "type", in->admission.type);
 	if (in->admission.coding != CODING_NONE)
 		add_field(c, "encoding", coding_name(in->admission.coding));
 	add_field(c, "crs", in->admission.crs);

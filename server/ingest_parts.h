@@ -29,7 +29,8 @@ struct ingest {
 	struct body_check *check;
 	struct segment_writer *writer;
 	char job[JOB_ID_LEN + 1];
-	char hash[BODY_NAME + 1];	/* the body's name, once it has ended */
+	bool remembered;		/* a delivery that is to be known again; so it was when it began */
+	char hash[BODY_NAME + 1];	/* the body's name, once it has ended and where it is remembered */
 	uint64_t bytes;
 	uint64_t created_ms, asked_us;
 	bool asking;			/* Redis is to answer: it is kept until then */

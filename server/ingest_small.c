@@ -60,8 +60,6 @@ static int send_own(const struct small *s)
 	cmd_str(c, "accepted");
 	cmd_str(c, "segments");
 	cmd_str(c, "1");
-	cmd_str(c, "hash");
-	cmd_str(c, in->hash);
 	cmd_str(c, "created");
 	cmd_int(c, (long long)in->created_ms);
 	cmd_str(c, "updated");

@@ -68,6 +68,9 @@ class Together(unittest.TestCase):
         self.holds(jobs, {"acme": (COUNT - second) * len(BODY), "second": second * len(BODY)})
         if not SANITISED:
             self.assertLess(self.transactions(), COUNT)
+        self.assertEqual(set(self.stack.redis("HKEYS", "gs:{p0}:job:" + jobs[0])), {
+            b"state", b"segments", b"created", b"updated", b"source", b"held", b"bytes", b"delivery", b"ack",
+            b"message"}, "each field costs as much as a command")
 
     def test_a_delivery_that_is_there_twice_takes_no_other_along(self):
         posts = [("acme", "msg_%d" % (i % 10), OTHER if i in (15, 28) else BODY) for i in range(30)]
