@@ -33,6 +33,16 @@ void buf_trim(struct buf *b, size_t keep_bytes)
 		buf_reset(b);
 }
 
+void buf_fit(struct buf *b)
+{
+	char *data;
+
+	if (b->len == 0 || (data = realloc(b->data, b->len)) == NULL)
+		return;
+	b->data = data;
+	b->room = b->len;
+}
+
 char *buf_take(struct buf *b)
 {
 	char *data = b->data;

@@ -26,6 +26,7 @@ void buf_clear(struct buf *b);		/* frees; the buffer can be used again */
 void buf_reset(struct buf *b);		/* empties, keeps the memory */
 void buf_trim(struct buf *b, size_t keep_bytes);	/* buf_reset, and frees memory above keep_bytes */
 
+void buf_fit(struct buf *b);	/* frees what it has room for beyond its length */
 char *buf_take(struct buf *b);		/* its memory, now the caller's to free; the buffer is empty */
 
 int buf_reserve(struct buf *b, size_t more);	/* room for `more` bytes: 0, or -1 */

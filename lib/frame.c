@@ -9,6 +9,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "lib/number_frame.h"
+
 #define LEVEL 1
 #define STEP_BYTES ((size_t)64 << 10)	/* room that each step offers */
 
@@ -99,6 +101,15 @@ int frame_pack(struct frame_writer *w, const void *bytes, size_t n, size_t room,
 	}
 	return ZSTD_getErrorCode(got) == ZSTD_error_dstSize_tooSmall ? 0
 	    : err_set(e, ERR_SYSTEM, 0, "zstd: %s", ZSTD_getErrorName(got));
+}
+
+int frame_pack_numbers(const void *bytes, size_t n, size_t room, struct buf *out)
+{
+	buf_reset(out);
+	if (buf_reserve(out, room) != 0)
+		return 0;
+	out->len = number_frame(bytes, n, out->data, room);
+	return out->len > 0;
 }
 
 int frame_unpack(const void *frame, size_t size, void *out, size_t n, struct err *e)

@@ -31,6 +31,11 @@ void frame_abandon(struct frame_writer *w);
 /* Makes one frame of n bytes at once. Where it would take more than `room` bytes, out stays empty and 0 is returned;
  * else 1. -1: no memory. */
 int frame_pack(struct frame_writer *w, const void *bytes, size_t n, size_t room, struct buf *out, struct err *e);
+/*
+ * The same for text that is mostly numbers, such as coordinates: half as long, at 0.3 ms of CPU time per MB (see
+ * number_frame.h). 0: it is other text, or there is no memory.
+ */
+int frame_pack_numbers(const void *bytes, size_t n, size_t room, struct buf *out);
 /* Takes one frame apart, whose text must have exactly n bytes. -1: it has not, or the frame is damaged. */
 int frame_unpack(const void *frame, size_t size, void *out, size_t n, struct err *e);
 

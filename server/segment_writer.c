@@ -248,30 +248,33 @@ static bool is_behind(const struct segment_writer *w)
 	return w->waiting + 1 >= p->window_segments || p->waiting >= p->window_bytes / 2;
 }
 
-static bool is_to_be_packed(const struct segment_writer *w)
+/* Is the segment at hand smaller now, in p->packed? Numbers are nearly for nothing, all else is not. */
+static bool pack(const struct segment_writer *w)
 {
-	switch (w->packed_before || w->segment.len < PACK_LEAST ? PACKING_NEVER : w->reactor->segments.packing) {
-	case PACKING_ALWAYS:
-		return true;
-	case PACKING_AUTO:
-		return is_behind(w);
-	case PACKING_NEVER:
-		break;
+	struct segment_pool *p = &w->reactor->segments;
+	const struct buf *s = &w->segment;
+	struct err ignored = ERR_INIT;
+
+	if (w->packed_before || s->len < PACK_LEAST || p->packing == PACKING_NEVER)
+		return false;
+	if (p->packing == PACKING_AUTO) {
+		if (frame_pack_numbers(s->data, s->len, s->len - s->len / 4, &p->packed) == 1)
+			return true;
+		if (!is_behind(w))
+			return false;
 	}
-	return false;
+	return frame_pack(p->packer, s->data, s->len, s->len - s->len / 8, &p->packed, &ignored) == 1;
 }
 
-/* The XADD of the segment at hand; how many bytes it stores. give: as they are, they go along. */
+/* The XADD of the segment at hand; how many bytes it stores. give: their memory goes along. */
 static size_t add_segment(struct segment_writer *w, struct redis_cmd *c, bool give)
 {
 	struct segment_pool *p = &w->reactor->segments;
 	struct key raw = wire_key("raw", w->job);
-	const struct buf *bytes = &w->segment;
-	struct err ignored = ERR_INIT;
+	struct buf *bytes = pack(w) ? &p->packed : &w->segment;
 
-	if (is_to_be_packed(w) && frame_pack(p->packer, w->segment.data, w->segment.len,
-	    w->segment.len - w->segment.len / 8, &p->packed, &ignored) == 1)
-		bytes = &p->packed;
+	if (give && bytes == &p->packed)
+		buf_fit(bytes);
 	checksum_hex(p->sum, bytes->data, bytes->len);
 	snprintf(p->id, sizeof(p->id), "%u-0", w->written + 1);
 	p->raw = raw;
@@ -279,8 +282,8 @@ static size_t add_segment(struct segment_writer *w, struct redis_cmd *c, bool gi
 	cmd_str(c, p->raw.text);
 	cmd_str(c, p->id);
 	cmd_str(c, "d");
-	if (give && bytes == &w->segment)
-		cmd_give(c, w->segment.data, w->segment.len);
+	if (give)
+		cmd_give(c, bytes->data, bytes->len);
 	else
 		cmd_bytes(c, bytes->data, bytes->len);
 	cmd_str(c, "h");
@@ -312,8 +315,7 @@ static int write_segment(struct segment_writer *w)
 	w->waiting++;
 	w->stored += s->bytes;
 	w->reactor->segments.waiting += s->bytes;
-	if (c->given > 0)
-		buf_take(&w->segment);
+	(void)buf_take(c->argv[c->given] == w->segment.data ? &w->segment : &w->reactor->segments.packed);
 	buf_reset(&w->segment);
 	return 0;
 }

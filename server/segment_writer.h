@@ -8,7 +8,8 @@
  * no more until `room` is called. So are the bytes of large bodies in one turn of the loop: a small one that came in
  * meanwhile is not to wait for the hashing of megabytes.
  *
- * A segment is compressed where that costs nothing: when Redis is behind, and the upload would have to wait for it.
+ * A segment is compressed where that costs nothing: if it is mostly coordinates, and when Redis is behind, for then
+ * the upload would have to wait for it.
  */
 #ifndef GS_SERVER_SEGMENT_WRITER_H
 #define GS_SERVER_SEGMENT_WRITER_H

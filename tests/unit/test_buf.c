@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 #include "lib/buf.h"
 
 static void it_grows(void **state)
@@ -68,12 +70,33 @@ static void trimming_gives_back(void **state)
 	buf_clear(&b);
 }
 
+static void fitting_keeps_what_is_there(void **state)
+{
+	struct buf b;
+	char *data;
+
+	(void)state;
+	buf_init(&b, 1 << 20);
+	buf_fit(&b);
+	assert_null(b.data);
+	assert_int_equal(buf_reserve(&b, 100000), 0);
+	buf_puts(&b, "abc");
+	buf_fit(&b);
+	assert_int_equal(b.room, 3);
+	assert_int_equal(buf_puts(&b, "def"), 0);
+	assert_string_equal(buf_cstr(&b), "abcdef");
+	data = buf_take(&b);
+	assert_memory_equal(data, "abcdef", 6);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_grows),
 		cmocka_unit_test(the_ceiling_holds),
 		cmocka_unit_test(trimming_gives_back),
+		cmocka_unit_test(fitting_keeps_what_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

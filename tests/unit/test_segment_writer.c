@@ -438,19 +438,79 @@ static void a_turn_comes_by_itself(void **state)
 	segment_writer_free(&w);
 }
 
-static void fill(char *text, size_t n)
+static void fill_with(char *text, size_t n, const char *of)
 {
 	for (size_t i = 0; i < n; i++)
-		text[i] = "0123456789.,[] "[i * i % 15];
+		text[i] = of[i * i % 15];
 }
 
-/* auto: plain as long as Redis keeps up, compressed when it is behind. */
-static void segments_are_packed_when_redis_is_behind(void **state)
+static void fill(char *text, size_t n)
+{
+	fill_with(text, n, "0123456789.,[] ");
+}
+
+/* auto: numbers always, and their memory goes along; the segment's own stays. */
+static void numbers_are_packed_in_any_case(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+	struct segment_writer *gzip = segment_writer_new(&reactor, JOB, room, NULL);
+	size_t stored;
+
+	(void)state;
+	fill(body, sizeof(body));
+	reactor.segments.packing = PACKING_AUTO;
+	reactor.segments.window_segments = 9;
+	assert_int_equal(segment_add(w, body, 3 * 32768), 3 * 32768);
+	for (int i = 1; i < 3; i++) {
+		assert_int_equal(sent[i].plain, 32768);
+		assert_in_range(sent[i].bytes, 16384, 18000);
+		assert_non_null(sent[i].given);
+	}
+	stored = sent[1].bytes + sent[2].bytes;
+	assert_int_equal(reactor.segments.waiting, stored);
+	assert_true(segment_any_packed(w));
+	stored += last_bytes(w);
+	assert_in_range(reactor.cmd.lens[4], 16384, 18000);
+	assert_int_equal(segment_stored(w), stored);
+	segment_writer_free(&w);
+
+	w = segment_writer_new(&reactor, JOB, room, NULL);
+	segment_add(w, body, 5000);
+	assert_in_range(last_bytes(w), 2500, 2700);
+	segment_writer_free(&w);
+	w = segment_writer_new(&reactor, JOB, room, NULL);
+	segment_add(w, body, 1000);
+	assert_int_equal(last_bytes(w), 1000);
+	segment_writer_free(&w);
+	segment_writer_is_packed(gzip);
+	segment_add(gzip, body, 2 * 32768);
+	assert_int_equal(sent[4].bytes, 32768);
+	assert_false(segment_any_packed(gzip));
+	segment_writer_free(&gzip);
+}
+
+/* A pack that Redis does not get stays here. */
+static void a_packed_segment_that_cannot_be_sent_is_not_lost(void **state)
 {
 	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
 
 	(void)state;
 	fill(body, sizeof(body));
+	reactor.segments.packing = PACKING_AUTO;
+	assert_int_equal(segment_add(w, body, 32768), 32768);
+	sending = -1;
+	segment_add(w, body, 1);
+	assert_true(segment_failed(w));
+	segment_writer_free(&w);
+}
+
+/* auto: other text plain as long as Redis keeps up, compressed when it is behind. */
+static void segments_are_packed_when_redis_is_behind(void **state)
+{
+	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
+
+	(void)state;
+	fill_with(body, sizeof(body), "\"names\": {}abcd");
 	reactor.segments.packing = PACKING_AUTO;
 	assert_int_equal(segment_add(w, body, 5 * 32768), 3 * 32768);
 	assert_int_equal(sent[1].plain, 0);
@@ -522,6 +582,8 @@ int main(void)
 		TEST(large_bodies_take_turns),
 		TEST(those_who_wait_for_their_turn_are_woken_in_order),
 		TEST(a_turn_comes_by_itself),
+		TEST(numbers_are_packed_in_any_case),
+		TEST(a_packed_segment_that_cannot_be_sent_is_not_lost),
 		TEST(segments_are_packed_when_redis_is_behind),
 		TEST(always_never_and_what_cannot_be_packed),
 	};
