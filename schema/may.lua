@@ -16,7 +16,7 @@ for _, form in ipairs({
 }) do
 	local answer = redis.pcall(unpack(form))
 	local why = type(answer) == 'table' and answer.err or ''
-	if why:find('NOPERM') or why:find('The user executing the script') then
+	if why:find('ACL failure in script') or why:find('The user executing the script') then	-- of 7.2 on; before
 		refused[#refused + 1] = form[1]
 	end
 end
