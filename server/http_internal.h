@@ -75,6 +75,7 @@ struct conn {
 	struct conn *prev, *next;	/* of those that are waited for alike */
 	struct conn *next_due;
 	uint64_t since_ms, moved;	/* when that waiting began, and bytes that have passed since */
+	uint64_t body_ms, body_moved;	/* the same of its body in this window, before it had to pause */
 	struct exchange *x;
 	struct head_scan scan;
 	struct buf in, out;		/* came and not used yet; to be sent */
@@ -127,6 +128,8 @@ void exchange_refuse(struct exchange *x, const struct refusal *why);	/* unless i
 
 /* http_listen.c */
 void conn_wait_for(struct conn *c, enum timing t);
+void conn_pause_body(struct conn *c);		/* nothing is waited for, but what came of the body so far counts */
+bool conn_wait_for_body(struct conn *c);	/* it goes on. false: it has been too slow */
 void conn_due(struct conn *c);
 void conn_watch(struct conn *c, bool reads, bool writes);
 void conn_close(struct conn *c);

@@ -46,6 +46,36 @@ void conn_wait_for(struct conn *c, enum timing t)
 	link_conn(c, t);
 }
 
+/*
+ * How fast a body comes is looked at once in a window of time that it was waited for. Pauses are no part of that; nor
+ * do they begin another one, or who sends a byte now and then would never be too slow while others keep us busy.
+ */
+void conn_pause_body(struct conn *c)
+{
+	if (c->timing == TIMING_BODY) {
+		c->body_ms += loop_now_ms(c->http->loop) - c->since_ms;
+		c->body_moved += c->moved;
+	}
+	conn_wait_for(c, TIMING_NONE);
+}
+
+/* A window is over: was it fast enough in it? */
+static bool end_window(struct conn *c)
+{
+	bool fast = c->body_moved >= c->http->limits.rate_bytes;
+
+	c->body_ms = c->body_moved = 0;
+	return fast;
+}
+
+bool conn_wait_for_body(struct conn *c)
+{
+	if (c->body_ms >= c->http->limits.rate_window_ms && !end_window(c))
+		return false;
+	conn_wait_for(c, TIMING_BODY);
+	return true;
+}
+
 void conn_due(struct conn *c)
 {
 	struct http *h = c->http;
@@ -186,7 +216,8 @@ static void expire(struct conn *c)
 			conn_close(c);
 		break;
 	case TIMING_BODY:
-		if (c->moved >= l->rate_bytes)
+		c->body_moved += c->moved;
+		if (end_window(c))
 			conn_wait_for(c, TIMING_BODY);
 		else
 			refuse_for(c, P_BODY_SLOW, "The body comes too slowly.");
@@ -209,10 +240,11 @@ bool http_make_way(struct http *h, uint64_t rate, bool (*may_go)(const struct ht
 	struct conn *found = NULL;
 
 	for (struct conn *c = h->waiting[TIMING_BODY].first; c != NULL; c = c->next) {
-		uint64_t ms = now - c->since_ms, speed = ms > 0 ? c->moved * 1000 / ms : 0;
+		uint64_t ms = c->body_ms + now - c->since_ms;
+		uint64_t speed = ms > 0 ? (c->body_moved + c->moved) * 1000 / ms : 0;
 
 		if (ms < h->limits.rate_window_ms / 4)
-			break;		/* those behind it wait for less */
+			continue;
 		if (speed < slowest && c->x != NULL && !c->x->answered && may_go(&c->x->pub)) {
 			found = c;
 			slowest = speed;

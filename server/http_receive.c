@@ -64,6 +64,7 @@ static void begin_body(struct conn *c)
 		send_answer(c);
 		return;
 	}
+	c->body_ms = c->body_moved = 0;
 	conn_wait_for(c, TIMING_BODY);
 	if (x->head.expects)
 		send_continue(c);
@@ -132,7 +133,7 @@ static void pause_body(struct conn *c)
 		return;
 	}
 	c->paused = true;
-	conn_wait_for(c, TIMING_NONE);	/* that it waits for Redis is not the client's fault */
+	conn_pause_body(c);	/* that it waits for Redis is not the client's fault */
 }
 
 /* Data of the body: how many were taken. */
@@ -391,8 +392,10 @@ void resume(struct conn *c)
 			c->x->begins = false;
 			begin_body(c);
 		}
-		if (c->stage == STAGE_BODY && !c->paused && c->timing == TIMING_NONE)
-			conn_wait_for(c, TIMING_BODY);
+		if (c->stage == STAGE_BODY && !c->paused && c->timing == TIMING_NONE && !conn_wait_for_body(c)) {
+			refuse_as(c, P_BODY_SLOW, "The body comes too slowly.");
+			break;
+		}
 		if (c->in.len > 0)
 			feed(c);
 		if (c->stage != STAGE_CLOSED && !c->reads && hungry(c))

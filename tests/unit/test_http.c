@@ -67,10 +67,39 @@ static void answer(struct http_request *q)
 
 static const struct http_handler handler = { .body = take, .end = answer };
 
+/* One that has to be woken for each piece: it waits for something else each time. */
+static struct http_request *waits;
+static bool woken;
+static unsigned pauses;
+
+static long place_when_woken(struct http_request *q, void **to)
+{
+	static char block[64];
+
+	if (!woken) {
+		waits = q;
+		pauses++;
+		return -1;
+	}
+	woken = false;
+	*to = block;
+	return sizeof(block);
+}
+
+static void forget_waits(struct http_request *q)
+{
+	(void)q;
+	waits = NULL;
+}
+
+static const struct http_handler pausing = {
+	.body = take, .end = answer, .gone = forget_waits, .place = place_when_woken,
+};
+
 static void on_begin(void *ctx, struct http_request *q)
 {
 	(void)ctx;
-	q->handler = &handler;
+	q->handler = strcmp(q->path, "/paused") == 0 ? &pausing : &handler;
 }
 
 static void on_over(void *ctx, struct http_request *q)
@@ -118,7 +147,9 @@ static int setup(void **state)
 
 	(void)state;
 	over = accepts = newcomers = 0;
-	body_bytes = 0;
+	body_bytes = pauses = 0;
+	waits = NULL;
+	woken = false;
 	snprintf(at.sun_path, sizeof(at.sun_path), "/tmp/geosluice-http-%d", (int)getpid());
 	unlink(at.sun_path);
 	if (bind(fd, (struct sockaddr *)&at, sizeof(at)) != 0 || (loop = loop_new(&e)) == NULL
@@ -237,6 +268,114 @@ static void who_sends_before_leave_has_room_to_leave_is_answered_behind_it(void 
 	close(fd);
 }
 
+/* ---- bodies that take long ---- */
+
+static void wake_it(void)
+{
+	if (waits != NULL) {
+		woken = true;
+		http_wake(waits);
+		waits = NULL;
+	}
+	turn();
+}
+
+static void limit_bodies(unsigned window_ms, unsigned bytes)
+{
+	const struct http_limits limits = {
+		.max_connections = 50, .header_bytes = 16384, .target_bytes = 8192, .header_fields = 100,
+		.header_timeout_ms = 600000, .idle_timeout_ms = 600000, .linger_ms = 1000, .rate_window_ms = window_ms,
+		.rate_bytes = bytes, .requests = 1000000,
+	};
+
+	http_set(http, &limits, NULL);
+}
+
+#define LONG_POST "POST /paused HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000000\r\n\r\n"
+
+/* What we wait for between its bytes is not its fault, but gives it no more time either. */
+static void a_body_that_has_to_pause_may_be_too_slow_all_the_same(void **state)
+{
+	char end[4096] = "";
+	unsigned before;
+	int fd;
+
+	(void)state;
+	limit_bodies(200, 1000);
+	fd = connect_one();
+	say(fd, LONG_POST);
+	for (before = over; over == before && pauses < 2000; wake_it())
+		if (send(fd, " ", 1, MSG_NOSIGNAL) != 1)
+			break;
+	assert_int_equal(over, before + 1);
+	assert_in_range(pauses, 3, 1000);
+	read_all(fd, end, sizeof(end));
+	assert_memory_equal(end, "HTTP/1.1 408 ", 13);
+	close(fd);
+}
+
+/* While it waits for us no time goes by. */
+static void a_body_that_is_paused_for_long_is_not_too_slow(void **state)
+{
+	unsigned before = over;
+	int fd;
+
+	(void)state;
+	limit_bodies(100, 1000);
+	fd = connect_one();
+	say(fd, LONG_POST);
+	say(fd, " ");
+	assert_non_null(waits);
+	for (int i = 0; i < 100; i++)	/* more than two windows */
+		turn();
+	assert_int_equal(over, before);
+	assert_non_null(waits);
+	wake_it();
+	assert_int_equal(over, before);
+	close(fd);
+	for (int i = 0; i < 2; i++)	/* once awake it sees that */
+		wake_it();
+	assert_int_equal(over, before + 1);
+}
+
+static bool any(const struct http_request *q)
+{
+	(void)q;
+	return true;
+}
+
+/* The slowest is found among those, too, that were paused a moment ago. */
+static void who_was_paused_gives_way_as_others_do(void **state)
+{
+	struct refusal why = { .problem = P_UPLOADS_FULL };
+	char end[4096] = "", byte;
+	unsigned before;
+	int slow, fast;
+
+	(void)state;
+	limit_bodies(400, 1);
+	slow = connect_one();
+	fast = connect_one();
+	say(slow, LONG_POST);
+	say(fast, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000000\r\n\r\n");
+	for (int i = 0; i < 60; i++) {
+		assert_int_equal(send(slow, " ", 1, MSG_NOSIGNAL), 1);
+		wake_it();
+		say(fast, "1234567890123456789012345678901234567890");
+	}
+	before = over;
+	assert_true(http_make_way(http, 1000000, any, &why));
+	turn();
+	assert_int_equal(over, before + 1);
+	assert_int_equal(http_active(http), 1);
+	assert_true(recv(fast, &byte, 1, MSG_DONTWAIT) < 0);
+	read_all(slow, end, sizeof(end));
+	assert_memory_equal(end, "HTTP/1.1 503 ", 13);
+	close(slow);
+	close(fast);
+	turn();
+}
+
 /* ---- the end ---- */
 
 static void those_who_come_meanwhile_do_not_keep_it_from_ending(void **state)
@@ -279,6 +418,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(leave_to_send_comes_when_the_socket_has_room_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_sends_before_leave_has_room_to_leave_is_answered_behind_it, setup,
 		    teardown),
+		cmocka_unit_test_setup_teardown(a_body_that_has_to_pause_may_be_too_slow_all_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_body_that_is_paused_for_long_is_not_too_slow, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_was_paused_gives_way_as_others_do, setup, teardown),
 		cmocka_unit_test_setup_teardown(those_who_come_meanwhile_do_not_keep_it_from_ending, setup, teardown),
 		cmocka_unit_test_setup_teardown(those_who_wait_are_served_at_the_end, setup, teardown),
 	};
