@@ -60,8 +60,8 @@ if state == 'failed' then
 	redis.call('UNLINK', out, deadof)
 	hold('dead', source, -letters)
 	results, letters = 0, 0
-	for _, lines in ipairs(redis.call('HVALS', report)) do
-		results = results + #lines
+	for _, n in ipairs(redis.call('HKEYS', report)) do
+		results = results + redis.call('HSTRLEN', report, n)
 	end
 	if #ARGV > 12 + fields then
 		local letter = redis.call('XADD', dead, '*', unpack(ARGV, 13 + fields))

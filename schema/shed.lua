@@ -23,9 +23,9 @@ local function shed(member, score)
 	if not job or ARGV[1] ~= '' and source ~= ARGV[1] then
 		return
 	end
-	local left, hash = 0, prefix .. 'job:' .. job
-	for _, lines in ipairs(redis.call('HVALS', prefix .. 'report:' .. job)) do
-		left = left + #lines
+	local left, hash, report = 0, prefix .. 'job:' .. job, prefix .. 'report:' .. job
+	for _, n in ipairs(redis.call('HKEYS', report)) do
+		left = left + redis.call('HSTRLEN', report, n)
 	end
 	local freed = tonumber(bytes) - left
 	if freed <= 0 then

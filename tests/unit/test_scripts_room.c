@@ -134,6 +134,44 @@ static void a_failed_or_restarted_job_gives_back_what_it_wrote(void **state)
 	job_clear(&j);
 }
 
+/* Of a large one only the lengths are looked at: to read it would keep Redis from others for a second. */
+static void a_report_is_measured_without_being_read(void **state)
+{
+	struct key report, out, room = wire_key("room", NULL);
+	struct reply *stats;
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	report = wire_key("report", j.id);
+	out = wire_key("out", j.id);
+	seed_drop(redis, "HSET", report.text, "0", "0123456789", "1", "01234", NULL);
+	seed_drop(redis, "HSET", out.text, "0", "0123456789", NULL);
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "results", "25", NULL);
+	seed_drop(redis, "HSET", room.text, "results:acme", "25", NULL);
+	seed_drop(redis, "CONFIG", "RESETSTAT", NULL);
+	assert_int_equal(finish_failed(&j, redis, settings, R_JSON_SYNTAX, "why", 7, &e), 0);
+	hold(0, 0, 10, 15, newest_letter());
+	job_clear(&j);
+
+	claimed(&j, "w0");
+	report = wire_key("report", j.id);
+	assert_int_equal(chunk(&j, 0, 1, false), 0);
+	seed_drop(redis, "HSET", report.text, "0", "0123456", NULL);
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "results", "12", NULL);
+	seed_drop(redis, "HSET", room.text, "results:acme", "27", NULL);
+	assert_int_equal(end_well(&j, 1), 0);
+	hold(0, 0, 20, 32, newest_letter());
+	call(&script_shed, NULL, (const char *const[]){ "expiring", "room" }, 2, "", "1", "0", "100", NULL);
+	hold(0, 0, 20, 22, newest_letter());
+	assert_string_equal(seed_field(redis, j.id, "shed"), "10");
+	stats = seed_do(redis, "INFO", "commandstats", NULL);
+	assert_null(strstr(reply_str(stats, NULL), "cmdstat_hvals"));
+	assert_non_null(strstr(reply_str(stats, NULL), "cmdstat_hstrlen"));
+	reply_free(&stats);
+	job_clear(&j);
+}
+
 static void a_dismissed_job_gives_back_what_it_held(void **state)
 {
 	static const char *const keys[] = { ":job", ":raw", ":out", ":report", "index" };
@@ -454,6 +492,7 @@ int main(void)
 		TEST(what_could_not_be_published_is_taken_back),
 		TEST(what_a_job_holds_is_counted_until_it_is_gone),
 		TEST(a_failed_or_restarted_job_gives_back_what_it_wrote),
+		TEST(a_report_is_measured_without_being_read),
 		TEST(a_dismissed_job_gives_back_what_it_held),
 		TEST(a_job_dismissed_while_its_letters_go_gives_back_theirs),
 		TEST(long_letters_go_a_few_at_a_time),
