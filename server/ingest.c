@@ -174,8 +174,9 @@ static bool admit(struct http_request *q, struct admission *a, const struct sour
 		if (rate_check(terms_rate(terms, src), src, clock_mono_us(), &fast) != 0) {
 			why = fast;
 			rc = -1;
-		} else if (full && is_worth_a_place(q, a, src) && make_way(r, a)) {
-			rc = 0;
+		} else if (full && r->uploads <= (uint64_t)terms->settings->server.max_uploads
+		    && is_worth_a_place(q, a, src) && make_way(r, a)) {
+			rc = 0;		/* above it, after a reload, who goes leaves no place to another */
 		}
 	}
 	if (rc == 0)

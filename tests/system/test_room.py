@@ -353,6 +353,32 @@ class Places(unittest.TestCase):
         for client in forged:
             client.close()
 
+    def test_when_there_are_fewer_places_than_before_nobody_gets_one(self):
+        self.stack.close()
+        self.stack = Stack("[server]\nmax_uploads = 4\n", start=("server",), environ={
+            "GEOSLUICE_SERVER_THREADS": "1", "GEOSLUICE_SERVER_RATE_WINDOW_S": "4", "GEOSLUICE_SERVER_MIN_RATE": "0",
+            "GEOSLUICE_SERVER_CROWDED_RATE": "20000"})
+        self.addCleanup(self.stack.close)
+        forged = [forge(self.stack, "acme", MB) for _ in range(4)]
+        self.all_taken(4)
+        with open(self.stack.config) as f:
+            text = f.read()
+        with open(self.stack.config, "w") as f:
+            f.write(text.replace("max_uploads = 4", "max_uploads = 2"))
+        os.kill(self.stack.pid("server"), signal.SIGHUP)
+        until(lambda: "event=reloaded" in self.stack.log("server"), "there are fewer places")
+        time.sleep(1.5)     # more than a quarter of rate_window_s
+        answer = self.post()
+        self.assertEqual((answer.status, answer.json()["code"]), (503, "UPLOADS_FULL"))
+        self.assertEqual(in_flight(self.stack), 4)
+        for client in forged[:2]:
+            client.close()
+        until(lambda: in_flight(self.stack) == 2, "two have left")
+        self.assertEqual(self.post().status, 202)       # for this one somebody goes
+        self.assertEqual(in_flight(self.stack), 1)
+        for client in forged:
+            client.close()
+
     def test_one_alone_goes_for_one_while_redis_is_asked_for_more_room(self):
         forged = [forge(self.stack, "acme", 3 * MB) for _ in range(self.PLACES)]
         until(lambda: self.stack.redis("HLEN", "gs:{p0}:staged") == self.PLACES, "all have room")
