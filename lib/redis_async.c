@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "lib/arena.h"
 #include "lib/crypto.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -24,6 +25,7 @@
 #define ROLE_MS 1000
 #define WHY_MAX 160
 #define RUN_ID_LEN 40
+#define REPLIES_KEPT 65536	/* of memory for them */
 #define SEND_BUFFER (1 << 20)	/* of a Unix socket: by default it holds less than a segment */
 
 /* One command, or one transaction, whose reply is owed. */
@@ -43,6 +45,7 @@ struct redis_async {
 	void *state_ctx;
 
 	redisContext *c;	/* NULL while there is no connection */
+	struct arena *replies;	/* the one that is read or answered to */
 	struct loop_io *io;
 	struct loop_lookup *lookup;	/* of its host's address, under way; or NULL */
 	struct redis_out out;
@@ -139,6 +142,7 @@ static void drop(struct redis_async *r)
 	loop_io_free(&r->io);	/* nothing may watch the descriptor when it is closed */
 	redisFree(r->c);
 	r->c = NULL;
+	arena_reset(r->replies, REPLIES_KEPT);
 	r->connected = r->leaving = r->broken = r->up = false;
 	r->greetings = 0;
 	r->run_id[0] = '\0';
@@ -351,7 +355,7 @@ static void take_replies(struct redis_async *r)
 			on_reply(r, answer);
 		else
 			drop_soon(r);	/* "max number of clients reached", which nobody asked for */
-		freeReplyObject(answer);
+		arena_reset(r->replies, REPLIES_KEPT);
 	}
 	if (r->leaving && r->count == 0)
 		drop(r);
@@ -411,6 +415,7 @@ static void connect_to(struct redis_async *r, const char *host)
 		retry_later(r);
 		return;
 	}
+	redis_replies_on(r->c, r->replies);
 	r->since_ms = loop_now_ms(r->loop);
 	r->writable_wanted = false;
 	watch_writable(r, true);
@@ -488,6 +493,11 @@ struct redis_async *redis_async_new(struct loop *l, const char *url, struct redi
 	r->backoff_ms = BACKOFF_MIN_MS;
 	redis_out_init(&r->out);
 	loop_task_init(&r->flush, flush, r);
+	if ((r->replies = arena_new(SIZE_MAX)) == NULL) {
+		err_errno(e, "redis");
+		redis_async_free(&r);
+		return NULL;
+	}
 	if (redis_url_parse(&r->url, url, e) != 0
 	    || (r->retry = loop_timer_new(l, try_connect, r, e)) == NULL
 	    || (r->watch = loop_timer_new(l, watch, r, e)) == NULL) {
@@ -515,6 +525,7 @@ void redis_async_free(struct redis_async **r)
 	loop_timer_free(&(*r)->retry);
 	loop_timer_free(&(*r)->watch);
 	redis_url_clear(&(*r)->url);
+	arena_free(&(*r)->replies);
 	free((*r)->owed);
 	free(*r);
 	*r = NULL;

@@ -1,4 +1,4 @@
-/* redis_internal - what redis.c, redis_async.c and redis_cmd.c share. Not for others. */
+/* redis_internal - what redis.c, redis_async.c, redis_cmd.c and redis_replies.c share. Not for others. */
 #ifndef GS_LIB_REDIS_INTERNAL_H
 #define GS_LIB_REDIS_INTERNAL_H
 
@@ -22,5 +22,9 @@ void redis_script_name(struct redis_script *s);
 /* The class of an error reply, by its first word; always returns -1. */
 int redis_error(struct err *e, const redisReply *r);
 bool redis_is_noscript(const redisReply *r);
+
+/* redis_replies.c: from now on replies of c are on the arena. They live until it is reset, and nobody frees them. */
+struct arena;
+void redis_replies_on(redisContext *c, struct arena *a);
 
 #endif

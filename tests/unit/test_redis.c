@@ -571,6 +571,86 @@ static void a_transaction_is_all_or_nothing(void **state)
 	talk_end(&t);
 }
 
+/* A reply of any kind as text; of a long string its length. */
+static void put_reply(char *out, size_t room, const struct reply *r)
+{
+	size_t n, at = strlen(out);
+	const char *text = reply_str(r, &n);
+
+	switch (reply_type(r)) {
+	case REPLY_NIL:
+		snprintf(out + at, room - at, " nil");
+		break;
+	case REPLY_INT:
+		snprintf(out + at, room - at, " %lld", reply_int(r));
+		break;
+	case REPLY_ARRAY:
+		snprintf(out + at, room - at, " [");
+		for (size_t i = 0; i < reply_count(r); i++)
+			put_reply(out, room, reply_at(r, i));
+		at = strlen(out);
+		snprintf(out + at, room - at, " ]");
+		break;
+	default:
+		assert_int_equal(strlen(text), n);
+		if (n > 100)
+			snprintf(out + at, room - at, " %zu bytes", n);
+		else
+			snprintf(out + at, room - at, " %s'%s'", reply_type(r) == REPLY_STATUS ? "+"
+			    : reply_type(r) == REPLY_ERROR ? "-" : "", text);
+	}
+}
+
+struct said {
+	struct talk *talk;
+	char text[512];
+};
+
+static void on_said(void *ctx, const struct reply *r, const struct err *e)
+{
+	struct said *s = ctx;
+
+	put_reply(s->text, sizeof(s->text), r);
+	if (e->cls != ERR_NONE)
+		snprintf(s->text, sizeof(s->text), "%s", e->text);
+	on_talk(s->talk, r, e);
+}
+
+/* Several at once and one after the other, short ones between long ones. */
+static void replies_are_what_redis_says(void **state)
+{
+	static const struct { const char *command, *a, *b, *want; } cases[] = {
+		{ "GET", "absent", NULL, " nil" }, { "SET", "there", "", " +'OK'" }, { "GET", "there", NULL, " ''" },
+		{ "EVAL", "return {1, 'a', {}, false, {'b', {-2, {'c'}}}, {ok = 'fine'}, {err = 'ERR x'}, ''}", "0",
+			" [ 1 'a' [ ] nil [ 'b' [ -2 [ 'c' ] ] ] +'fine' -'ERR x' '' ]" },
+		{ "EVAL", "return {string.rep('x', 3000000), 7, string.rep('y', 101)}", "0",
+			" [ 3000000 bytes 7 101 bytes ]" },
+		{ "EVAL", "return {}", "0", " [ ]" }, { "STRLEN", "absent", NULL, " 0" },
+		{ "EVAL", "local t = {} for i = 1, 3000 do t[i] = 'abc' .. i end return #t", "0", " 3000" },
+		{ "INCR", "there", NULL, "ERR value is not an integer or out of range" },
+		{ "BLPOP", "absent", "0.01", " nil" },
+	};
+	const size_t n = sizeof(cases) / sizeof(cases[0]);
+	struct said said[2 * sizeof(cases) / sizeof(cases[0])];
+	struct err e = ERR_INIT;
+	struct talk t;
+
+	(void)state;
+	talk_begin(&t, NULL);
+	for (size_t i = 0; i < 2 * n; i++) {
+		said[i] = (struct said){ .talk = &t };
+		cmd_line(&t.c, cases[i % n].command, cases[i % n].a, cases[i % n].b, NULL);
+		assert_int_equal(redis_async_do(t.redis, &t.c, on_said, &said[i], &e), 0);
+		t.want++;
+		if (i < n)
+			talk_wait(&t);
+	}
+	talk_wait(&t);
+	for (size_t i = 0; i < 2 * n; i++)
+		assert_string_equal(said[i].text, cases[i % n].want);
+	talk_end(&t);
+}
+
 /* Commands of every size between small ones, far more than a socket takes at once, arrive whole and in order. */
 static void megabytes_arrive_in_order(void **state)
 {
@@ -643,6 +723,7 @@ int main(void)
 		cmocka_unit_test(what_is_slow_but_answers_is_not_lost),
 		cmocka_unit_test(a_slow_resolver_stops_nothing),
 		cmocka_unit_test(a_transaction_is_all_or_nothing),
+		cmocka_unit_test(replies_are_what_redis_says),
 		cmocka_unit_test(megabytes_arrive_in_order),
 		cmocka_unit_test(what_is_given_goes_alone),
 		cmocka_unit_test(urls_are_read_strictly),
