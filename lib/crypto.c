@@ -13,8 +13,11 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#define SHA256_BLOCK 64
+
+/* Both have taken in a block made of the key. libcrypto's own HMAC keeps three digests: a copy of it costs thrice. */
 struct hmac {
-	EVP_MAC_CTX *ctx;
+	EVP_MD_CTX *inner, *outer;
 };
 
 struct gmac {
@@ -30,7 +33,7 @@ struct sha512 {
 	EVP_MD_CTX *ctx;
 };
 
-/* ---- MACs ---- */
+/* ---- GMAC ---- */
 
 static EVP_MAC_CTX *mac_new(const char *name, const void *key, size_t key_len, const OSSL_PARAM params[])
 {
@@ -57,50 +60,6 @@ static void mac_end(EVP_MAC_CTX *ctx, unsigned char *out, size_t bytes)
 	int ok = EVP_MAC_final(ctx, out, &n, bytes);
 
 	assert(ok == 1 && n == bytes);
-}
-
-struct hmac *hmac_new(const void *key, size_t key_len, struct err *e)
-{
-	char digest[] = "SHA256";
-	const OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-		OSSL_PARAM_construct_end(),
-	};
-	struct hmac *h = calloc(1, sizeof(*h));
-
-	if (h != NULL && (h->ctx = mac_new("HMAC", key, key_len, params)) == NULL)
-		hmac_free(&h);
-	if (h == NULL)
-		err_set(e, ERR_SYSTEM, 0, "HMAC-SHA256 is not to be had from libcrypto");
-	return h;
-}
-
-struct hmac *hmac_copy(const struct hmac *h)
-{
-	struct hmac *copy = calloc(1, sizeof(*copy));
-
-	if (copy != NULL && (copy->ctx = EVP_MAC_CTX_dup(h->ctx)) == NULL)
-		hmac_free(&copy);
-	return copy;
-}
-
-void hmac_add(struct hmac *h, const void *bytes, size_t n)
-{
-	mac_add(h->ctx, bytes, n);
-}
-
-void hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES])
-{
-	mac_end(h->ctx, out, SHA256_BYTES);
-}
-
-void hmac_free(struct hmac **h)
-{
-	if (*h == NULL)
-		return;
-	EVP_MAC_CTX_free((*h)->ctx);
-	free(*h);
-	*h = NULL;
 }
 
 struct gmac *gmac_new(const unsigned char key[GMAC_KEY_BYTES], struct err *e)
@@ -271,6 +230,81 @@ void sha512_free(struct sha512 **s)
 	EVP_MD_CTX_free((*s)->ctx);
 	free(*s);
 	*s = NULL;
+}
+
+/* ---- HMAC ---- */
+
+/* RFC 2104, section 2: the digest of the key, each byte of it crossed with `pad`, and of zeros up to a block. */
+static EVP_MD_CTX *hmac_half(const unsigned char key[SHA256_BLOCK], unsigned char pad, struct err *e)
+{
+	EVP_MD_CTX *ctx = md_new(sha256_md(), e);
+	unsigned char block[SHA256_BLOCK];
+
+	for (size_t i = 0; i < sizeof(block); i++)
+		block[i] = key[i] ^ pad;
+	if (ctx != NULL)
+		md_add(ctx, block, sizeof(block));
+	secret_wipe(block, sizeof(block));
+	return ctx;
+}
+
+struct hmac *hmac_new(const void *key, size_t key_len, struct err *e)
+{
+	struct hmac *h = calloc(1, sizeof(*h));
+	unsigned char block[SHA256_BLOCK] = { 0 };
+
+	if (key_len > sizeof(block) && sha256_md() != NULL)
+		sha256_of(key, key_len, block);
+	else if (key_len > 0 && key_len <= sizeof(block))
+		memcpy(block, key, key_len);
+	if (h != NULL && ((h->inner = hmac_half(block, 0x36, e)) == NULL
+	    || (h->outer = hmac_half(block, 0x5c, e)) == NULL))
+		hmac_free(&h);
+	secret_wipe(block, sizeof(block));
+	if (h == NULL)
+		err_set(e, ERR_SYSTEM, 0, "HMAC-SHA256 is not to be had from libcrypto");
+	return h;
+}
+
+static EVP_MD_CTX *md_copy(const EVP_MD_CTX *ctx)
+{
+	EVP_MD_CTX *copy = EVP_MD_CTX_new();
+
+	if (copy != NULL && EVP_MD_CTX_copy_ex(copy, ctx) == 1)
+		return copy;
+	EVP_MD_CTX_free(copy);
+	return NULL;
+}
+
+struct hmac *hmac_copy(const struct hmac *h)
+{
+	struct hmac *copy = calloc(1, sizeof(*copy));
+
+	if (copy != NULL && ((copy->inner = md_copy(h->inner)) == NULL || (copy->outer = md_copy(h->outer)) == NULL))
+		hmac_free(&copy);
+	return copy;
+}
+
+void hmac_add(struct hmac *h, const void *bytes, size_t n)
+{
+	md_add(h->inner, bytes, n);
+}
+
+void hmac_end(struct hmac *h, unsigned char out[SHA256_BYTES])
+{
+	md_end(h->inner, out, SHA256_BYTES);
+	md_add(h->outer, out, SHA256_BYTES);
+	md_end(h->outer, out, SHA256_BYTES);
+}
+
+void hmac_free(struct hmac **h)
+{
+	if (*h == NULL)
+		return;
+	EVP_MD_CTX_free((*h)->inner);	/* wipes it */
+	EVP_MD_CTX_free((*h)->outer);
+	free(*h);
+	*h = NULL;
 }
 
 void sha1_hex(char out[41], const void *bytes, size_t n)

@@ -10,6 +10,7 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "lib/crypto.h"
 
@@ -46,6 +47,30 @@ static void hmac_vectors_of_rfc_4231(void **state)
 			hmac_free(&h);
 		}
 		hmac_free(&base);
+	}
+}
+
+/* Keys of each length about a block, and longer ones, give what libcrypto's HMAC gives. */
+static void hmac_of_any_key_is_libcryptos(void **state)
+{
+	static const char data[] = "{\"type\": \"FeatureCollection\", \"features\": []}";
+	unsigned char key[200], want[SHA256_BYTES], mac[SHA256_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (unsigned char)(i * 7 + 1);
+	for (size_t n = 0; n <= sizeof(key); n++) {
+		struct hmac *h = hmac_new(key, n, NULL), *copy = hmac_copy(h);
+
+		assert_non_null(HMAC(EVP_sha256(), key, (int)n, (const unsigned char *)data, sizeof(data), want, NULL));
+		hmac_add(h, data, sizeof(data));
+		hmac_end(h, mac);
+		assert_memory_equal(mac, want, sizeof(mac));
+		hmac_free(&h);		/* a copy does not need it */
+		hmac_add(copy, data, sizeof(data));
+		hmac_end(copy, mac);
+		assert_memory_equal(mac, want, sizeof(mac));
+		hmac_free(&copy);
 	}
 }
 
@@ -165,6 +190,7 @@ int main(void)
 	static bool copies = true, none = false;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hmac_vectors_of_rfc_4231),
+		cmocka_unit_test(hmac_of_any_key_is_libcryptos),
 		cmocka_unit_test_prestate(gmac_vectors, &copies),
 		{ "gmac_vectors_where_it_cannot_be_copied", gmac_vectors, NULL, NULL, &none },
 		cmocka_unit_test(digests),
