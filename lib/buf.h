@@ -32,7 +32,13 @@ char *buf_take(struct buf *b);		/* its memory, now the caller's to free; the buf
 int buf_reserve(struct buf *b, size_t more);	/* room for `more` bytes: 0, or -1 */
 int buf_append(struct buf *b, const void *bytes, size_t n);
 int buf_puts(struct buf *b, const char *s);
-int buf_putc(struct buf *b, char c);
+static inline int buf_putc(struct buf *b, char c)
+{
+	if (b->len == b->room)
+		return buf_append(b, &c, 1);
+	b->data[b->len++] = c;
+	return 0;
+}
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *buf_cstr(struct buf *b);	/* NUL-terminated view; "" when empty or without memory */
 

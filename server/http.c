@@ -9,6 +9,7 @@
 #include "server/http_internal.h"
 
 #define FIELDS_MAX 8192		/* of an answer's own header lines */
+#define FIELDS_ROOM 128		/* two that are usual */
 #define JOINED_MAX (1u << 20)
 
 struct looked_up {
@@ -125,6 +126,8 @@ void http_answer_header(struct http_request *q, const char *name, const char *va
 {
 	struct exchange *x = (struct exchange *)q;
 
+	if (x->fields.room == 0)
+		buf_reserve(&x->fields, FIELDS_ROOM);
 	buf_puts(&x->fields, name);
 	buf_puts(&x->fields, ": ");
 	buf_puts(&x->fields, value);

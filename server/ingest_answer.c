@@ -18,9 +18,9 @@
 
 static void answer_job(struct ingest *in, const char *job, struct buf *body)
 {
-	char location[64];
+	char location[sizeof("/v1/jobs/") + JOB_ID_LEN] = "/v1/jobs/";
 
-	snprintf(location, sizeof(location), "/v1/jobs/%s", job);
+	strncat(location, job, JOB_ID_LEN);
 	http_note_job(in->q, job);
 	http_answer(in->q, 202, "application/json", body);
 	http_answer_header(in->q, "Location", location);
@@ -28,40 +28,31 @@ static void answer_job(struct ingest *in, const char *job, struct buf *body)
 
 /* ---- a new job ---- */
 
+/* As status_info_write would; what is the same in all is written at once. */
 static void write_accepted(struct ingest *in, enum ack level)
 {
 	struct buf b;
 
 	buf_init(&b, 65536);
 	buf_reserve(&b, 1024);
-	json_object(&b, NULL);
-	json_str(&b, "id", in->job);
-	json_str(&b, "jobID", in->job);
-	json_str(&b, "processID", "ingest");
-	json_object(&b, "process");
-	json_str(&b, "id", "ingest");
-	json_end_object(&b);
-	json_str(&b, "type", "process");
-	json_str(&b, "status", "accepted");
+	buf_puts(&b, "{\"id\":\"");
+	buf_puts(&b, in->job);
+	buf_puts(&b, "\",\"jobID\":\"");
+	buf_puts(&b, in->job);
+	buf_puts(&b, "\",\"processID\":\"ingest\",\"process\":{\"id\":\"ingest\"},\"type\":\"process\","
+	    "\"status\":\"accepted\"");
 	json_str(&b, "source", in->source->name);
 	json_str(&b, "acknowledged", ack_name(level));
 	if (ingest_delivery(in) != NULL)
 		json_str(&b, "delivery", ingest_delivery(in));
 	json_time(&b, "created", in->created_ms);
 	json_time(&b, "updated", in->created_ms);
-	json_uint(&b, "progress", 0);
-	json_object(&b, "bytes");
-	json_uint(&b, "received", in->bytes);
-	json_uint(&b, "parsed", 0);
-	json_end_object(&b);
-	json_object(&b, "counts");
-	for (int i = 0; i < 4; i++)
-		json_uint(&b, (const char *[]){ "features", "accepted", "repaired", "rejected" }[i], 0);
-	json_end_object(&b);
-	json_array(&b, "links");
-	json_object(&b, NULL);
-	buf_puts(&b, "\"href\":\"/v1/jobs/");
-	buf_printf(&b, "%s\",\"rel\":\"self\",\"type\":\"application/json\"}]}", in->job);
+	buf_puts(&b, ",\"progress\":0,\"bytes\":{\"received\":");
+	json_uint(&b, NULL, in->bytes);
+	buf_puts(&b, ",\"parsed\":0},\"counts\":{\"features\":0,\"accepted\":0,\"repaired\":0,\"rejected\":0},"
+	    "\"links\":[{\"href\":\"/v1/jobs/");
+	buf_puts(&b, in->job);
+	buf_puts(&b, "\",\"rel\":\"self\",\"type\":\"application/json\"}]}");
 	answer_job(in, in->job, &b);
 }
 

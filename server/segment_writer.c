@@ -6,6 +6,7 @@
 
 #include "lib/checksum.h"
 #include "lib/clock.h"
+#include "lib/decimal.h"
 #include "lib/frame.h"
 #include "server/reactor.h"
 
@@ -276,7 +277,7 @@ static size_t add_segment(struct segment_writer *w, struct redis_cmd *c, bool gi
 	if (give && bytes == &p->packed)
 		buf_fit(bytes);
 	checksum_hex(p->sum, bytes->data, bytes->len);
-	snprintf(p->id, sizeof(p->id), "%u-0", w->written + 1);
+	strcpy(p->id + decimal(p->id, w->written + 1), "-0");
 	p->raw = raw;
 	cmd_str(c, "XADD");
 	cmd_str(c, p->raw.text);
