@@ -16,6 +16,7 @@
 
 #define TOGETHER_MAX 16
 
+/* A body, and its names while a command that holds them is made. */
 struct small {
 	struct ingest *in;
 	struct key job, seen;
@@ -23,9 +24,10 @@ struct small {
 	char this[JOB_ID_LEN + 1 + BODY_NAME + 1 + BODY_PROOF + 1];	/* as publish.lua is told of it */
 };
 
+/* Those whose transaction is under way. */
 struct together {
 	size_t count;
-	struct small one[TOGETHER_MAX];
+	struct ingest *in[TOGETHER_MAX];
 };
 
 static void name(struct small *s, struct ingest *in)
@@ -77,8 +79,8 @@ static int send_index(struct reactor *r, const struct together *t)
 	cmd_str(c, "ZADD");
 	cmd_str(c, list.text);
 	for (size_t i = 0; i < t->count; i++) {
-		cmd_int(c, (long long)t->one[i].in->created_ms);
-		cmd_str(c, t->one[i].in->job);
+		cmd_int(c, (long long)t->in[i]->created_ms);
+		cmd_str(c, t->in[i]->job);
 	}
 	return reactor_part(r);
 }
@@ -99,7 +101,7 @@ static void add_room(struct redis_cmd *c, const struct key *room, char field[SOU
 static bool is_counted(const struct together *t, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (t->one[k].in->source == t->one[i].in->source)
+		if (t->in[k]->source == t->in[i]->source)
 			return true;
 	return false;
 }
@@ -109,15 +111,15 @@ static int send_room(struct reactor *r, const struct together *t)
 	struct key room = wire_key("room", NULL);
 
 	for (size_t i = 0; i < t->count; i++) {
-		const struct source *src = t->one[i].in->source;
+		const struct source *src = t->in[i]->source;
 		char field[SOURCE_NAME_MAX + 16];
 		long long held = 0;
 
 		if (is_counted(t, i))
 			continue;
 		for (size_t k = i; k < t->count; k++)
-			if (t->one[k].in->source == src)
-				held += (long long)segment_stored(t->one[k].in->writer);
+			if (t->in[k]->source == src)
+				held += (long long)segment_stored(t->in[k]->writer);
 		cmd_reset(&r->cmd);
 		add_room(&r->cmd, &room, field, src, held);
 		if (reactor_part(r) != 0)
@@ -167,14 +169,17 @@ static void on_published(void *ctx, const struct reply *reply, const struct err 
 
 static int send_together(struct reactor *r, struct together *t)
 {
+	struct small one[TOGETHER_MAX];
 	struct common k;
 
-	for (size_t i = 0; i < t->count; i++)
-		if (send_own(&t->one[i]) != 0)
+	for (size_t i = 0; i < t->count; i++) {
+		name(&one[i], t->in[i]);
+		if (send_own(&one[i]) != 0)
 			return -1;
+	}
 	if (send_index(r, t) != 0 || send_room(r, t) != 0)
 		return -1;
-	add_publish(&r->cmd, &k, t->one, t->count, "");
+	add_publish(&r->cmd, &k, one, t->count, "");
 	return reactor_part(r) == 0 ? reactor_exec(r, on_published, t) : -1;
 }
 
@@ -183,42 +188,42 @@ static int send_together(struct reactor *r, struct together *t)
 static void on_alone(void *ctx, const struct reply *reply, const struct err *e);
 
 /* The rest of its transaction was done already. */
-static int publish_alone(const struct small *s)
+static int publish_alone(struct ingest *in)
 {
-	struct reactor *r = s->in->reactor;
+	struct small s;
 	struct common k;
 
-	add_publish(&r->cmd, &k, s, 1, "alone");
-	return reactor_do(r, on_alone, s->in);
+	name(&s, in);
+	add_publish(&in->reactor->cmd, &k, &s, 1, "alone");
+	return reactor_do(in->reactor, on_alone, in);
 }
 
 /* What that rest was, when it could not be ended. */
-static void take_back(const struct small *s)
+static void take_back(const struct ingest *in)
 {
-	struct reactor *r = s->in->reactor;
-	struct redis_cmd *c = &r->cmd;
-	struct key raw = wire_key("raw", s->in->job), list = wire_key("index", NULL), room = wire_key("room", NULL);
+	struct redis_cmd *c = &in->reactor->cmd;
+	struct key job = wire_key("job", in->job), raw = wire_key("raw", in->job), list = wire_key("index", NULL),
+	    room = wire_key("room", NULL);
 
 	cmd_script(c, &script_unpublish, 4);
-	cmd_str(c, s->job.text);
+	cmd_str(c, job.text);
 	cmd_str(c, raw.text);
 	cmd_str(c, list.text);
 	cmd_str(c, room.text);
-	cmd_str(c, s->in->job);
-	cmd_str(c, s->in->source->name);
-	cmd_int(c, (long long)segment_stored(s->in->writer));
-	reactor_tell(r);
+	cmd_str(c, in->job);
+	cmd_str(c, in->source->name);
+	cmd_int(c, (long long)segment_stored(in->writer));
+	reactor_tell(in->reactor);
 }
 
 static void on_alone(void *ctx, const struct reply *reply, const struct err *e)
 {
-	struct small s;
+	struct ingest *in = ctx;
 
 	(void)e;
-	name(&s, ctx);
 	if (reply == NULL)
-		take_back(&s);
-	ingest_settle(s.in, reply_at(reply, 0));
+		take_back(in);
+	ingest_settle(in, reply_at(reply, 0));
 }
 
 /* ---- verdicts ---- */
@@ -230,16 +235,16 @@ static void on_published(void *ctx, const struct reply *reply, const struct err 
 	bool lost = ingest_lost_scripts(reply, e);
 
 	for (size_t i = 0; i < t->count; i++) {
-		struct small *s = &t->one[i];
+		struct ingest *in = t->in[i];
 
-		if (lost && s->in->q != NULL) {
-			s->in->retried = true;
-			if (publish_alone(s) == 0)
+		if (lost && in->q != NULL) {
+			in->retried = true;
+			if (publish_alone(in) == 0)
 				continue;
 		}
 		if (lost)
-			take_back(s);
-		ingest_settle(s->in, reply_at(said, i));
+			take_back(in);
+		ingest_settle(in, reply_at(said, i));
 	}
 	free(t);
 }
@@ -257,11 +262,11 @@ static void commit_some(struct reactor *r)
 		return;
 	}
 	for (t->count = 0; t->count < TOGETHER_MAX && r->commits != NULL; r->commits = r->commits->next_commit)
-		name(&t->one[t->count++], r->commits);
+		t->in[t->count++] = r->commits;
 	if (send_together(r, t) == 0)
 		return;
 	for (size_t i = 0; i < t->count; i++)
-		ingest_settle(t->one[i].in, NULL);
+		ingest_settle(t->in[i], NULL);
 	free(t);
 }
 
