@@ -114,6 +114,7 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 {
 	const struct job j = { hash, first };
 	const char *state = reply_str(reply_field(hash, first, "state"), NULL);
+	const char *ack = reply_str(reply_field(hash, first, "ack"), NULL);
 	bool successful = strcmp(state, "successful") == 0, failed = strcmp(state, "failed") == 0;
 	bool shed = reply_field(hash, first, "shed") != NULL;	/* more came than may be kept */
 
@@ -131,7 +132,7 @@ void status_info_write(struct buf *b, const char *job_id, const struct reply *ha
 	if (failed && reply_field(hash, first, "offset") != NULL)
 		json_uint(b, "offset", number(&j, "offset"));
 	put_text(b, "source", &j, "source");
-	put_text(b, "acknowledged", &j, "ack");
+	json_str(b, "acknowledged", ack[0] != '\0' ? ack : "memory");
 	put_text(b, "delivery", &j, "delivery");
 	put_text(b, "replayOf", &j, "replay_of");
 	if (reply_field(hash, first, "mended") != NULL)

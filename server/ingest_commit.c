@@ -51,7 +51,8 @@ void ingest_add_fields(struct ingest *in, struct redis_cmd *c)
 	add_field(c, "crs", in->admission.crs);
 	add_field(c, "delivery", ingest_delivery(in));
 	add_field(c, "trace", in->admission.trace[0] != '\0' ? in->admission.trace : NULL);
-	add_field(c, "ack", ack_name(ingest_base(in)));
+	if (ingest_base(in) != ACK_MEMORY)
+		add_field(c, "ack", ack_name(ingest_base(in)));
 }
 
 long long ingest_remembered_s(const struct ingest *in)

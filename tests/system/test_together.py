@@ -69,7 +69,7 @@ class Together(unittest.TestCase):
         if not SANITISED:
             self.assertLess(self.transactions(), COUNT)
         self.assertEqual(set(self.stack.redis("HKEYS", "gs:{p0}:job:" + jobs[0])), {
-            b"state", b"segments", b"created", b"updated", b"source", b"held", b"bytes", b"delivery", b"ack",
+            b"state", b"segments", b"created", b"updated", b"source", b"held", b"bytes", b"delivery",
             b"message"}, "each field costs as much as a command")
 
     def test_a_delivery_that_is_there_twice_takes_no_other_along(self):

@@ -129,17 +129,18 @@ static void status_infos(void **state)
 		const char *want;
 	} cases[] = {
 		{ { "state", "accepted", "source", "acme", "bytes", "1000", "created", "1700000000000", NULL },
-		  HEAD "\"status\":\"accepted\",\"source\":\"acme\",\"created\":\"2023-11-14T22:13:20.000Z\","
+		  HEAD "\"status\":\"accepted\",\"source\":\"acme\",\"acknowledged\":\"memory\","
+		  "\"created\":\"2023-11-14T22:13:20.000Z\","
 		  "\"progress\":0,\"bytes\":{\"received\":1000,\"parsed\":0},"
 		  "\"counts\":{\"features\":0,\"accepted\":0,\"repaired\":0,\"rejected\":0}," SELF "]}" },
 		/* All is parsed, but the job has not ended: not 100. */
 		{ { "state", "running", "bytes", "1000", "parsed", "1000", "accepted", "1", "repaired", "2",
-		    "rejected", "3", NULL },
-		  HEAD "\"status\":\"running\",\"progress\":99,\"bytes\":{\"received\":1000,\"parsed\":1000},"
+		    "rejected", "3", "ack", "aof", NULL },
+		  HEAD "\"status\":\"running\",\"acknowledged\":\"aof\",\"progress\":99,\"bytes\":{\"received\":1000,\"parsed\":1000},"
 		  "\"counts\":{\"features\":6,\"accepted\":1,\"repaired\":2,\"rejected\":3}," SELF "]}" },
 		{ { "state", "successful", "bytes", "9", "parsed", "9", "callback", "failed", "callback_attempts", "3",
 		    "callback_status", "500", "callback_at", "1700000000000", NULL },
-		  HEAD "\"status\":\"successful\",\"progress\":100,\"bytes\":{\"received\":9,\"parsed\":9},"
+		  HEAD "\"status\":\"successful\",\"acknowledged\":\"memory\",\"progress\":100,\"bytes\":{\"received\":9,\"parsed\":9},"
 		  "\"counts\":{\"features\":0,\"accepted\":0,\"repaired\":0,\"rejected\":0},"
 		  "\"callback\":{\"outcome\":\"failed\",\"attempts\":3,\"httpStatus\":500,"
 		  "\"at\":\"2023-11-14T22:13:20.000Z\"}," SELF ",{\"href\":\"/v1/jobs/" JOB "/results\","
@@ -147,7 +148,7 @@ static void status_infos(void **state)
 		  REPORT "]}" },
 		{ { "state", "failed", "code", "JSON_SYNTAX", "reason", "not \"JSON\"", "offset", "0", NULL },
 		  HEAD "\"status\":\"failed\",\"message\":\"not \\\"JSON\\\"\",\"code\":\"JSON_SYNTAX\",\"offset\":0,"
-		  "\"progress\":0,\"bytes\":{\"received\":0,\"parsed\":0},"
+		  "\"acknowledged\":\"memory\",\"progress\":0,\"bytes\":{\"received\":0,\"parsed\":0},"
 		  "\"counts\":{\"features\":0,\"accepted\":0,\"repaired\":0,\"rejected\":0}," SELF REPORT "]}" },
 	};
 
