@@ -60,12 +60,12 @@ static void put(struct lines *l, const char *s, size_t n)
 /* Quoted where logfmt needs it; control characters and quotes cannot forge a field or a line. */
 static void put_value(struct lines *l, const char *s)
 {
-	bool plain = *s != '\0' && strcspn(s, " =\"\\") == strlen(s);
+	const char *end = s;
 
-	for (const char *p = s; plain && *p; p++)
-		plain = (unsigned char)*p > 0x20 && *p != 0x7f;
-	if (plain) {
-		put(l, s, strlen(s));
+	while ((unsigned char)*end > 0x20 && *end != '=' && *end != '"' && *end != '\\' && *end != 0x7f)
+		end++;
+	if (*end == '\0' && end > s) {
+		put(l, s, (size_t)(end - s));
 		return;
 	}
 	put(l, "\"", 1);

@@ -3,10 +3,11 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+
+#include "lib/decimal.h"
 
 #define HOPS_MAX 16
 
@@ -77,13 +78,22 @@ static bool read_node(struct text t, union address *a)
 	return inet_pton(AF_INET6, text, &a->in6.sin6_addr) == 1;
 }
 
+/* Each request says who sent it: no printf, as inet_ntop has. */
+static void write_four(char *out, const unsigned char bytes[4])
+{
+	for (int i = 0; i < 4; i++) {
+		out += decimal(out, bytes[i]);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 static void write_address(struct client *c, const struct sockaddr *a)
 {
 	const union address *u = (const void *)a;
 
-	snprintf(c->address, sizeof(c->address), "-");
+	strcpy(c->address, "-");
 	if (a->sa_family == AF_INET)
-		inet_ntop(AF_INET, &u->in.sin_addr, c->address, sizeof(c->address));
+		write_four(c->address, (const unsigned char *)&u->in.sin_addr);
 	else if (a->sa_family == AF_INET6)
 		inet_ntop(AF_INET6, &u->in6.sin6_addr, c->address, sizeof(c->address));
 }

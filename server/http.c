@@ -184,13 +184,19 @@ static const char *join(struct exchange *x, const char *name)
 	return buf_cstr(&l->text);
 }
 
+/* A dozen are asked for that are mostly not there: the first letter tells most of them apart. */
+static bool is_named(const struct head_field *f, const char *name)
+{
+	return ((f->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(f->name, name) == 0;
+}
+
 const char *http_header(void *request, const char *name)
 {
 	struct exchange *x = request;
 	const char *value = NULL;
 
 	for (size_t i = 0; i < x->head.count; i++)
-		if (strcasecmp(x->head.fields[i].name, name) == 0) {
+		if (is_named(&x->head.fields[i], name)) {
 			if (value != NULL)
 				return join(x, name);
 			value = x->head.fields[i].value;

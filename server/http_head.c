@@ -159,7 +159,7 @@ static int read_target(struct http_head *h, char *target, char *room, const char
 		return bad_escape(why);
 	/* An encoded slash is no separator to a proxy that guards paths, but would be one to us. */
 	for (const char *p = target; p < h->query; p++)
-		if (strncasecmp(p, "%2f", 3) == 0)
+		if (*p == '%' && strncasecmp(p, "%2f", 3) == 0)
 			return malformed(why, "The path holds an encoded slash.");
 	h->path = *room != '\0' ? room : "/";
 	return 0;
@@ -256,6 +256,8 @@ struct seen {
 
 static int read_meaning(struct http_head *h, const struct head_field *f, struct seen *seen, struct refusal *why)
 {
+	if (strchr("CcTtHhEe", f->name[0]) == NULL)
+		return 0;
 	if (strcasecmp(f->name, "Content-Length") == 0) {
 		seen->length++;
 		return read_length(h, f->value, why);

@@ -12,6 +12,8 @@
 
 #define SEGMENT_LEAST 16384
 #define SEGMENT_FRAME 160	/* what Redis adds, at most: with it a segment is to fit an allocation of whole pages */
+#define SPARE_LEAST 1024	/* memory that is kept for the next */
+#define SPARE_MOST 8192
 #define LARGE_BYTES 32768	/* of a body: from there on it counts as large */
 #define TURN_BYTES 262144
 #define READ_BYTES 65536	/* about what one that is woken takes at a time */
@@ -78,6 +80,8 @@ void segment_pool_clear(struct segment_pool *p, struct loop *l)
 		loop_task_cancel(l, &p->turn);
 	frame_writer_free(&p->packer);
 	buf_clear(&p->packed);
+	while (p->spares > 0)
+		buf_clear(&p->spare[--p->spares]);
 }
 
 size_t segment_size(const struct segment_pool *p)
@@ -124,6 +128,26 @@ static void leave_stalled(struct segment_pool *p, struct segment_writer *w)
 	w->stalled = false;
 }
 
+/* Memory of a few pages costs the allocator more than what it is for. */
+static void leave_memory(struct segment_pool *p, struct buf *segment)
+{
+	if (segment->room < SPARE_LEAST || segment->room > SPARE_MOST || p->spares == SEGMENT_SPARES)
+		buf_clear(segment);
+	else
+		p->spare[p->spares++] = *segment;
+}
+
+static void take_memory(struct segment_pool *p, struct buf *segment)
+{
+	size_t most = segment->max;
+
+	if (segment->room > 0 || p->spares == 0)
+		return;
+	*segment = p->spare[--p->spares];
+	segment->max = most;
+	buf_reset(segment);
+}
+
 void segment_writer_free(struct segment_writer **ref)
 {
 	struct segment_writer *w = *ref;
@@ -134,7 +158,7 @@ void segment_writer_free(struct segment_writer **ref)
 	*ref = NULL;
 	p = &w->reactor->segments;
 	leave_stalled(p, w);
-	buf_clear(&w->segment);
+	leave_memory(p, &w->segment);
 	*(w->prev ? &w->prev->next : &p->first) = w->next;
 	if (w->next != NULL)
 		w->next->prev = w->prev;
@@ -408,8 +432,11 @@ size_t segment_add(struct segment_writer *w, const void *bytes, size_t n)
 
 void segment_expect(struct segment_writer *w, uint64_t n)
 {
-	if (n <= SEGMENT_LEAST)
-		buf_reserve(&w->segment, (size_t)n);
+	if (n > SEGMENT_LEAST)
+		return;
+	if (n >= SPARE_LEAST)
+		take_memory(&w->reactor->segments, &w->segment);
+	buf_reserve(&w->segment, (size_t)n);
 }
 
 bool segment_failed(const struct segment_writer *w)

@@ -34,6 +34,8 @@ typedef void (*segment_room_fn)(void *ctx);
 enum segment_packing { PACKING_AUTO, PACKING_ALWAYS, PACKING_NEVER };
 
 /* What the uploads of one reactor share. */
+#define SEGMENT_SPARES 32
+
 struct segment_pool {
 	size_t segment_bytes, window_segments, window_bytes;
 	enum segment_packing packing;
@@ -47,6 +49,8 @@ struct segment_pool {
 	struct loop_task turn;
 	unsigned count;		/* open writers */
 	struct segment_writer *first;
+	struct buf spare[SEGMENT_SPARES];	/* of small bodies that went, for those that come */
+	size_t spares;
 	struct segment_writer *stalled, *stalled_last;
 };
 
