@@ -23,6 +23,7 @@ struct segment_writer {
 	struct reactor *reactor;
 	char job[JOB_ID_LEN + 1];
 	struct buf segment;	/* its ceiling is the segment's size */
+	size_t most;		/* that this may be */
 	unsigned written;
 	unsigned waiting;	/* of the written, those without a reply */
 	uint64_t stored, last_stored;
@@ -104,7 +105,8 @@ struct segment_writer *segment_writer_new(struct reactor *r, const char *job, se
 		return NULL;
 	w->reactor = r;
 	memcpy(w->job, job, sizeof(w->job));
-	buf_init(&w->segment, segment_size(p));
+	w->most = segment_size(p);
+	buf_init(&w->segment, w->most);
 	w->room = room;
 	w->ctx = ctx;
 	if ((w->next = p->first) != NULL)
@@ -291,6 +293,20 @@ static bool pack(const struct segment_writer *w)
 	return frame_pack(p->packer, s->data, s->len, s->len - s->len / 8, &p->packed, &ignored) == 1;
 }
 
+/*
+ * The size of the next segment, after one of n bytes that became `packed`: if it packs alike, what Redis makes of it is
+ * to fit an allocation just. Allocations come in four sizes between one power of two and the next.
+ */
+static size_t fitting(const struct segment_writer *w, size_t n, size_t packed)
+{
+	size_t whole = (size_t)((uint64_t)w->most * packed / n) + SEGMENT_FRAME, step = 4096, fits;
+
+	while (step * 8 <= whole)
+		step *= 2;
+	fits = (size_t)((uint64_t)n * (whole / step * step - SEGMENT_FRAME) / packed * 253 / 256);
+	return fits < w->most && fits >= w->most / 8 * 7 ? fits : w->most;
+}
+
 /* The XADD of the segment at hand; how many bytes it stores. give: their memory goes along. */
 static size_t add_segment(struct segment_writer *w, struct redis_cmd *c, bool give)
 {
@@ -340,7 +356,13 @@ static int write_segment(struct segment_writer *w)
 	w->waiting++;
 	w->stored += s->bytes;
 	w->reactor->segments.waiting += s->bytes;
-	(void)buf_take(c->argv[c->given] == w->segment.data ? &w->segment : &w->reactor->segments.packed);
+	if (c->argv[c->given] == w->segment.data) {
+		(void)buf_take(&w->segment);
+		w->segment.max = w->most;
+	} else {
+		(void)buf_take(&w->reactor->segments.packed);
+		w->segment.max = fitting(w, w->segment.len, s->bytes);
+	}
 	buf_reset(&w->segment);
 	return 0;
 }
