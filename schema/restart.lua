@@ -19,7 +19,7 @@ for i, kind in ipairs({'results', 'dead'}) do
 		redis.call('HINCRBY', room, kind .. ':' .. (have[3] or ''), string.format('%.0f', -bytes))
 	end
 end
-redis.call('HDEL', KEYS[1], 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'reach')
+redis.call('HDEL', KEYS[1], 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'reach', 'anew')
 if redis.call('HSET', KEYS[1], 'pass_crs', ARGV[2]) == 1 then
 	redis.call('HSET', KEYS[1], 'tries', '0')
 end

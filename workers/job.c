@@ -66,6 +66,7 @@ void job_fill(struct job *j, const struct message *m, const char *consumer, cons
 	snprintf(j->source, sizeof(j->source), "%s", reply_str(reply_field(r, first, "source"), NULL));
 	j->crs = copy_text(reply_field(r, first, "crs"));
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
+	j->anew = copy_text(reply_field(r, first, "anew"));
 	j->sequence = is_sequence(reply_field(r, first, "type"));
 	j->suspects = copy_text(reply_field(r, first, "suspects"));
 	j->fail_reason = copy_text(reply_field(r, first, "fail_reason"));
@@ -124,10 +125,11 @@ void job_clear(struct job *j)
 {
 	free(j->crs);
 	free(j->pass_crs);
+	free(j->anew);
 	free(j->suspects);
 	free(j->reach);
 	free(j->fail_reason);
-	j->crs = j->pass_crs = j->suspects = j->reach = j->fail_reason = NULL;
+	j->crs = j->pass_crs = j->anew = j->suspects = j->reach = j->fail_reason = NULL;
 }
 
 int job_answer(const struct reply *reply, const char *script, struct err *e)
@@ -175,7 +177,7 @@ int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e)
 	return call(redis_do, r, &c, e);
 }
 
-int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *reason, uint64_t offset,
+int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *why, uint64_t offset,
     struct err *e)
 {
 	struct key job = wire_key("job", j->id), dead = wire_key("dead", NULL), of = wire_key("deadof", j->id);
@@ -192,11 +194,11 @@ int job_forget_letters(const struct job *j, struct redis *r, enum reject_code co
 		cmd_str(&c, of.text);
 		cmd_int(&c, j->epoch);
 		cmd_int(&c, FORGET_AT_ONCE);
-		if (code != R_NONE) {
+		if (code != R_NONE)
 			cmd_str(&c, reject_name(code));
-			cmd_str(&c, reason);
+		cmd_str(&c, why);
+		if (code != R_NONE)
 			cmd_int(&c, (long long)offset);
-		}
 		rc = redis_insist(r, &c, &reply, e);
 		cmd_clear(&c);
 		n = rc == 0 ? reply_int(reply) : 0;
@@ -214,7 +216,7 @@ int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e)
 	/* One that is there is what this pass went by, after a restart by another worker; the pipeline holds it. */
 	if (j->pass_crs == NULL && (j->pass_crs = strdup(crs)) == NULL)
 		return err_errno(e, "job");
-	if (job_forget_letters(j, r, R_NONE, NULL, 0, e) != 0)
+	if (job_forget_letters(j, r, R_NONE, crs, 0, e) != 0)
 		return -1;
 	j->next = j->parsed = 0;
 	cmd_init(&c);

@@ -34,6 +34,7 @@ struct job {
 	bool sequence;		/* its media type says that it is one */
 	char *suspects;		/* see suspects.h; NULL if none */
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
+	char *anew;		/* likewise, by a worker that did not come to begin anew by it; NULL if none */
 	char *fail_reason;	/* why an earlier worker was about to fail it; NULL: none was */
 	enum reject_code fail_code;
 	uint64_t fail_offset;
@@ -64,9 +65,9 @@ void job_clear(struct job *j);
 int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
 #define FORGET_AT_ONCE 500	/* dead letters: a few milliseconds of Redis's time */
-/* Of a job that is about to fail so, or (R_NONE) to begin anew: its dead letters go, without keeping Redis from others.
- * Also 0 where it is stale. */
-int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *reason, uint64_t offset,
+/* Of a job that is about to fail so, or (R_NONE) to begin anew by the CRS `why`: its dead letters go, without keeping
+ * Redis from others. Also 0 where it is stale. */
+int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *why, uint64_t offset,
     struct err *e);
 /* Gives it back, for any worker to take at once; or keeps it for the process that follows in this slot.
  * It is no try then, unless `tried`. Tries once. */

@@ -343,6 +343,8 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 		log_error("source_unknown", LOG_STR("job", j->id), LOG_STR("source", j->source));
 		return TRANSFORM_LEFT;
 	}
+	if (j->anew != NULL && (rc = job_restart(j, t->commands, j->anew, e)) != 0)
+		return rc < 0 ? -1 : TRANSFORM_STALE;
 	transform_begin(t, j, NULL, job_open, all_passes);
 	transform_options(&o, t, src);
 	rc = transform_work(t, &o, j->next, UINT64_MAX, &why);

@@ -225,6 +225,28 @@ static void a_job_that_was_about_to_fail_fails(void **state)
 	}
 }
 
+/* Its worker died over its dead letters, before it could begin anew; to the next one no CRS needs that. */
+static void a_job_that_was_about_to_begin_anew_does(void **state)
+{
+	struct key deadof;
+	struct message m;
+	struct job j;
+
+	(void)state;
+	seeded(&m, "acme", NULL, COLLECTION(MIXED));
+	begun(&m, "acme", MIXED);
+	deadof = wire_key("deadof", m.job);
+	assert_int_equal(job_claim(&j, redis, &m, "w-1", 5, &e), CLAIM_RUN);
+	assert_int_equal(job_forget_letters(&j, redis, R_NONE, "EPSG:4326", 0, &e), 0);
+	job_clear(&j);
+	assert_int_equal(seed_int(redis, "LLEN", deadof.text, NULL), 0);
+	assert_int_equal(run(&m), TRANSFORM_ENDED);
+	check_counts(m.job, "2", "2", "2");
+	assert_int_equal(seed_int(redis, "LLEN", deadof.text, NULL), 2);
+	assert_string_equal(seed_field(redis, m.job, "used_crs"), "EPSG:4326");
+	assert_string_equal(seed_field(redis, m.job, "anew"), "");
+}
+
 /* Taken over behind any feature, a job comes out as an undisturbed one does. */
 static void a_job_goes_on_from_its_checkpoint(void **state)
 {
@@ -576,6 +598,7 @@ int main(void)
 		TEST(a_document_of_all_outcomes),
 		TEST(a_job_goes_on_from_its_checkpoint),
 		TEST(a_job_that_was_about_to_fail_fails),
+		TEST(a_job_that_was_about_to_begin_anew_does),
 		TEST(a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint),
 		TEST(the_collections_bbox_is_of_all_features),
 		TEST(without_a_bbox_nothing_is_said_of_reach),
