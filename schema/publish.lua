@@ -4,12 +4,12 @@
 -- is called again, alone, for each.
 --
 -- KEYS jobs; then for each: job and, where the delivery has an id, seen
--- ARGV 1 v of the messages, a digit for each, 2 seconds to remember a delivery, 3 'alone' where it is called again;
---      then for each: job id and, where the delivery has an id, behind a blank each: hash of the body, what proves a
---      delivery to be this one ('' for nothing)
--- Returns for each what commit.lua returns ('lost' where it is called again too late: audit.lua was there before);
--- where that is not 'ok', what the transaction has done of it is undone.
-local jobs, ttl, alone, said, ok = KEYS[1], ARGV[2], ARGV[3] == 'alone', {}, {'ok'}
+-- ARGV 1 v of the messages, a digit for each or one for all, 2 seconds to remember a delivery, 3 'alone' where it is
+--      called again; then for each: job id and, where the delivery has an id, behind a blank each: hash of the body,
+--      what proves a delivery to be this one ('' for nothing)
+-- Returns 'ok' where that is so of all; else for each what commit.lua returns ('lost' where it is called again too
+-- late: audit.lua was there before). Where that is not 'ok', what the transaction has done of it is undone.
+local jobs, ttl, alone = KEYS[1], ARGV[2], ARGV[3] == 'alone'
 
 local function undo(job, id)
 	local prefix, have = jobs:sub(1, -5), redis.call('HMGET', job, 'source', 'held')
@@ -38,21 +38,32 @@ local function settle(job, seen, id, this)
 	return {'other', first, redis.call('HGET', jobs:sub(1, -5) .. 'job:' .. first, 'state') or 'gone'}
 end
 
-local key = 1
+-- The usual case, of which there are many: no ids, one v, and all goes well.
+local call, v, plain = redis.call, #ARGV[1] == 1 and ARGV[1], #KEYS - 1 == #ARGV - 3
+local key, said = 1, nil
 for i = 4, #ARGV do
-	local this, verdict = ARGV[i], nil
-	local blank, job = this:find(' ', 1, true), KEYS[key + 1]
-	local id = blank and this:sub(1, blank - 1) or this
+	local id, job, verdict = ARGV[i], KEYS[key + 1], nil
+	local blank = not plain and id:find(' ', 1, true)
 	key = key + (blank and 2 or 1)
-	if alone and redis.call('EXISTS', job) == 0 then
+	if blank then
+		id = id:sub(1, blank - 1)
+	end
+	if alone and call('EXISTS', job) == 0 then
 		verdict = {'lost'}
 	elseif blank then
-		verdict = settle(job, KEYS[key], id, this)
+		verdict = settle(job, KEYS[key], id, ARGV[i])
 	end
-	if not verdict then
-		local v = ARGV[1]:sub(i - 3, i - 3)
-		redis.call('HSET', job, 'message', redis.call('XADD', jobs, '*', 'v', v, 'job', id))
+	if verdict then
+		said = said or {}
+		said[i - 3] = verdict
+	else
+		call('HSET', job, 'message', call('XADD', jobs, '*', 'v', v or ARGV[1]:sub(i - 3, i - 3), 'job', id))
 	end
-	said[i - 3] = verdict or ok
+end
+if not said then
+	return 'ok'
+end
+for i = 1, #ARGV - 3 do
+	said[i] = said[i] or {'ok'}
 end
 return said

@@ -109,7 +109,7 @@ bool ingest_lost_scripts(const struct reply *reply, const struct err *e)
 
 void ingest_settle(struct ingest *in, const struct reply *said)
 {
-	const char *verdict = reply_str(reply_at(said, 0), NULL);
+	const char *verdict = reply_str(reply_count(said) > 0 ? reply_at(said, 0) : said, NULL);
 
 	in->asking = false;
 	metrics_commit(&in->reactor->metrics, clock_mono_us() - in->asked_us);

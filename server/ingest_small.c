@@ -131,7 +131,7 @@ static int send_room(struct reactor *r, const struct together *t)
 /* What they have in common; it outlives the command. */
 struct common {
 	struct key jobs;
-	char versions[TOGETHER_MAX + 1];
+	char versions[TOGETHER_MAX];
 };
 
 static int count_keys(const struct small *one, size_t count)
@@ -141,6 +141,12 @@ static int count_keys(const struct small *one, size_t count)
 	for (size_t i = 0; i < count; i++)
 		n += one[i].remembered_s > 0 ? 2 : 1;
 	return n;
+}
+
+/* Are they all the same? */
+static bool is_one(const char *versions, size_t count)
+{
+	return memcmp(versions, versions + 1, count - 1) == 0;
 }
 
 static void add_publish(struct redis_cmd *c, struct common *k, const struct small *one, size_t count, const char *alone)
@@ -158,7 +164,7 @@ static void add_publish(struct redis_cmd *c, struct common *k, const struct smal
 		}
 		k->versions[i] = (char)('0' + ingest_version(one[i].in));
 	}
-	cmd_bytes(c, k->versions, count);
+	cmd_bytes(c, k->versions, is_one(k->versions, count) ? 1 : count);
 	cmd_int(c, remembered_s);
 	cmd_str(c, alone);
 	for (size_t i = 0; i < count; i++)
@@ -181,6 +187,12 @@ static int send_together(struct reactor *r, struct together *t)
 		return -1;
 	add_publish(&r->cmd, &k, one, t->count, "");
 	return reactor_part(r) == 0 ? reactor_exec(r, on_published, t) : -1;
+}
+
+/* What publish.lua said of the i-th. */
+static const struct reply *verdict(const struct reply *said, size_t i)
+{
+	return reply_count(said) > 0 ? reply_at(said, i) : said;
 }
 
 /* ---- Redis without its scripts ---- */
@@ -223,7 +235,7 @@ static void on_alone(void *ctx, const struct reply *reply, const struct err *e)
 	(void)e;
 	if (reply == NULL)
 		take_back(in);
-	ingest_settle(in, reply_at(reply, 0));
+	ingest_settle(in, verdict(reply, 0));
 }
 
 /* ---- verdicts ---- */
@@ -244,7 +256,7 @@ static void on_published(void *ctx, const struct reply *reply, const struct err 
 		}
 		if (lost)
 			take_back(in);
-		ingest_settle(in, reply_at(said, i));
+		ingest_settle(in, verdict(said, i));
 	}
 	free(t);
 }

@@ -354,7 +354,7 @@ static const char *publish_delivery(const char *job, const char *hash, const cha
 		cmd_str(&c, *arg);
 	if (redis_do(redis, &c, &reply, &e) != 0)
 		fail_msg("%s", e.text);
-	snprintf(word, sizeof(word), "%s", reply_str(reply_at(reply_at(reply, 0), 0), NULL));
+	snprintf(word, sizeof(word), "%s", reply_str(reply_count(reply) > 0 ? reply_at(reply_at(reply, 0), 0) : reply, NULL));
 	reply_free(&reply);
 	cmd_clear(&c);
 	return word;
@@ -420,6 +420,39 @@ static void what_is_published_together_stays_apart(void **state)
 		assert_string_equal(seed_field(redis, posts[i].job, "message"), reply_str(reply_at(entry, 0), NULL));
 		if (posts[i].delivery != NULL)
 			assert_string_equal(seed_text(redis, "GET", seen[i].text, NULL), posts[i].this);
+	}
+	reply_free(&reply);
+	cmd_clear(&c);
+}
+
+/* The usual case: no ids, one v, and one word of all. */
+static void what_goes_well_is_said_in_a_word(void **state)
+{
+	static const char *const ids[] = { JOB_A, JOB_B };
+	struct key jobs = wire_key("jobs", NULL), hash[2] = { wire_key("job", JOB_A), wire_key("job", JOB_B) };
+	struct reply *reply;
+	struct redis_cmd c;
+
+	(void)state;
+	cmd_init(&c);
+	for (int i = 0; i < 2; i++)
+		seed_drop(redis, "HSET", hash[i].text, "state", "accepted", NULL);
+	cmd_script(&c, &script_publish, 3);
+	for (const char *const *arg = (const char *const[]){ jobs.text, hash[0].text, hash[1].text, "2", "0", "", JOB_A,
+	    JOB_B, NULL }; *arg != NULL; arg++)
+		cmd_str(&c, *arg);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	assert_string_equal(reply_str(reply, NULL), "ok");
+	reply_free(&reply);
+	cmd_line(&c, "XRANGE", jobs.text, "-", "+", NULL);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	assert_int_equal(reply_count(reply), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const struct reply *entry = reply_at(reply, i), *fields = reply_at(entry, 1);
+
+		assert_string_equal(reply_str(reply_field(fields, 0, "v"), NULL), "2");
+		assert_string_equal(reply_str(reply_field(fields, 0, "job"), NULL), ids[i]);
+		assert_string_equal(seed_field(redis, ids[i], "message"), reply_str(reply_at(entry, 0), NULL));
 	}
 	reply_free(&reply);
 	cmd_clear(&c);
@@ -500,6 +533,7 @@ int main(void)
 		TEST(a_known_delivery_is_settled_before_its_body),
 		TEST(hashes_that_cannot_be_compared_are_no_verdict),
 		TEST(what_is_published_together_stays_apart),
+		TEST(what_goes_well_is_said_in_a_word),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
