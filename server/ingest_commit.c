@@ -97,6 +97,8 @@ static int send_whole(struct ingest *in)
 int ingest_commit(struct ingest *in)
 {
 	in->asked_us = clock_mono_us();
+	if (is_small(in))
+		pacing_small(in->reactor);
 	/* Behind its segments, where there are any: commit.lua counts them. */
 	in->over = segment_number(in->writer) > 1 ? in->reactor->bulk : in->reactor->redis;
 	return is_small(in) ? ingest_commit_small(in) : send_whole(in);

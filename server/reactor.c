@@ -359,6 +359,7 @@ static void on_tick(void *ctx)
 	struct reactor *r = ctx;
 
 	orphans_tick(&r->orphans);
+	pacing_tick(r);
 	if (r->phase == REACTOR_RUNNING)
 		open_door(r);
 	/* Where the handshake is refused, it never comes up. */
@@ -517,7 +518,7 @@ int reactor_init(struct reactor *r, struct server *s, int index, int fd, struct 
 	    || (r->touch = loop_timer_new(r->loop, on_touch, r, e)) == NULL
 	    || (r->redis = redis_async_new(r->loop, set->redis.url, scripts, on_store, r, e)) == NULL
 	    || (r->bulk = redis_async_new(r->loop, set->redis.url, bulk_scripts, on_bulk, r, e)) == NULL
-	    || make_barriers(r, e) != 0
+	    || make_barriers(r, e) != 0 || pacing_init(r, e) != 0
 	    || (r->http = http_new(r->loop, fd, &limits, terms->tls, &app, e)) == NULL) {
 		reactor_clear(r);
 		return -1;
@@ -547,6 +548,7 @@ void reactor_clear(struct reactor *r)
 		barrier_free(&r->barriers[i]);
 	loop_timer_free(&r->timer);
 	loop_timer_free(&r->touch);
+	pacing_clear(r);
 	segment_pool_clear(&r->segments, r->loop);
 	loop_free(&r->loop);
 	body_key_free(&r->body_key);

@@ -22,6 +22,7 @@
 #include "server/durability.h"
 #include "server/metrics.h"
 #include "server/orphans.h"
+#include "server/pacing.h"
 #include "server/rate.h"
 #include "server/room.h"
 #include "server/segment_writer.h"
@@ -51,6 +52,7 @@ struct reactor {
 	bool keyed;
 	struct orphans orphans;
 	struct room room;
+	struct pacing pacing;
 	struct metrics metrics;
 
 	bool store_up;			/* connected, trusted, and it takes writes */
@@ -79,6 +81,7 @@ struct server {
 	size_t count;
 	const char *address;		/* for the log */
 	_Atomic size_t open;		/* reactors that take connections */
+	_Atomic uint64_t small_ms;	/* when one of them committed a small document last */
 	_Atomic bool stopping;
 };
 

@@ -185,7 +185,7 @@ static bool has_room(const struct segment_writer *w)
 {
 	const struct segment_pool *p = &w->reactor->segments;
 
-	return w->waiting < p->window_segments
+	return !p->held && w->waiting < p->window_segments
 	    && (p->waiting == 0 || p->waiting + w->segment.max <= p->window_bytes);
 }
 
@@ -215,7 +215,7 @@ static void wake(struct segment_pool *p)
 	for (; w != NULL; w = next) {
 		next = w->stalled_next;
 		if (!w->failed) {
-			if (w->waiting >= p->window_segments)
+			if (p->held || w->waiting >= p->window_segments)
 				continue;
 			if (turn == 0 || (w->segment.max > room && p->waiting > 0))
 				break;
@@ -225,6 +225,15 @@ static void wake(struct segment_pool *p)
 		leave_stalled(p, w);
 		w->room(w->ctx);
 	}
+}
+
+void segments_hold(struct segment_pool *p, bool held)
+{
+	bool before = p->held;
+
+	p->held = held;
+	if (before && !held)
+		wake(p);
 }
 
 static void on_written(void *ctx, const struct reply *reply, const struct err *e)
@@ -354,6 +363,7 @@ static int write_segment(struct segment_writer *w)
 	}
 	w->written++;
 	w->waiting++;
+	w->reactor->segments.written++;
 	w->stored += s->bytes;
 	w->reactor->segments.waiting += s->bytes;
 	if (c->argv[c->given] == w->segment.data) {

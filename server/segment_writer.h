@@ -45,6 +45,8 @@ struct segment_pool {
 	struct key raw;
 	char id[16], sum[CHECKSUM_HEX + 1];
 	size_t waiting;		/* bytes that Redis owes a reply for */
+	uint64_t written;	/* segments so far */
+	bool held;		/* none is written for now */
 	size_t turn_left;	/* bytes that large bodies may still bring in this turn of the loop */
 	struct loop_task turn;
 	unsigned count;		/* open writers */
@@ -58,6 +60,9 @@ struct segment_pool {
 void segment_pool_set(struct segment_pool *p, const struct settings *s);
 int segment_pool_init(struct segment_pool *p, const struct settings *s, struct err *e);
 void segment_pool_clear(struct segment_pool *p, struct loop *l);
+
+/* While they are held, those of all writers wait as if Redis had no room for them; but for the last ones of bodies. */
+void segments_hold(struct segment_pool *p, bool held);
 
 /* Bytes per segment for one more writer: less than segment_bytes where many upload, so that their
  * buffers fit window_bytes together. */

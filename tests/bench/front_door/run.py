@@ -115,7 +115,7 @@ def last_byte(work):
     thousand = load.Document(load.Document.make(os.path.join(work, "50"), 50), 20)
     times = {}
     with Receiver("geosluice") as r:
-        for name, document, rounds in (("1 MB", one, 15), ("1 GB", thousand, 2)):
+        for name, document, rounds in (("1 MB", one, 15), ("1 GB", thousand, 5)):
             apart = []
             for _ in range(rounds):
                 with load.connect(r.port) as s:
