@@ -220,4 +220,6 @@ def settle(receiver):
                 and re.search(r"^lazyfree_pending_objects:0", info, re.M))
     if receiver.redis:
         until(quiet, "Redis rests", 60)
+        time.sleep(1.2)     # of the last second nothing is on the disk yet
+        until(quiet, "Redis rests", 60)
     time.sleep(0.2)
