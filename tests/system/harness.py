@@ -139,6 +139,19 @@ class Redis:
         text = self("INFO").decode()
         return re.search(r"^%s:(.*?)\r?$" % re.escape(name), text, re.M).group(1)
 
+    def listen(self):
+        """Makes it listen on a port of loopback, too; which one."""
+        def on_a_free_one():
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", 0))
+                port = s.getsockname()[1]
+            try:
+                self("CONFIG", "SET", "port", port)
+            except RuntimeError:
+                return None
+            return port
+        return until(on_a_free_one, "Redis listens")
+
     def close(self):
         self.file.close()
         self.sock.close()

@@ -6,7 +6,6 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import threading
 import unittest
@@ -104,17 +103,6 @@ class Ack(unittest.TestCase):
         until(lambda: self.post(stack, "safe").status == 503, "the change is noticed")
         self.unavailable(self.post(stack, "safe"))
 
-    def listen(self, redis):
-        """A port that was free a moment ago; None if somebody else has it now."""
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        try:
-            redis("CONFIG", "SET", "port", port)
-        except RuntimeError:
-            return None
-        return port
-
     def another_redis(self, stack, name, *more):
         """Its process, and a connection to it."""
         where = os.path.join(stack.dir, name)
@@ -135,7 +123,7 @@ class Ack(unittest.TestCase):
         """A replica of the stack's Redis, or of another: its process."""
         of = of or stack.redis
         of("CONFIG", "SET", "repl-diskless-sync-delay", "0")
-        port = until(lambda: self.listen(of), "Redis listens")
+        port = of.listen()
         process, _ = self.another_redis(stack, name, "--replicaof", "127.0.0.1 %d" % port, *more)
         until(lambda: b"state=online" in of("INFO", "replication"), "the replica follows")
         return process

@@ -316,10 +316,7 @@ class Forbidden(unittest.TestCase):
         self.stack = Stack(self.SOURCE, start=(), environ={"GEOSLUICE_SERVER_THREADS": "1"})
         self.addCleanup(self.stack.close)
         self.redis = self.stack.redis
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        self.redis("CONFIG", "SET", "port", port)
+        port = self.redis.listen()
         self.redis("ACL", "SETUSER", "geo", "on", ">of geo", "~gs:*", "+@all", "-@admin", "-@dangerous", "+info",
                    "+role")
         self.stack.environ["GEOSLUICE_REDIS"] = "redis://geo:of%%20geo@127.0.0.1:%d/0" % port

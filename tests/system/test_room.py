@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from harness import PATIENCE_S, SOUND, Stack, StackTest, collection, sign, until
+from harness import PATIENCE_S, REDIS_SERVER, SOUND, Stack, StackTest, collection, sign, until
 from raw_client import RawClient
 from test_signatures import message_signed
 
@@ -475,7 +475,7 @@ class Faults(unittest.TestCase):
         with contextlib.suppress(Exception):
             self.stack.redis.close()
         self.stack._spawn("redis", [
-            "redis-server", "--port", "0", "--unixsocket", self.stack.dir + "/redis.sock", "--dir", where,
+            REDIS_SERVER, "--port", "0", "--unixsocket", self.stack.dir + "/redis.sock", "--dir", where,
             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "", "--maxmemory-policy", "noeviction"])
         until(self.stack._redis_answers, "Redis answers")
         self.admin = self.stack.redis
