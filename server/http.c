@@ -177,17 +177,11 @@ static const char *join(struct exchange *x, const char *name)
 	if ((l = remember(x, false, name)) == NULL)
 		return "";
 	for (size_t i = 0; i < x->head.count; i++)
-		if (strcasecmp(x->head.fields[i].name, name) == 0) {
+		if (head_is_named(&x->head.fields[i], name)) {
 			buf_printf(&l->text, "%s%s", first ? "" : ", ", x->head.fields[i].value);
 			first = false;
 		}
 	return buf_cstr(&l->text);
-}
-
-/* A dozen are asked for that are mostly not there: the first letter tells most of them apart. */
-static bool is_named(const struct head_field *f, const char *name)
-{
-	return ((f->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(f->name, name) == 0;
 }
 
 const char *http_header(void *request, const char *name)
@@ -196,7 +190,7 @@ const char *http_header(void *request, const char *name)
 	const char *value = NULL;
 
 	for (size_t i = 0; i < x->head.count; i++)
-		if (is_named(&x->head.fields[i], name)) {
+		if (head_is_named(&x->head.fields[i], name)) {
 			if (value != NULL)
 				return join(x, name);
 			value = x->head.fields[i].value;

@@ -256,23 +256,21 @@ struct seen {
 
 static int read_meaning(struct http_head *h, const struct head_field *f, struct seen *seen, struct refusal *why)
 {
-	if (strchr("CcTtHhEe", f->name[0]) == NULL)
-		return 0;
-	if (strcasecmp(f->name, "Content-Length") == 0) {
+	if (head_is_named(f, "Content-Length")) {
 		seen->length++;
 		return read_length(h, f->value, why);
 	}
-	if (strcasecmp(f->name, "Transfer-Encoding") == 0) {
+	if (head_is_named(f, "Transfer-Encoding")) {
 		seen->coding++;
 		h->chunked = true;
 		if (strcasecmp(f->value, "chunked") != 0)
 			return refuse(why, P_BODY_FRAMING, "No transfer coding but \"chunked\" is taken.");
-	} else if (strcasecmp(f->name, "Host") == 0) {
+	} else if (head_is_named(f, "Host")) {
 		seen->host++;
 		seen->host_value = f->value;
-	} else if (strcasecmp(f->name, "Connection") == 0) {
+	} else if (head_is_named(f, "Connection")) {
 		h->close = h->close || list_has(f->value, "close");
-	} else if (strcasecmp(f->name, "Expect") == 0 && !h->old) {
+	} else if (head_is_named(f, "Expect") && !h->old) {
 		h->expects = true;
 		if (strcasecmp(f->value, "100-continue") != 0)
 			return refuse(why, P_EXPECTATION, "100-continue alone can be expected.");

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <strings.h>
 
 #include "server/problem.h"
 
@@ -32,6 +33,12 @@ struct head_scan {
 struct head_field {
 	const char *name, *value;
 };
+
+/* Is it of this name, in any case? Most are not, and their first letter tells. */
+static inline bool head_is_named(const struct head_field *f, const char *name)
+{
+	return ((f->name[0] ^ name[0]) & ~0x20) == 0 && strcasecmp(f->name, name) == 0;
+}
 
 struct http_head {
 	const char *method;
