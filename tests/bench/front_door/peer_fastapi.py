@@ -1,7 +1,8 @@
 """The peer of geosluice-server: FastAPI with redis.asyncio, doing the same work.
 
 In:  PEER_REDIS (a unix socket), PEER_SECRET. Out: POST /v1/ingest/{source} answers 202 once the body, checked by its
-     HMAC, is in Redis: 256 KiB segments while it arrives, the last one and the job in one transaction.
+     HMAC, is in Redis: 256 KiB segments while it arrives, the last one and the job in one transaction that counts its
+     bytes to what the source holds.
 """
 import hashlib
 import hmac
@@ -47,6 +48,7 @@ async def ingest(source: str, request: Request):
             "type": request.headers.get("content-type", "")})
         commit.xadd("peer:jobs", {"job": job})
         commit.zadd("peer:index", {job: now})
+        commit.hincrby("peer:room", "queued:" + source, length)
         await commit.execute()
     return JSONResponse({"jobID": job, "status": "accepted", "created": now}, 202,
                         {"Location": "/v1/jobs/" + job})

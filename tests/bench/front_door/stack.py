@@ -124,8 +124,8 @@ class Receiver:
 
     def _start_fastapi(self):
         self._spawn([sys.executable, "-m", "uvicorn", "peer_fastapi:app", "--app-dir", HERE, "--host", "127.0.0.1",
-                     "--port", str(self.port), "--workers", str(self.processes), "--no-access-log", "--log-level",
-                     "warning"],
+                     "--port", str(self.port), "--workers", str(self.processes)]
+                    + (["--no-access-log"] if self.access == "off" else ["--access-log"]),
                     PEER_REDIS=self.dir + "/redis.sock", PEER_SECRET=SECRET)
 
     def _spawn(self, argv, **environ):
