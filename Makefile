@@ -105,6 +105,12 @@ $(BUILD)/tests/geosluice-worker: $(BUILD)/tests/poison/poison.o $(BUILD)/workers
 	$(Q)$(CXX) $(LDFLAGS_ALL) -Wl,--wrap=stages_run,--wrap=name_hash -o $@ $^ $(call libs,$(PKGS_worker) $(PKGS_pipeline) $(PKGS_core)) \
 		-lgeos_c -lpthread -lm
 
+# A disk whose syncs hang, for a Redis of tests. Redis is not sanitised, so this is not.
+$(BUILD)/tests/slow_disk.so: tests/slow_disk/slow_disk.c
+	@mkdir -p $(@D)
+	$(call say,LINK $@)
+	$(Q)$(CC) -std=c17 $(OPT) -D_DEFAULT_SOURCE $(WARN) -fPIC -shared -o $@ $<
+
 $(BUILD)/geosluice-courier: $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.a $(BUILD)/libcore.a
 	$(call say,LINK $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_courier) $(PKGS_core)) -lpthread -lm
@@ -169,13 +175,13 @@ SCRIPT = BUILD=$(BUILD) $(PYTHON)
 demo: $(PROGRAMS)
 	@$(SCRIPT) tools/demo $(if $(FILE),"$(FILE)")
 
-test: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker check-docs
+test: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker $(BUILD)/tests/slow_disk.so check-docs
 	@$(SCRIPT) tests/run unit fixtures system
 
 # ASan and UBSan over the unit tests, the fixtures and the system tests that do not measure memory.
 check-san: | $(PACKAGES)
 	@$(MAKE) --no-print-directory SAN=1 check-san-built
-check-san-built: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker
+check-san-built: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker $(BUILD)/tests/slow_disk.so
 	@GEOSLUICE_SAN=1 $(SCRIPT) tests/run unit fixtures system
 
 # Every allocation fails once, under ASan; see tests/nomem/nomem.c.
