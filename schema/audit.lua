@@ -1,8 +1,9 @@
 -- audit: puts back work that Redis has lost: jobs and callbacks owed whose stream entry is gone (trimmed, or its key
 -- removed). Of a job that never had an entry the transaction lacked publish.lua, and the server that wanted to call it
 -- again is gone, or its connection: nobody was told of it. It is taken back, since its sender sends it once more, and
--- no `seen` would know it. One alone may have been acknowledged all the same: at level memory, where publish.lua came
--- later, alone, and Redis lost its last second from between the two. The janitor's; it walks the index slice by slice.
+-- no `seen` would know it; unless it runs: then a worker had its message, so it was acknowledged. One alone may have
+-- been acknowledged all the same: at level memory, where publish.lua came later, alone, and Redis lost its last second
+-- from between the two. The janitor's; it walks the index slice by slice.
 --
 -- KEYS index, jobs, outbox
 -- ARGV 1 rank to begin at, 2 how many jobs to look at, 3 the latest sign of life (unix ms) of a job that counts as none
@@ -30,9 +31,9 @@ for _, id in ipairs(ids) do
 	local state, message, owed = have[1], have[3], have[4]
 	local stream = have[6] and prefix .. 'splits' or KEYS[2]
 	local silent = (state == 'accepted' or state == 'running') and tonumber(have[2]) <= tonumber(ARGV[3])
-	if silent and not message then
+	if silent and not message and state == 'accepted' then
 		take_back(id, job, have[5], have[8])
-	elseif silent and is_lost(stream, message) then
+	elseif silent and (not message or is_lost(stream, message)) then
 		redis.call('HSET', job, 'message', redis.call('XADD', stream, '*', 'v', have[7] or '1', 'job', id))
 		jobs = jobs + 1
 	end

@@ -143,6 +143,25 @@ static void a_job_that_was_never_published_is_taken_back(void **state)
 	assert_int_equal(look(60000).taken_back, 0);
 }
 
+/* Whoever lost its message: a worker had it, so somebody was told of the job. */
+static void a_job_that_runs_is_never_taken_back(void **state)
+{
+	struct key job = wire_key("job", id);
+	struct audit_report found;
+	const char *message;
+
+	(void)state;
+	seed_drop(redis, "HSET", job.text, "state", "running", NULL);
+	seed_drop(redis, "HDEL", job.text, "message", NULL);
+	seed_drop(redis, "XTRIM", jobs.text, "MAXLEN", "0", NULL);
+	found = look(60000);
+	assert_int_equal(found.taken_back, 0);
+	assert_int_equal(found.jobs, 1);
+	message = seed_field(redis, id, "message");
+	assert_int_equal(seed_int(redis, "XRANGE", jobs.text, message, message, NULL), 1);
+	assert_int_equal(look(60000).jobs, 0);
+}
+
 /* Nor does one that holds nothing, or does not say what, keep the audit from those behind it. */
 static void a_job_of_no_known_size_is_taken_back(void **state)
 {
@@ -184,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_job_that_was_never_published_is_taken_back, fresh),
+		cmocka_unit_test_setup(a_job_that_runs_is_never_taken_back, fresh),
 		cmocka_unit_test_setup(a_job_of_no_known_size_is_taken_back, fresh),
 		cmocka_unit_test_setup(a_job_that_waits_is_left_alone, fresh),
 		cmocka_unit_test_setup(a_job_that_was_trimmed_away_comes_back_once, fresh),
