@@ -11,7 +11,7 @@
 
 extern struct redis_script script_commit, script_publish, script_unpublish, script_claim, script_renew,
     script_chunk, script_restart, script_finish, script_forget, script_dismiss, script_replay, script_called,
-    script_release, script_abandon, script_sweep, script_audit, script_queue, script_shed,
+    script_release, script_abandon, script_sweep, script_resign, script_audit, script_queue, script_shed,
     script_suspect, script_divide, script_split, script_take, script_give_back, script_done, script_watch,
     script_whole, script_admit, script_acked, script_extend, script_expire, script_bury,
     script_list_jobs, script_list_letters, script_may;

@@ -335,16 +335,19 @@ static void tell(struct redis *r, const struct janitor_report *did, const struct
 		    LOG_STR("reason", "they were never acknowledged"));
 }
 
-static void give_up_lease(struct redis *r)
+int janitor_resign(struct redis *r, const char *name, struct err *e)
 {
 	struct key key = wire_key("janitor", NULL);
-	struct err ignored = ERR_INIT;
 	struct redis_cmd c;
+	long long n;
 
 	cmd_init(&c);
-	cmd_line(&c, "UNLINK", key.text, NULL);
-	(void)ask(r, &c, &ignored);
+	cmd_script(&c, &script_resign, 1);
+	cmd_str(&c, key.text);
+	cmd_str(&c, name);
+	n = ask(r, &c, e);
 	cmd_clear(&c);
+	return n < 0 ? -1 : n == 0;
 }
 
 int janitor_run(const struct settings *s, const char *name)
@@ -381,7 +384,7 @@ int janitor_run(const struct settings *s, const char *name)
 			log_warn("janitor_failed", LOG_STR("reason", e.text));
 	}
 	if (r != NULL && held == 0)
-		give_up_lease(r);
+		(void)janitor_resign(r, name, &e);
 	if (r == NULL)
 		log_error("janitor_ends", LOG_STR("reason", e.text));
 	redis_close(&r);

@@ -32,6 +32,9 @@ int janitor_sweep(struct redis *r, const struct settings *s, uint64_t now_ms, st
 /* 0: the lease is name's for the next lease_ms. 1: it is another's. -1: e. */
 int janitor_lease(struct redis *r, const char *name, uint64_t lease_ms, struct err *e);
 
+/* Gives it up, so that another one need not wait for its end. 0: it is nobody's. 1: it was another's. -1: e. */
+int janitor_resign(struct redis *r, const char *name, struct err *e);
+
 /* The janitor process: as process_run. */
 int janitor_run(const struct settings *s, const char *name);
 

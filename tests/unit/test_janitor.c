@@ -398,6 +398,21 @@ static void one_holds_the_lease(void **state)
 	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 1);
 }
 
+/* One that slept past its lease finds another's in its place. */
+static void who_ends_gives_up_its_own_lease_alone(void **state)
+{
+	struct key key = wire_key("janitor", NULL);
+
+	(void)state;
+	assert_int_equal(janitor_lease(redis, "a", 60000, &e), 0);
+	seed_drop(redis, "DEL", key.text, NULL);	/* it expired */
+	assert_int_equal(janitor_lease(redis, "b", 60000, &e), 0);
+	assert_int_equal(janitor_resign(redis, "a", &e), 1);
+	assert_int_equal(janitor_lease(redis, "c", 60000, &e), 1);
+	assert_int_equal(janitor_resign(redis, "b", &e), 0);
+	assert_int_equal(janitor_lease(redis, "c", 60000, &e), 0);
+}
+
 /* The janitor is what makes room again. */
 static void a_full_redis_is_swept(void **state)
 {
@@ -431,6 +446,7 @@ int main(void)
 		TEST(an_empty_redis_is_no_fault),
 		TEST(callbacks_go_with_the_job_that_they_tell_of),
 		TEST(one_holds_the_lease),
+		TEST(who_ends_gives_up_its_own_lease_alone),
 		TEST(a_full_redis_is_swept),
 	};
 
