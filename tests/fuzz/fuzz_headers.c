@@ -1,5 +1,6 @@
 /*
- * The headers that are no signatures: media type, coding, CRS, trace, proxies, tokens. Any text is taken or refused.
+ * The headers that are no signatures: media type, coding, CRS, trace, proxies, tokens, pages. Any text is taken or
+ * refused.
  *
  * The input is lines: a character that names the header, then its value.
  */
@@ -18,18 +19,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HASH "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a09"
-#define HEADERS 9
+#define HEADERS 11
 
 static const char conf[] = "[server]\ntokens = a:read:" HASH "\n[source a]\nsecret = s\nscheme = github\n";
 
 static const char *const names[HEADERS] = {
 	"Content-Type", "Content-Encoding", "Content-Crs", "traceparent", "X-Forwarded-For", "X-Forwarded-Proto",
-	"Forwarded", "Authorization", "X-Hub-Signature-256",
+	"Forwarded", "Authorization", "X-Hub-Signature-256", "Host", "Origin",
 };
 
 static struct settings *settings;
 static struct keyring keys;
-static struct access access_list;
+static struct access access_list, no_tokens = { .names = "inside, docker.internal." };
 static struct address_ranges trusted;
 static const char *values[HEADERS];
 
@@ -96,6 +97,38 @@ static void check_token(void)
 		abort();	/* nobody guesses a token */
 }
 
+/* Is it an address, or one of the names that no web page can make its own? */
+static bool looks_like_ours(const char *host)
+{
+	static const char *const ours[] = { "inside", "docker.internal" };
+
+	if (*host == '[' || (*host >= '0' && *host <= '9'))
+		return true;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (strncasecmp(host, ours[i], strlen(ours[i])) == 0)
+			return true;
+	for (; *host != '\0'; host++)
+		if (strncasecmp(host, "localhost", 9) == 0)
+			return true;
+	return false;
+}
+
+/* Who may not look may not operate; with tokens both are theirs to decide. */
+static void check_page(void)
+{
+	struct refusal why = { .problem = P_NONE }, more = why, with_tokens = why;
+	const char *host = values[9], *origin = values[10];
+	bool looks = access_page(&no_tokens, host, origin, SCOPE_READ, &why) == 0;
+	bool operates = access_page(&no_tokens, host, origin, SCOPE_OPERATE, &more) == 0;
+
+	if (looks != (why.problem == P_NONE) || operates != (more.problem == P_NONE) || (operates && !looks)
+	    || (looks && !operates && (more.problem != P_ORIGIN || origin == NULL))
+	    || (looks && host != NULL && !looks_like_ours(host))
+	    || (operates && host != NULL && origin != NULL && strlen(origin) < strlen(host))
+	    || access_page(&access_list, host, origin, SCOPE_OPERATE, &with_tokens) != 0)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct token tokens[TOKENS_MAX];
@@ -118,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_client("10.1.2.3", true, PROXY_FORWARDED);
 	check_client("10.1.2.3", true, PROXY_X_FORWARDED_FOR);
 	check_token();
+	check_page();
 	free(text);
 	return 0;
 }
