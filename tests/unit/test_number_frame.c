@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/frame.h"
+#include "lib/number_code.h"
 #include "lib/number_frame.h"
 
 #define TEXT_MAX ((size_t)4 << 20)
@@ -143,6 +144,92 @@ static void other_text_is_left_alone(void **state)
 	}
 }
 
+/* ---- the ways to do it ---- */
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+
+static size_t last_character(const char *of, size_t i, size_t n)
+{
+	while (i < n && memchr(of, text[i], strlen(of)) != NULL)
+		i++;
+	return i;
+}
+
+static size_t next_run(const char *of, size_t i, size_t n)
+{
+	for (size_t end; i < n; i = end + 1)
+		if ((end = last_character(of, i, n)) - i >= NUMBER_RUN)
+			return i;
+	return n;
+}
+
+/* As number_code says it, character by character. */
+static void runs_are_found(const struct number_code *c, const char *of, size_t n)
+{
+	for (size_t i = 0; i <= n; i++) {
+		assert_int_equal(c->run_end(text, i, n), last_character(of, i, n));
+		assert_int_equal(c->run_begin(text, i, n), next_run(of, i, n));
+	}
+}
+
+static void same_stream(const struct number_code *a, const struct number_code *b, size_t n)
+{
+	size_t size = (size_t)(a->put_stream((unsigned char *)out, text, n) - (unsigned char *)out);
+
+	memset(back, 0x55, size + GUARD);
+	assert_int_equal(b->put_stream((unsigned char *)back, text, n) - (unsigned char *)back, size);
+	assert_memory_equal(back, out, size);
+	for (size_t i = 8; i < GUARD; i++)
+		assert_int_equal(back[size + i], 0x55);
+}
+
+/* Each byte, and runs that are just long enough and just not, at any place of what is looked at in one go. */
+static void every_way_finds_the_same_runs(void **state)
+{
+	const struct number_codes *fast = number_codes_avx2();
+
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		size_t n = 200 + roll(100);
+
+		for (size_t at = 0; at < n;) {
+			size_t some = 56 + roll(16), none = 1 + roll(round % 3 == 0 ? 40 : 2);
+
+			some = some < n - at ? some : n - at;
+			fill(at, some, round % 2 ? lines : plain);
+			at += some;
+			none = none < n - at ? none : n - at;
+			for (size_t i = at; i < at + none; i++)
+				text[i] = (char)roll(256);
+			at += none;
+		}
+		runs_are_found(&number_codes_any.plain, plain, n);
+		runs_are_found(&number_codes_any.lines, lines, n);
+		if (fast != NULL) {
+			runs_are_found(&fast->plain, plain, n);
+			runs_are_found(&fast->lines, lines, n);
+		}
+	}
+}
+
+static void every_way_writes_the_same(void **state)
+{
+	const struct number_codes *fast = number_codes_avx2();
+
+	(void)state;
+	if (fast == NULL)
+		skip();
+	for (size_t n = NUMBER_RUN; n < 400; n++)
+		for (unsigned round = 0; round < 8; round++) {
+			fill(0, n, plain);
+			same_stream(&number_codes_any.plain, &fast->plain, n);
+			fill(0, n, round == 0 ? "-\n" : round == 1 ? "\n" : round == 2 ? "-" : lines);
+			same_stream(&number_codes_any.lines, &fast->lines, n);
+		}
+}
+
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +238,10 @@ int main(void)
 		cmocka_unit_test(numbers_among_other_text_come_back),
 		cmocka_unit_test(every_room_is_kept),
 		cmocka_unit_test(other_text_is_left_alone),
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+		cmocka_unit_test(every_way_finds_the_same_runs),
+		cmocka_unit_test(every_way_writes_the_same),
+#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
