@@ -9,7 +9,7 @@
 -- lost); 'short' if counts do not add up to the features read.
 local job, jobs, outbox, raw, out, report, dead, deadof, stats, parts, ids = unpack(KEYS)
 local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected',
-	'held', 'results', 'dead', 'chunk')
+	'held', 'results', 'dead', 'chunk', 'split')
 local state, keep = ARGV[5], ARGV[7]
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
@@ -60,8 +60,13 @@ if state == 'failed' then
 	redis.call('UNLINK', out, deadof)
 	hold('dead', source, -letters)
 	results, letters = 0, 0
+	local behind = 0
 	for _, n in ipairs(redis.call('HKEYS', report)) do
 		results = results + redis.call('HSTRLEN', report, n)
+		behind = math.max(behind, tonumber(n) + 1)
+	end
+	if have[12] then	-- the tail, which says how many chunks there are, may not have been done
+		redis.call('HSET', job, 'chunk', behind)
 	end
 	if #ARGV > 12 + fields then
 		local letter = redis.call('XADD', dead, '*', unpack(ARGV, 13 + fields))
