@@ -23,6 +23,10 @@ int chunk_message_write(const struct chunk_message *m, struct buf *out, struct e
 	c.vertices = m->vertices;
 	c.tail = m->tail;
 	c.until = m->until;
+	c.text.data = (uint8_t *)m->text;
+	c.text.len = m->text_len;
+	c.received = m->received;
+	c.whole = m->whole;
 	buf_reset(out);
 	n = geosluice__chunk__get_packed_size(&c);
 	if (buf_reserve(out, n + 1) != 0)
@@ -49,11 +53,18 @@ int chunk_message_read(struct chunk_message *m, const void *bytes, size_t n, str
 	m->vertices = c->vertices;
 	m->tail = c->tail;
 	m->until = c->until;
+	m->received = c->received;
+	m->whole = c->whole;
 	m->twice_count = c->n_twice;
 	if (c->n_twice > 0 && (m->twice = malloc(c->n_twice * sizeof(*m->twice))) == NULL)
 		rc = err_errno(e, "chunk message");
 	else if (c->n_twice > 0)
 		memcpy(m->twice, c->twice, c->n_twice * sizeof(*m->twice));
+	if (rc == 0 && c->text.len > 0) {	/* it may be megabytes: taken, not copied */
+		m->text = (char *)c->text.data;
+		m->text_len = c->text.len;
+		c->text = (ProtobufCBinaryData){ 0, NULL };
+	}
 	geosluice__chunk__free_unpacked(c, NULL);
 	return rc;
 }
@@ -61,5 +72,6 @@ int chunk_message_read(struct chunk_message *m, const void *bytes, size_t n, str
 void chunk_message_clear(struct chunk_message *m)
 {
 	free(m->twice);
+	free(m->text);
 	memset(m, 0, sizeof(*m));
 }

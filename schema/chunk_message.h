@@ -23,11 +23,15 @@ struct chunk_message {		/* see feature.proto */
 	uint64_t vertices;
 	bool tail;
 	uint64_t until;
+	char *text;		/* zstd frames; NULL where there are none */
+	size_t text_len;
+	uint64_t received;
+	bool whole;
 };
 
 /* Replaces what is in out. */
 int chunk_message_write(const struct chunk_message *m, struct buf *out, struct err *e);
-/* Fills m, whose `twice` is the caller's to clear. -1: e; ERR_INPUT where it is no such message. */
+/* Fills m, whose `twice` and `text` are the caller's to clear. -1: e; ERR_INPUT where it is no such message. */
 int chunk_message_read(struct chunk_message *m, const void *bytes, size_t n, struct err *e);
 void chunk_message_clear(struct chunk_message *m);
 

@@ -2,7 +2,7 @@
 --
 -- KEYS job, parts, out, report, dead, deadof, chunks
 -- ARGV 1 group, 2 message id, 3 number of the chunk, 4 'features', 'tail' or 'failed', 5 now ms, 6 accepted,
---      7 repaired, 8 rejected, 9 bytes of the document, 10 microseconds and 11 units of work that it took, 12 results
+--      7 repaired, 8 rejected, 9 bytes of the body, 10 microseconds and 11 units of work that it took, 12 results
 --      (of a tail: the collection's foreign members; '' if none), 13 report, 14 how far its features reach ('' for
 --      other chunks), 15 number of field, value arguments for the job, those, then for each dead letter the number of
 --      its field and value arguments and those arguments
@@ -12,12 +12,14 @@ local job, parts, out, report, dead, deadof, chunks = unpack(KEYS)
 local n, kind = ARGV[3], ARGV[4]
 redis.call('XACK', chunks, ARGV[1], ARGV[2])
 redis.call('XDEL', chunks, ARGV[2])
-local is = redis.call('HMGET', job, 'state', 'whole')
+local is = redis.call('HMGET', job, 'state', 'whole', 'texts')
 if is[1] ~= 'running' or is[2] or redis.call('HEXISTS', parts, n) == 0 then
 	return 'stale'
 end
 
+local freed = 0
 local function drop(number)
+	freed = freed + (is[3] and redis.call('HSTRLEN', parts, number) or 0)
 	redis.call('HDEL', parts, number, 'c' .. number, 'e' .. number)
 	redis.call('HINCRBY', job, 'left', -1)
 end
@@ -62,6 +64,7 @@ for _, field in ipairs(redis.call('HKEYS', parts)) do
 		first = number
 	end
 end
+hold_texts(job, -freed)
 local have = redis.call('HMGET', job, 'split', 'left', 'fail')
 if have[3] and first > tonumber(have[3]) or not have[3] and have[1] == 'done' and tonumber(have[2]) == 0 then
 	return 'last'

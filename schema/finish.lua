@@ -9,7 +9,7 @@
 -- lost); 'short' if counts do not add up to the features read.
 local job, jobs, outbox, raw, out, report, dead, deadof, stats, parts, ids = unpack(KEYS)
 local have = redis.call('HMGET', job, 'epoch', 'state', 'next', 'source', 'accepted', 'repaired', 'rejected',
-	'held', 'results', 'dead', 'chunk', 'split')
+	'held', 'results', 'dead', 'chunk', 'texts', 'v', 'split')
 local state, keep = ARGV[5], ARGV[7]
 if have[1] ~= ARGV[1] or have[2] ~= 'running' then
 	return 'stale'
@@ -65,7 +65,7 @@ if state == 'failed' then
 		results = results + redis.call('HSTRLEN', report, n)
 		behind = math.max(behind, tonumber(n) + 1)
 	end
-	if have[12] then	-- the tail, which says how many chunks there are, may not have been done
+	if have[14] then	-- the tail, which says how many chunks there are, may not have been done
 		redis.call('HSET', job, 'chunk', behind)
 	end
 	if #ARGV > 12 + fields then
@@ -82,6 +82,14 @@ redis.call('XACK', jobs, ARGV[2], ARGV[3])
 redis.call('XDEL', jobs, ARGV[3])
 redis.call('PEXPIRE', raw, ARGV[8])
 redis.call('UNLINK', parts, ids)
+if have[12] then	-- with `parts` the texts of its chunks are gone
+	hold_texts(job, 0 - tonumber(have[12]))
+	held = held - tonumber(have[12])
+	redis.call('HDEL', job, 'texts')
+end
+if have[13] == '3' then	-- as in whole.lua
+	redis.call('HSET', job, 'v', '2')
+end
 -- The body is no longer work; it and the results hold room until expire.lua gives that back.
 hold('queued', source, -held)
 hold('kept', source, held)

@@ -19,6 +19,17 @@
 	extern const char lua_##name[]; \
 	struct redis_script script_##name = { #name, lua_##name, "" };
 
+/* And behind two. */
+#define SCRIPT_WITH_BOTH(first, second, name) \
+	__asm__(".section .rodata\n" \
+		"lua_" #name ": .incbin \"schema/" #first ".lua\"\n" \
+		".incbin \"schema/" #second ".lua\"\n" \
+		".incbin \"schema/" #name ".lua\"\n" \
+		".byte 0\n" \
+		".previous\n"); \
+	extern const char lua_##name[]; \
+	struct redis_script script_##name = { #name, lua_##name, "" };
+
 SCRIPT_WITH(same, commit)
 SCRIPT_WITH(same, publish)
 SCRIPT(unpublish)
@@ -26,7 +37,7 @@ SCRIPT(claim)
 SCRIPT(renew)
 SCRIPT_WITH(outcome, chunk)
 SCRIPT(restart)
-SCRIPT(finish)
+SCRIPT_WITH(texts, finish)
 SCRIPT_WITH(letters, forget)
 SCRIPT(dismiss)
 SCRIPT(replay)
@@ -40,12 +51,12 @@ SCRIPT(expire)
 SCRIPT(bury)
 SCRIPT(suspect)
 SCRIPT(divide)
-SCRIPT(split)
+SCRIPT_WITH(texts, split)
 SCRIPT(take)
 SCRIPT(give_back)
-SCRIPT_WITH(outcome, done)
+SCRIPT_WITH_BOTH(outcome, texts, done)
 SCRIPT(watch)
-SCRIPT_WITH(letters, whole)
+SCRIPT_WITH_BOTH(letters, texts, whole)
 SCRIPT(sweep)
 SCRIPT(resign)
 SCRIPT(audit)

@@ -6,7 +6,8 @@
 -- ARGV 1 group, 2 now ms, 3 number of the chunk, 4 how many dead letters at the most
 -- Returns 'more': it has removed some, and there may be others; 'ok'; 'stale' if the chunk is not worked on (any more).
 local job, parts, ids, out, report, dead, deadof, splits, jobs = unpack(KEYS)
-local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead', 'v', 'whole', 'epoch')
+local have = redis.call('HMGET', job, 'state', 'split', 'message', 'source', 'results', 'dead', 'v', 'whole', 'epoch',
+	'texts')
 local chunk = redis.call('HMGET', parts, ARGV[3], 'c' .. ARGV[3], 'e' .. ARGV[3])
 if have[1] ~= 'running' or not have[2] or not chunk[1] then
 	return 'stale'
@@ -22,12 +23,14 @@ if not have[8] then
 	-- Another epoch: whoever splits is to give out no more.
 	redis.call('HSET', job, 'whole', '1', 'split', 'done', 'left', '1',
 		'epoch', string.format('%.0f', tonumber(have[9]) + 1))
+	hold_texts(job, have[10] and #chunk[1] - tonumber(have[10]) or 0)
 end
 if drop_letters(job, dead, deadof, tonumber(ARGV[4])) > 0 then
 	redis.call('HSET', job, 'updated', ARGV[2])
 	return 'more'
 end
 redis.call('UNLINK', parts, ids, out, report, deadof)
+hold_texts(job, 0 - tonumber(redis.call('HGET', job, 'texts') or '0'))
 local room = job:match('^(gs:{[^}]*}:)') .. 'room'
 for i, kind in ipairs({'results', 'dead'}) do
 	local bytes = tonumber(have[i + 4] or '0')
@@ -36,10 +39,12 @@ for i, kind in ipairs({'results', 'dead'}) do
 	end
 end
 redis.call('HDEL', job, 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'split', 'split_at',
-	'split_segment', 'split_skip', 'split_next', 'split_chunk', 'left', 'head_end', 'message', 'reach', 'box')
+	'split_segment', 'split_skip', 'split_next', 'split_chunk', 'left', 'head_end', 'message', 'reach', 'box',
+	'texts')
 redis.call('HSET', job, 'parsed', '0', 'tries', '0', 'updated', ARGV[2])
 redis.call('XACK', splits, ARGV[1], have[3])
 redis.call('XDEL', splits, have[3])
-redis.call('HSET', job, 'message', redis.call('XADD', jobs, '*', 'v', have[7] or '1', 'job',
-	job:match('job:(.*)$')))
+local v = have[7] == '3' and '2' or have[7] or '1'	-- no chunks any more, see divide.lua
+local message = redis.call('XADD', jobs, '*', 'v', v, 'job', job:match('job:(.*)$'))
+redis.call('HSET', job, 'v', v, 'message', message)
 return 'ok'

@@ -11,7 +11,8 @@
 
 #define WIRE_VERSION 1		/* what is written */
 #define WIRE_PACKED 2		/* what says v of a job, and of its message, some segments of which are compressed */
-#define WIRE_READS 2		/* the newest jobs message that is understood */
+#define WIRE_TEXTS 3		/* the same of one that is worked on in chunks which hold their text */
+#define WIRE_READS 3		/* the newest jobs, splits or chunks message that is understood */
 #define WIRE_PARTITION 0
 #define GROUP_WORKERS "workers"
 #define GROUP_COURIERS "couriers"

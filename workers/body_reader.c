@@ -1,6 +1,7 @@
 /* body_reader - see body_reader.h. */
 #include "workers/body_reader.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "lib/inflate.h"
@@ -12,6 +13,9 @@
 struct body_reader {
 	struct segment_reader *segments;
 	struct inflate *inflate;	/* NULL: the body is the document */
+	struct inflate *text;		/* of frames; NULL: there were none so far */
+	bool in_text;			/* they are what comes next */
+	uint64_t pass;			/* bytes to be passed over */
 	uint64_t max_bytes, max_ratio;
 	uint64_t bytes;			/* of the body as it was received */
 };
@@ -40,6 +44,7 @@ void body_reader_free(struct body_reader **b)
 	if ((*b)->segments != NULL)
 		segment_reader_free(&(*b)->segments);
 	inflate_free(&(*b)->inflate);
+	inflate_free(&(*b)->text);
 	free(*b);
 	*b = NULL;
 }
@@ -63,7 +68,7 @@ static int check_size(const struct body_reader *b, struct err *e)
 	return 0;
 }
 
-int body_reader_next(struct body_reader *b, const char **bytes, size_t *n, struct err *e)
+static int next_of_body(struct body_reader *b, const char **bytes, size_t *n, struct err *e)
 {
 	struct err why = ERR_INIT;
 	int rc;
@@ -80,16 +85,57 @@ int body_reader_next(struct body_reader *b, const char **bytes, size_t *n, struc
 	return rc == 0 ? check_size(b, e) : fault(&why, e);
 }
 
+static int next_of_text(struct body_reader *b, const char **bytes, size_t *n, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int rc = inflate_take(b->text, bytes, n, &why);
+
+	return rc < 0 && why.cls == ERR_INPUT ? 1 : rc < 0 ? err_set(e, why.cls, why.code, "%s", why.text) : rc;
+}
+
+int body_reader_next(struct body_reader *b, const char **bytes, size_t *n, struct err *e)
+{
+	int rc = b->in_text ? next_of_text(b, bytes, n, e) : next_of_body(b, bytes, n, e);
+	size_t passed;
+
+	if (rc == 0 && b->pass > 0) {
+		passed = b->pass < *n ? (size_t)b->pass : *n;
+		*bytes += passed;
+		*n -= passed;
+		b->pass -= passed;
+	}
+	return rc;
+}
+
 void body_reader_rewind(struct body_reader *b)
 {
-	segment_reader_rewind(b->segments);
-	if (b->inflate != NULL)
-		inflate_restart(b->inflate);
+	body_reader_seek(b, 1, 0);
 }
 
 void body_reader_seek(struct body_reader *b, uint64_t segment, uint64_t last)
 {
+	assert(b->inflate == NULL || segment == 1);
+	b->in_text = false;
+	b->pass = 0;
 	segment_reader_seek(b->segments, segment, last);
+	if (b->inflate != NULL)
+		inflate_restart(b->inflate);
+}
+
+void body_reader_pass(struct body_reader *b, uint64_t bytes)
+{
+	b->pass = bytes;
+}
+
+int body_reader_text(struct body_reader *b, const void *frames, size_t n, struct err *e)
+{
+	if (b->text == NULL && (b->text = inflate_new(CODING_ZSTD, e)) == NULL)
+		return -1;
+	inflate_restart(b->text);
+	inflate_give(b->text, frames, n);
+	b->in_text = true;
+	b->pass = 0;
+	return 0;
 }
 
 uint64_t body_reader_received(const struct body_reader *b, uint64_t parsed)

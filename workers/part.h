@@ -32,7 +32,7 @@ int part_release(const struct part *p, struct redis *r, bool keep, struct err *e
 
 struct part_end {
 	const char *kind;	/* "features", "tail", "failed" */
-	uint64_t bytes;		/* of the document */
+	uint64_t bytes;		/* of the body as it was received */
 	uint64_t us, units;	/* of work */
 	const struct chunk *chunk;	/* of "features"; else NULL */
 	const char *head;	/* of "tail": the collection's foreign members */

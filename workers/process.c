@@ -199,7 +199,7 @@ static void part_give_back(struct process *p, const struct part *part)
 		log_warn("chunk_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
 }
 
-/* What is in the chunk nobody knows, or somebody has begun to give the chunks up: one worker reads the document. */
+/* What is in the chunk nobody knows, or chunks are to be given up: one worker reads the document. */
 static int give_up(struct process *p, const struct part *part, const struct message *m, struct err *e)
 {
 	int rc = part_whole(part, p->commands, e);
@@ -218,7 +218,7 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 		return -1;
 	if (rc == CLAIM_OVER)
 		return queue_drop(&p->queue, m, e);
-	if (part.unreadable || part.job.whole) {
+	if (part.unreadable || part.job.whole || part.chunk.whole) {
 		rc = give_up(p, &part, m, e);
 		part_clear(&part);
 		return rc;
@@ -246,8 +246,8 @@ static int divide(struct process *p, const struct job *j, struct err *e)
 	struct suspect s;
 	int rc;
 
-	if (j->bytes < (uint64_t)p->settings->worker.split_bytes || j->coding != CODING_NONE || j->sequence ||
-	    j->whole || j->next > 0 || j->pass_crs != NULL || settings_source(p->settings, j->source) == NULL)
+	if (!splitter_may(j, p->settings) || j->sequence || j->whole || j->next > 0 || j->pass_crs != NULL ||
+	    settings_source(p->settings, j->source) == NULL)
 		return 1;
 	if (suspects_find(j->suspects, 0, &s) && s.undecoded)
 		return 1;	/* perhaps it was the probe that died, of a document that is one feature */
@@ -255,7 +255,7 @@ static int divide(struct process *p, const struct job *j, struct err *e)
 	rc = splitter_probe(p->body, j, p->settings, &at, &p->flight->place, e);
 	flight_end(p->flight);
 	if (rc != 0)
-		return rc < 0 && e->cls == ERR_INPUT ? (err_clear(e), 1) : rc;
+		return rc < 0 && (e->cls == ERR_INPUT || e->cls == ERR_LIMIT) ? (err_clear(e), 1) : rc;
 	rc = job_divide(j, p->commands, &at, e);
 	return rc < 0 ? -1 : 0;	/* stale: nothing is to be done here in any case */
 }

@@ -2,10 +2,10 @@
  * splitter - cuts a large collection into chunks, and gives them out.
  *
  * In:  the job of a message in `splits`: its body, and where an earlier splitter got to. Out: chunks, by split.lua,
- * no more than may be outstanding. Depends on the scanner of the pipeline, segment_reader and schema/chunk_message.
+ * no more than may be outstanding. Depends on the scanner of the pipeline, body_reader and schema/chunk_message.
  *
- *   raw:<job> ──▶ scan ──▶ chunk: no bytes, only where they are ──▶ chunks, parts:<job>
- *                   └ ids of its features ──▶ ids:<job>
+ *   raw:<job> ──▶ (decode) ──▶ scan ──▶ chunk: where its bytes are, or (decoded) its text ──▶ chunks, parts:<job>
+ *                                └ ids of its features ──▶ ids:<job>
  *
  * A chunk ends where its features, their bytes or the work that they are thought to be reach a limit; what the work
  * of a chunk is, is learnt from those that are done. It reads no JSON: it scans more than a gigabyte a second.
@@ -19,7 +19,9 @@
 
 struct splitter;
 
-/* Is this a job for it, and where do its features begin? Reads the head of the body. 0: *head_end, and where that
+/* May this job be one for it, by its length alone? */
+bool splitter_may(const struct job *j, const struct settings *s);
+/* Is it, and where do its features begin? Reads the head of the body. 0: *head_end, and where that
  * lies. 1: no. -1: e (ERR_RETRY while Redis is away). place: as of a pipeline. */
 int splitter_probe(struct redis *body, const struct job *j, const struct settings *s, struct job_split *at,
     struct pipeline_place *place, struct err *e);

@@ -161,7 +161,7 @@ static int find_masked(struct transform *t, struct err *e)
 	if (t->mask.count == 0)
 		return 0;
 	mask_seek(&t->mask, 0, false, 0);
-	if (transform_find_masked(t, 0, UINT64_MAX, 0, e) != 0)
+	if (transform_find_masked(t, 0, UINT64_MAX, e) != 0)
 		return -1;
 	body_reader_rewind(t->reader);
 	return 0;

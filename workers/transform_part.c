@@ -2,8 +2,8 @@
  * transform_part - works through one chunk of a large collection. See transform.h.
  *
  * The decoder reads the head of the document, jumps to where the chunk begins, and goes on as if it had read all in
- * between: so what it says of a feature is what it says where one worker reads the whole. Results wait here until the
- * chunk is done, and go out in one step.
+ * between: so what it says of a feature is what it says where one worker reads the whole. Where the body is encoded the
+ * message holds the text in between. Results wait here until the chunk is done, and go out in one step.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +62,23 @@ static int check(const struct transform *t)
 	return pipeline_totals(t->pipeline).features == m->first + m->features ? 0 : 1;
 }
 
+/* The reader stands where the chunk begins. */
+static int part_seek(struct transform *t, struct err *e)
+{
+	const struct chunk_message *m = &t->part->chunk;
+
+	if (m->text != NULL)
+		return body_reader_text(t->reader, m->text, m->text_len, e);
+	if (t->job->coding == CODING_NONE) {
+		body_reader_seek(t->reader, m->segment, m->until);
+		body_reader_pass(t->reader, m->skip);
+	} else {
+		body_reader_rewind(t->reader);
+		body_reader_pass(t->reader, m->from);
+	}
+	return 0;
+}
+
 static int find_masked(struct transform *t, struct err *e)
 {
 	const struct chunk_message *m = &t->part->chunk;
@@ -69,35 +86,32 @@ static int find_masked(struct transform *t, struct err *e)
 	if (t->mask.count == 0)
 		return 0;
 	mask_seek(&t->mask, m->from, true, m->first);
-	body_reader_seek(t->reader, m->segment, m->until);
-	return transform_find_masked(t, m->from, m->to, m->skip, e);
+	return part_seek(t, e) != 0 ? -1 : transform_find_masked(t, m->from, m->to, e);
 }
 
 /* 0: read. 1: the document has to be read as a whole. -1: e. */
 static int part_pass(struct transform *t, struct err *e)
 {
 	const struct chunk_message *m = &t->part->chunk;
-	uint64_t at = m->from, skip = m->skip;
+	uint64_t at = m->from, to = m->to != 0 ? m->to : UINT64_MAX;
 	const char *bytes;
 	size_t n;
 	int rc = 0;
 
 	chunk_writer_begin(t->writer, t->job, m->first, true);
-	if (find_masked(t, e) != 0)
+	if (find_masked(t, e) != 0 || part_seek(t, e) != 0)
 		return -1;
-	body_reader_seek(t->reader, m->segment, m->until);
-	while (at < m->to && (rc = transform_next_bytes(t, &bytes, &n, e)) == 0) {
-		bytes += skip;
-		n -= skip;
-		skip = 0;
-		if (n > m->to - at)
-			n = m->to - at;
+	while (at < to && (rc = transform_next_bytes(t, &bytes, &n, e)) == 0) {
+		if (n > to - at)
+			n = to - at;
 		if (transform_feed(t, at, bytes, n, e) != 0 || transform_go_on(t, e) != 0)
 			return -1;
 		at += n;
 	}
 	if (rc < 0)
 		return -1;
+	if (m->text != NULL && at < to)
+		return 1;	/* damaged */
 	rc = m->tail ? pipeline_finish(t->pipeline, e) : pipeline_settle(t->pipeline, e);
 	return rc != 0 ? rc : check(t);
 }
@@ -142,7 +156,7 @@ static int tail_done(struct transform *t, struct err *e)
 	struct buf box;
 	int rc;
 
-	end.bytes = m->to - m->from + m->head_end;
+	end.bytes = t->job->coding != CODING_NONE ? m->received : m->to - m->from + m->head_end;
 	args_init(&fields, FIELDS_MAX_BYTES + strlen(totals.crs));
 	buf_init(&box, COLLECTION_TEXT_MAX);
 	if (collection_has_box(&totals.box)) {
@@ -171,6 +185,8 @@ static int part_done(struct transform *t, uint64_t began_us, struct err *e)
 	if (m->tail)
 		return tail_done(t, e);
 	end.units = 8 * m->features + m->vertices + end.bytes / 64;
+	if (t->job->coding != CODING_NONE)
+		end.bytes = m->received;
 	if ((end.chunk = chunk_writer_take(t->writer, e)) == NULL)
 		return -1;
 	end.us = clock_cpu_us() - began_us;

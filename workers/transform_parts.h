@@ -62,7 +62,7 @@ int transform_verdict(void *ctx, const struct verdict *v, struct err *e);
 /* The next bytes of the document; waits while Redis is away. 0, 1 (end) or -1. */
 int transform_next_bytes(struct transform *t, const char **bytes, size_t *n, struct err *e);
 /* Where are the features that are to be masked? Feeds the finder from `at` to before `to`; the reader stands there. */
-int transform_find_masked(struct transform *t, uint64_t at, uint64_t to, uint64_t skip, struct err *e);
+int transform_find_masked(struct transform *t, uint64_t at, uint64_t to, struct err *e);
 /* Bytes of the document from offset `at` on, to the decoder. */
 int transform_feed(struct transform *t, uint64_t at, const char *bytes, size_t n, struct err *e);
 /* A feature that was masked gets its own text back, for the dead letter. -1: another one was masked than was meant. */

@@ -10,7 +10,7 @@
 
 /* ---- not shown to the decoder ---- */
 
-int transform_find_masked(struct transform *t, uint64_t at, uint64_t to, uint64_t skip, struct err *e)
+int transform_find_masked(struct transform *t, uint64_t at, uint64_t to, struct err *e)
 {
 	bool all = false;
 	const char *bytes;
@@ -18,11 +18,9 @@ int transform_find_masked(struct transform *t, uint64_t at, uint64_t to, uint64_
 	int rc = 0;
 
 	while (!all && at < to && (rc = transform_next_bytes(t, &bytes, &n, e)) == 0) {
-		n -= skip;
 		if (n > to - at)
 			n = to - at;
-		all = mask_find(&t->mask, bytes + skip, n);
-		skip = 0;
+		all = mask_find(&t->mask, bytes, n);
 		at += n;
 		if (transform_go_on(t, e) != 0)
 			return -1;

@@ -1,10 +1,15 @@
 """Documents with known answers, each made from a seed and a number, and made again when it is checked.
 
-In:  (seed, number). Out: a Document: its bytes, how it is sent, and what has to come of every feature.
+In:  (seed, number). Out: a Document: its text and bytes, how it is sent, and what has to come of every feature.
 """
 import json
 import math
+import os
 import random
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fakes"))
+from encode import ENCODERS     # noqa: E402
 
 EARTH_M = 6378137.0
 RS = b"\x1e"
@@ -34,6 +39,7 @@ KINDS = [
 SIZES = [(1, 10, 60), (20, 200, 26), (500, 1500, 11), (3000, 8000, 3)]
 
 CUT = ("collection", "broken", "cut_short")      # into chunks, where they are long enough
+ENCODINGS = (None, None, None, "gzip", "zstd")
 TYPES = {"sequence": "application/geo+json-seq", "lines": "application/x-ndjson"}
 
 
@@ -112,7 +118,9 @@ class Document:
         self.content_type = TYPES.get(kind, "application/geo+json")
         self.delivery = "msg_%s_%d" % (seed, number)
         self.status, self.code = "successful", None
-        self.body = self._text()
+        self.text = self._text()
+        self.encoding = ENCODINGS[number % len(ENCODINGS)]
+        self.body = ENCODERS[self.encoding](self.text) if self.encoding else self.text
         for f in self.features:
             if f.code == "FEATURE_NOT_OBJECT" and kind in TYPES:
                 f.code = "SEQ_RECORD"
@@ -183,7 +191,7 @@ def fault_of_bbox(doc, results):
     """What is wrong with the bbox of the delivered collection; None if nothing is."""
     have = results.get("bbox")
     every = [p for f in results["features"] for p in _positions(f["geometry"]["coordinates"])]
-    if WORLD not in doc.body or not every:
+    if WORLD not in doc.text or not every:
         return None if have is None else "a bbox from nowhere"
     if have is None:
         return "no bbox"

@@ -42,6 +42,7 @@ What a power failure takes is not part of this: see `appendfsync` in [operations
 
 ROWS = [
     ("split", "documents split into chunks, shared by all workers"),
+    ("split and encoded", "of those with a Content-Encoding, whose chunks hold their text"),
     ("attempts", "POSTs of good documents"),
     ("attempts without a 202", "of those without a 202, and sent again"),
     ("delivered twice", "sent again after their 202, and answered with the same job"),

@@ -60,7 +60,8 @@ class Sender(threading.Thread):
     def headers(self, doc, signed_body=None, **more):
         source = "small" if doc.source == "quiet" else doc.source    # whose secret it has
         signed = sign(source, signed_body or doc.body, delivery=doc.delivery)
-        return dict({"content-type": doc.content_type}, **signed, **more)
+        encoded = {"content-encoding": doc.encoding} if doc.encoding else {}
+        return dict({"content-type": doc.content_type}, **encoded, **signed, **more)
 
     def attempt(self, doc, body=None, headers=None):
         """(status, JSON) of one attempt at any server; (0, None) if no answer came."""
@@ -104,8 +105,11 @@ class Sender(threading.Thread):
         if self.ledger.acknowledged(doc.delivery, job, doc.number, doc.source, doc.has_callback):
             self.ledger.note("bytes", len(doc.body))
             self.ledger.note("features", len(doc.features))
-            if doc.kind in CUT and len(doc.body) >= SPLIT_BYTES:
+            # How long an encoded one becomes is guessed.
+            if doc.kind in CUT and len(doc.text) >= (2 if doc.encoding else 1) * SPLIT_BYTES:
                 self.ledger.note("split")
+                if doc.encoding:
+                    self.ledger.note("split and encoded")
         dice = self.rng.random()
         if dice < 0.10:
             self.deliver_again(doc, job)

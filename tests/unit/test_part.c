@@ -55,7 +55,12 @@ static int fresh(void **state)
 static void a_message_comes_back_as_it_went(void **state)
 {
 	uint64_t twice[] = { 0, 3, 77 };
-	struct chunk_message in = { 5, 80, 1000, 9000, 3, 17, 40, twice, 3, 1234, true, 4 }, out;
+	char text[] = "any\0bytes";
+	struct chunk_message out, in = {
+		.first = 5, .features = 80, .from = 1000, .to = 9000, .segment = 3, .skip = 17, .head_end = 40,
+		.twice = twice, .twice_count = 3, .vertices = 1234, .tail = true, .until = 4,
+		.text = text, .text_len = sizeof(text), .received = 77, .whole = true,
+	};
 	struct buf b;
 
 	(void)state;
@@ -69,6 +74,16 @@ static void a_message_comes_back_as_it_went(void **state)
 	assert_int_equal(out.skip, 17);
 	assert_true(out.tail);
 	assert_int_equal(out.until, 4);
+	assert_int_equal(out.text_len, sizeof(text));
+	assert_memory_equal(out.text, text, sizeof(text));
+	assert_int_equal(out.received, 77);
+	assert_true(out.whole);
+	chunk_message_clear(&out);
+	in.text = NULL;
+	in.text_len = 0;
+	assert_int_equal(chunk_message_write(&in, &b, &e), 0);
+	assert_int_equal(chunk_message_read(&out, b.data, b.len, &e), 0);
+	assert_null(out.text);
 	chunk_message_clear(&out);
 	assert_int_equal(chunk_message_read(&out, "\xff\xff", 2, &e), -1);
 	assert_int_equal(e.cls, ERR_INPUT);

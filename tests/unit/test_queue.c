@@ -147,8 +147,8 @@ static void what_cannot_be_read_is_dropped_and_what_is_newer_is_left(void **stat
 		{ "1", "not-a-job", 0 },
 		{ "0", "0-01arz3ndektsv4rrffq69g5fav", 0 },
 		{ "x", "0-01arz3ndektsv4rrffq69g5fav", 0 },
-		{ "3", "0-01arz3ndektsv4rrffq69g5fav", 1 },
-		{ "3", "a-form-of-the-future", 1 },
+		{ "4", "0-01arz3ndektsv4rrffq69g5fav", 1 },
+		{ "4", "a-form-of-the-future", 1 },
 	};
 
 	(void)state;

@@ -1,0 +1,88 @@
+/*
+ * splitter_give - gives chunks out, no more than may be outstanding. See splitter.h.
+ */
+#include <string.h>
+
+#include "lib/clock.h"
+#include "schema/scripts.h"
+#include "workers/splitter_parts.h"
+
+#define CHUNK_US 100000		/* of work in a chunk, about */
+#define UNITS_LEAST 2000
+#define UNITS_MOST 20000000
+#define PACKED 4	/* times smaller than its text a chunk may count as, where it waits in Redis */
+
+/* Bytes of text that may be outstanding. */
+static uint64_t texts_most(const struct splitter *s)
+{
+	return (uint64_t)s->settings->worker.chunks_outstanding * (uint64_t)s->settings->worker.chunk_bytes / PACKED;
+}
+
+int splitter_give(struct splitter *s, struct reply **reply, struct err *e)
+{
+	static const char *const names[] = { "job", "chunks", "parts", "ids" };
+	struct key keys[4];
+	struct redis_cmd c;
+	int rc;
+
+	cmd_init(&c);
+	cmd_script(&c, &script_split, 4);
+	for (int i = 0; i < 4; i++) {
+		keys[i] = wire_key(names[i], i == 1 ? NULL : s->job->id);
+		cmd_str(&c, keys[i].text);
+	}
+	cmd_int(&c, s->job->epoch);
+	cmd_int(&c, (long long)s->chunk);
+	cmd_bytes(&c, s->packed.data, s->packed.len);
+	cmd_int(&c, (long long)s->upto.at);
+	cmd_int(&c, (long long)s->upto.segment);
+	cmd_int(&c, (long long)s->upto.skip);
+	cmd_int(&c, (long long)s->upto.elements);
+	cmd_str(&c, s->message.tail ? "1" : "0");
+	cmd_bytes(&c, s->hashes.len ? s->hashes.data : "", s->hashes.len);
+	cmd_int(&c, (long long)clock_unix_ms());
+	cmd_int(&c, (long long)s->settings->worker.chunks_outstanding);
+	cmd_int(&c, (long long)texts_most(s));
+	rc = redis_do(s->commands, &c, reply, e);
+	cmd_clear(&c);
+	return rc;
+}
+
+void splitter_learn(struct splitter *s, const struct reply *reply)
+{
+	uint64_t us = (uint64_t)reply_int(reply_at(reply, 2)), units = (uint64_t)reply_int(reply_at(reply, 3));
+
+	if (us == 0)
+		return;
+	s->units = units > UINT64_MAX / CHUNK_US ? UNITS_MOST : units * CHUNK_US / us;
+	if (s->units < UNITS_LEAST)
+		s->units = UNITS_LEAST;
+	if (s->units > UNITS_MOST)
+		s->units = UNITS_MOST;
+}
+
+/* A message with text is not sent to be told only that it may not be outstanding. */
+int splitter_may_give(struct splitter *s, bool *may, struct err *e)
+{
+	struct key key = wire_key("job", s->job->id);
+	struct reply *reply;
+	struct redis_cmd c;
+	uint64_t left, texts;
+	int rc;
+
+	*may = true;
+	if (!s->full || !s->source.encoded)
+		return 0;
+	cmd_init(&c);
+	cmd_line(&c, "HMGET", key.text, "left", "texts", NULL);
+	if ((rc = redis_do(s->commands, &c, &reply, e)) == 0) {
+		left = (uint64_t)reply_int(reply_at(reply, 0));
+		texts = (uint64_t)reply_int(reply_at(reply, 1));
+		*may = left < (uint64_t)s->settings->worker.chunks_outstanding &&
+		    (texts == 0 || texts + s->packed.len <= texts_most(s));
+		reply_free(&reply);
+	}
+	cmd_clear(&c);
+	return rc;
+}
+
