@@ -16,7 +16,7 @@
 #define SPARE_MOST 8192
 #define LARGE_BYTES 32768	/* of a body: from there on it counts as large */
 #define TURN_BYTES 262144
-#define READ_BYTES 65536	/* about what one that is woken takes at a time */
+#define FIRST_READ 65536	/* at most of the first segment, which may never be filled */
 #define PACK_LEAST 1024
 
 struct segment_writer {
@@ -206,6 +206,15 @@ static void stall(struct segment_writer *w)
 	p->stalled_last = w;
 }
 
+/* What it would take in one read: all that its segment, or the next one, has room for. */
+static size_t read_size(const struct segment_writer *w)
+{
+	size_t left = w->segment.max - w->segment.len, n = left > 0 ? left : w->segment.max;
+	size_t most = w->written > 0 ? TURN_BYTES : FIRST_READ;
+
+	return n < most ? n : most;
+}
+
 /* Wakes those for whose next segment there is room, the longest waiting first, and no more than this turn can serve. */
 static void wake(struct segment_pool *p)
 {
@@ -217,10 +226,10 @@ static void wake(struct segment_pool *p)
 		if (!w->failed) {
 			if (p->held || w->waiting >= p->window_segments)
 				continue;
-			if (turn == 0 || (w->segment.max > room && p->waiting > 0))
+			if (read_size(w) > turn || (w->segment.max > room && p->waiting > 0))
 				break;
 			room -= w->segment.max < room ? w->segment.max : room;
-			turn -= READ_BYTES < turn ? READ_BYTES : turn;
+			turn -= read_size(w);
 		}
 		leave_stalled(p, w);
 		w->room(w->ctx);
@@ -408,20 +417,19 @@ static size_t room_in(struct segment_writer *w)
 	return w->segment.max;
 }
 
+/* A read is not cut short for the end of a turn: what it costs is the call, and the word to the sender behind it. */
 long segment_place(struct segment_writer *w, void **at)
 {
-	size_t left = w->reactor->segments.turn_left, n;
+	size_t n;
 
 	if (w->failed || !is_large(w))
 		return 0;
-	if ((n = room_in(w)) == 0)
+	if (room_in(w) == 0)
 		return w->failed ? 0 : -1;
-	if (left == 0) {
+	if ((n = read_size(w)) > w->reactor->segments.turn_left) {
 		stall(w);
 		return -1;
 	}
-	n = n < left ? n : left;
-	n = n < READ_BYTES ? n : READ_BYTES;
 	/* Of the segments behind the first one can be sure that they will be filled. */
 	if (buf_reserve(&w->segment, w->written > 0 ? w->segment.max - w->segment.len : n) != 0)
 		return 0;

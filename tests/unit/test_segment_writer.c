@@ -272,7 +272,7 @@ static void what_is_placed_is_not_copied(void **state)
 	}
 }
 
-/* No more is to be read than the turn has time for, and nothing where it has none. */
+/* What is left of a turn is no reason to read less: it is read in the next one. */
 static void what_is_placed_takes_turns(void **state)
 {
 	struct segment_writer *w = segment_writer_new(&reactor, JOB, room, NULL);
@@ -282,8 +282,11 @@ static void what_is_placed_takes_turns(void **state)
 	(void)state;
 	reactor.segments.window_segments = 64;
 	segment_add(w, body, 32768);
-	reactor.segments.turn_left = 1000;
-	assert_int_equal(place(w, &at, 4000), 1000);
+	reactor.segments.turn_left = 32768 + 1000;
+	assert_int_equal(segment_place(w, &to), 32768);
+	assert_int_equal(place(w, &at, 4000), 4000);
+	assert_int_equal(segment_place(w, &to), 32768 - 4000);
+	reactor.segments.turn_left = 32768 - 4001;
 	assert_int_equal(segment_place(w, &to), -1);
 	assert_int_equal(woken, 0);
 	next_turn();
@@ -377,8 +380,8 @@ static void those_who_wait_for_their_turn_are_woken_in_order(void **state)
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(segment_add(w[i], body, left[i]), 0);
 	next_turn();
-	assert_int_equal(woken, 4);		/* 256 KiB, of which each may read 64 */
-	for (int i = 0; i < 4; i++)
+	assert_int_equal(woken, 8);		/* 256 KiB, of which each may read a segment of 32 */
+	for (int i = 0; i < 8; i++)
 		assert_int_equal(order[i], i);
 	for (turns = 0; woken > 0 && turns < 1000; turns++) {
 		size_t taken = 0;
