@@ -12,7 +12,10 @@
 #include "server/routes.def"
 #undef ROUTE
 
+struct reactor;
+
 /* ingest_small.c: commits what ended in this turn of a reactor's loop. */
 void ingest_turn_over(void *reactor);
+void ingest_commit_all(struct reactor *r);	/* also those that wait; before the connection goes */
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * ingest_small - bodies of one segment become jobs: all of a turn of the loop in one transaction.
+ * ingest_small - bodies of one segment become jobs: those of a turn of the loop in one transaction.
  *
  * In:  uploads that ended. Out: Redis's verdict on each, to ingest_commit.c. Depends on publish.lua.
  *
  * What a commit does whatever happens stands as plain commands; the script at the end decides about each delivery.
- * Under load a turn ends many, and they share MULTI, EXEC, the script's call and what goes to one key. One that is
- * refused takes no other along: publish.lua undoes its part alone.
+ * Under load a turn ends many, and they share MULTI, EXEC, the script's call and what goes to one key. What ends while
+ * Redis is at a transaction waits for its end, as it would there: then more go together. One that is refused takes no
+ * other along: publish.lua undoes its part alone.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include "server/handlers.h"
 #include "server/ingest_parts.h"
 
-#define TOGETHER_MAX 16
+#define TOGETHER_MAX 32
 
 /* A body, and its names while a command that holds them is made. */
 struct small {
@@ -245,7 +246,11 @@ static void on_published(void *ctx, const struct reply *reply, const struct err 
 	struct together *t = ctx;
 	const struct reply *said = reply_at(reply, reply_count(reply) - 1);
 	bool lost = ingest_lost_scripts(reply, e);
+	struct reactor *r = t->in[0]->reactor;
 
+	r->commits_asked--;
+	if (r->commits != NULL)
+		loop_defer(r->loop, &r->commit);
 	for (size_t i = 0; i < t->count; i++) {
 		struct ingest *in = t->in[i];
 
@@ -270,22 +275,33 @@ static void commit_some(struct reactor *r)
 		struct ingest *in = r->commits;
 
 		r->commits = in->next_commit;
+		r->commits_waiting--;
 		ingest_settle(in, NULL);
 		return;
 	}
 	for (t->count = 0; t->count < TOGETHER_MAX && r->commits != NULL; r->commits = r->commits->next_commit)
 		t->in[t->count++] = r->commits;
-	if (send_together(r, t) == 0)
+	r->commits_waiting -= t->count;
+	if (send_together(r, t) == 0) {
+		r->commits_asked++;
 		return;
+	}
 	for (size_t i = 0; i < t->count; i++)
 		ingest_settle(t->in[i], NULL);
 	free(t);
 }
 
+/* Who ends while others are at Redis waits for them, unless there are enough for a transaction. */
 void ingest_turn_over(void *reactor)
 {
 	struct reactor *r = reactor;
 
+	while (r->commits != NULL && (r->commits_asked == 0 || r->commits_waiting >= TOGETHER_MAX))
+		commit_some(r);
+}
+
+void ingest_commit_all(struct reactor *r)
+{
 	while (r->commits != NULL)
 		commit_some(r);
 }
@@ -299,6 +315,7 @@ int ingest_commit_small(struct ingest *in)
 	in->next_commit = NULL;
 	*(r->commits != NULL ? &r->commits_last->next_commit : &r->commits) = in;
 	r->commits_last = in;
+	r->commits_waiting++;
 	loop_defer(r->loop, &r->commit);
 	return 0;
 }

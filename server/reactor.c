@@ -540,7 +540,7 @@ void reactor_clear(struct reactor *r)
 	struct terms *next;
 
 	http_free(&r->http);
-	ingest_turn_over(r);
+	ingest_commit_all(r);
 	judgement_forget(r);
 	redis_async_free(&r->redis);
 	redis_async_free(&r->bulk);

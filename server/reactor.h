@@ -46,8 +46,10 @@ struct reactor {
 	struct segment_pool segments;
 	unsigned char dice[64][JOB_ID_DICE];	/* for job ids: the generator is asked once for many */
 	size_t dice_left;
-	struct ingest *commits, *commits_last;	/* of this turn, sent at its end */
-	struct loop_task commit;
+	struct ingest *commits, *commits_last;	/* that wait to be sent */
+	size_t commits_waiting;
+	unsigned commits_asked;		/* transactions of such that Redis has not answered */
+	struct loop_task commit;	/* sends them */
 	struct body_key *body_key;	/* Redis's, once `keyed`; until then one to offer */
 	bool keyed;
 	struct orphans orphans;

@@ -1,4 +1,5 @@
-"""Small documents that end in one turn of the server's loop are committed together: each has its own verdict."""
+"""Small documents that end in one turn of the server's loop, or while Redis is at others, are committed together: each
+has its own verdict."""
 import os
 import signal
 import unittest
@@ -84,6 +85,22 @@ class Together(unittest.TestCase):
         for (_, delivery, body), (status, headers, text) in zip(posts, answers):
             self.assertEqual(status, 202 if first[delivery][0] == body else 409, text)
         self.holds([job for _, job in first.values()], {"acme": sum(len(body) for body, _ in first.values())})
+
+    def test_what_ends_while_redis_is_at_it_goes_together(self):
+        count = COUNT // 2
+        clients = [RawClient(self.stack.address, PATIENCE_S) for _ in range(count)]
+        before, redis = self.transactions(), self.stack.pid("redis")
+        os.kill(redis, signal.SIGSTOP)
+        try:
+            for i, client in enumerate(clients):
+                client.send(request("acme", "msg_%d" % i, BODY))
+                self.assertEqual(self.stack.get("/healthz").status, 200)    # each ends in a turn of its own
+        finally:
+            os.kill(redis, signal.SIGCONT)
+        self.assertEqual([client.answer()[0] for client in clients], [202] * count)
+        self.assertEqual(self.transactions() - before, 2, "the first one, and those that came meanwhile")
+        for client in clients:
+            client.close()
 
     def test_redis_has_lost_its_scripts(self):
         answers = self.at_once([("acme", "msg_%d" % (i % 20), BODY) for i in range(COUNT)],
