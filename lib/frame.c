@@ -1,6 +1,7 @@
 /* frame - see frame.h. */
 #include "lib/frame.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +62,14 @@ static int compress(struct frame_writer *w, const void *bytes, size_t n, ZSTD_En
 
 	do {
 		if (buf_reserve(out, STEP_BYTES) != 0)
-			return err_set(e, ERR_SYSTEM, 0, "a zstd frame is too long");
+			return err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a zstd frame");
 		ZSTD_outBuffer to = { out->data, out->room, out->len };
 
 		left = ZSTD_compressStream2(w->ctx, &to, &in, how);
 		out->len = to.pos;
 		if (ZSTD_isError(left))
-			return err_set(e, ERR_SYSTEM, 0, "zstd: %s", ZSTD_getErrorName(left));
+			return err_set(e, ERR_SYSTEM, ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? ENOMEM
+			    : 0, "zstd: %s", ZSTD_getErrorName(left));
 	} while (in.pos < in.size || (how == ZSTD_e_end && left > 0));
 	return 0;
 }

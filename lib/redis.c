@@ -1,5 +1,6 @@
 /* redis - see redis.h: the blocking half. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -48,10 +49,21 @@ void redis_close(struct redis **r)
 	*r = NULL;
 }
 
-/* The connection is lost: whatever was on its way is of unknown outcome. */
+static int no_memory(struct err *e)
+{
+	return err_set(e, ERR_SYSTEM, ENOMEM, "Redis: no memory for a command or its reply");
+}
+
+/*
+ * The connection is lost: whatever was on its way is of unknown outcome. Where we have no memory there is none the next
+ * time either: to wait for Redis would be to wait for ever.
+ */
 static int lost(struct redis *r, struct err *e)
 {
-	err_set(e, ERR_RETRY, 0, "Redis: %.160s", r->c == NULL ? "no memory" : r->c->errstr);
+	if (r->c == NULL || r->c->err == REDIS_ERR_OOM)
+		no_memory(e);
+	else
+		err_set(e, ERR_RETRY, 0, "Redis: %.160s", r->c->errstr);
 	drop(r);
 	return -1;
 }
@@ -132,7 +144,7 @@ int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, str
 	assert(r->outstanding == 0);
 	*out = NULL;
 	if (c->failed)
-		return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
+		return no_memory(e);
 	if (connect_now(r, e) != 0)
 		return -1;
 	reply = call(r, c);
@@ -155,7 +167,7 @@ int redis_send(struct redis *r, const struct redis_cmd *c, struct err *e)
 	int done = 0;
 
 	if (c->failed)
-		return err_set(e, ERR_SYSTEM, 0, "Redis: no memory for a command");
+		return no_memory(e);
 	if (connect_now(r, e) != 0)
 		return -1;
 	if (redisAppendCommandArgv(r->c, (int)c->argc, c->argv, c->lens) != REDIS_OK)

@@ -2,6 +2,7 @@
 #include "workers/chunk_writer.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,19 +132,26 @@ static int report(struct chunk_writer *w, const struct verdict *v, struct err *e
 		return 0;
 	buf_reset(&w->line);
 	if (verdict_write(&w->line, v, NULL) != 0)
-		return err_set(e, ERR_SYSTEM, 0, "a report line is too long");
+		return err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a line of the report");
 	return lines_add(&w->report, w->line.data, w->line.len, e);
 }
 
-int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, uint64_t parsed,
-    struct err *e)
+static int bury(struct chunk_writer *w, const struct verdict *v, const char *crs, size_t most, struct err *e)
+{
+	size_t usual = w->limits.letter_bytes;
+
+	letter_of_feature(&w->letters, w->chunk.job, v, crs, most < usual ? most : usual);
+	return w->letters.failed ? err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a dead letter") : 0;
+}
+
+int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, size_t letter_bytes,
+    uint64_t parsed, struct err *e)
 {
 	struct chunk *c = &w->chunk;
 
 	assert(v->feature->index == c->behind);
-	if (v->outcome == OUTCOME_REJECTED)
-		letter_of_feature(&w->letters, c->job, v, crs, w->limits.letter_bytes);
-	else if (lines_add(&w->results, v->text, v->text_len, e) != 0)
+	if ((v->outcome == OUTCOME_REJECTED ? bury(w, v, crs, letter_bytes, e)
+	    : lines_add(&w->results, v->text, v->text_len, e)) != 0)
 		return -1;
 	if (report(w, v, e) != 0)
 		return -1;

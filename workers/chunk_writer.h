@@ -33,9 +33,10 @@ void chunk_writer_begin(struct chunk_writer *w, const struct job *j, uint64_t ne
 /* Index of the feature that is to come next. Those before it are written. */
 uint64_t chunk_writer_next(const struct chunk_writer *w);
 
-/* v is the verdict on feature chunk_writer_next; crs the source CRS in effect; parsed as in the chunk. */
-int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, uint64_t parsed,
-    struct err *e);
+/* v is the verdict on feature chunk_writer_next; crs the source CRS in effect; letter_bytes what a dead letter may keep
+ * of its text, if that is less than usual; parsed as in the chunk. */
+int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, size_t letter_bytes,
+    uint64_t parsed, struct err *e);
 /* What is held, for the caller to write; it is there until the next call. NULL: e. */
 const struct chunk *chunk_writer_take(struct chunk_writer *w, struct err *e);
 int chunk_writer_flush(struct chunk_writer *w, uint64_t parsed, struct err *e);

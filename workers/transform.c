@@ -2,6 +2,7 @@
 #include "workers/transform_parts.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 #include "workers/pipeline/pipeline.h"
 
 #define MEMORY_CHECK_MS 1000
+#define DEATHS_TO_CUT 2		/* of a feature for want of memory: the third is of its dead letter */
+#define LETTER_CUT_BYTES 65536
 
 struct transform *transform_new(const struct settings *s, struct redis *commands, struct redis *body,
     struct flight *flight, const struct recycling *recycling, alive_fn alive, void *alive_ctx, struct err *e)
@@ -124,6 +127,15 @@ static int gate(void *ctx, struct feature *f, struct err *e)
 	return 0;
 }
 
+/* How much of its text the dead letter of v may keep: of one that did not fit beside the feature, little. */
+static size_t letter_most(const struct transform *t, const struct verdict *v)
+{
+	struct suspect s;
+
+	return v->code == R_FEATURE_MEMORY && suspects_find(t->job->suspects, v->feature->index, &s)
+	    && s.deaths > DEATHS_TO_CUT ? LETTER_CUT_BYTES : SIZE_MAX;
+}
+
 int transform_verdict(void *ctx, const struct verdict *v, struct err *e)
 {
 	struct transform *t = ctx;
@@ -132,7 +144,7 @@ int transform_verdict(void *ctx, const struct verdict *v, struct err *e)
 		t->trial_over = true;
 		return err_set(e, ERR_RETRY, 0, "the trial is over");
 	} else {
-		int rc = chunk_writer_add(t->writer, v, v->crs, progress(t), e);
+		int rc = chunk_writer_add(t->writer, v, v->crs, letter_most(t, v), progress(t), e);
 
 		if (written(t, rc, e) != 0)
 			return -1;
@@ -259,6 +271,11 @@ static int end_badly(struct transform *t, struct job *j, const struct err *why, 
 	return err_set(e, why->cls, why->code, "%s", why->text);
 }
 
+bool transform_no_memory(const struct err *why)
+{
+	return why->cls == ERR_SYSTEM && (why->code == R_FEATURE_MEMORY || why->code == ENOMEM);
+}
+
 static int job_open(struct transform *t, const struct pipeline_options *o, struct err *e)
 {
 	t->reader = body_reader_new(t->body, t->job, t->settings, e);
@@ -351,7 +368,7 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 	if (rc == TRANSFORM_WORK_AGAIN || rc == TRANSFORM_WORK_FULL) {
 		rc = rc == TRANSFORM_WORK_FULL ? TRANSFORM_FULL : TRANSFORM_AGAIN;
 	} else if (rc != 0) {
-		t->flight->no_memory = why.cls == ERR_SYSTEM && why.code == R_FEATURE_MEMORY;
+		t->flight->no_memory = transform_no_memory(&why);
 		rc = end_badly(t, j, &why, e);
 	} else {
 		rc = end_well(t, j, src, began_ms, e);

@@ -208,7 +208,7 @@ static int end_badly(struct transform *t, const struct err *why, struct err *e)
 
 	if (why->cls == ERR_INPUT || why->cls == ERR_LIMIT)
 		return failed(t, why, offset, e);
-	t->flight->no_memory = why->cls == ERR_SYSTEM && why->code == R_FEATURE_MEMORY;
+	t->flight->no_memory = transform_no_memory(why);
 	return err_set(e, why->cls, why->code, "%s", why->text);
 }
 

@@ -58,6 +58,8 @@ void transform_end(struct transform *t);
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why);
 
+/* Was there no memory? Then the feature at hand is to blame, where there is one. */
+bool transform_no_memory(const struct err *why);
 int transform_verdict(void *ctx, const struct verdict *v, struct err *e);
 /* The next bytes of the document; waits while Redis is away. 0, 1 (end) or -1. */
 int transform_next_bytes(struct transform *t, const char **bytes, size_t *n, struct err *e);

@@ -130,5 +130,38 @@ class FlightRecorder(unittest.TestCase):
             self.assertNotIn(word, shipped)
 
 
+@unittest.skipIf(SANITISED, "memory has no limit there")
+class LittleMemory(unittest.TestCase):
+    """A feature that fits, but not what comes of it, beside it: its result, its dead letter, Redis's replies."""
+
+    check_counts = StackTest.check_counts
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ={"GEOSLUICE_WORKER_MEMORY_BYTES": str(64 << 20), "GEOSLUICE_WORKER_PROCESSES": "1",
+                                   "GEOSLUICE_WORKER_SPLIT_BYTES": str(1 << 30)})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.close()
+
+    def test_neighbours_are_delivered(self):
+        line = [[x / 7, y / 7] for x in range(-1000, 1000) for y in range(-50, 50)]
+        text = json.dumps(line)[1:-1]
+        for times in (1, 2):    # of more, not even the decoder can pass over it
+            with self.subTest("%d MB" % (times * len(text) >> 20)):
+                large = '{"type":"Feature","properties":null,"geometry":{"type":"LineString","coordinates":[%s]}}' % (
+                    ",".join([text] * times))
+                small = json.dumps(SOUND)
+                job, info = self.stack.run("acme", ('{"type":"FeatureCollection","features":[%s,%s,%s]}' % (
+                    small, large, small)).encode())
+                self.assertEqual(info["status"], "successful", info)
+                letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+                self.assertIn([x["code"] for x in letters], ([], ["FEATURE_MEMORY"]))
+                self.check_counts(info, 3, len(letters))
+                self.assertEqual([x["index"] for x in letters], [1] * len(letters))
+        self.assertEqual(len(letters), 1, "the largest is too large")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <netdb.h>
 #include <semaphore.h>
 #include <sys/resource.h>
@@ -211,6 +212,36 @@ struct scene {
 	long long last;
 	bool stop_on_up, stop_on_reply, stop_on_down;
 };
+
+/* To try again would be to try for ever. */
+static void no_memory_for_a_reply_is_no_fault_of_redis(void **state)
+{
+	struct err e = ERR_INIT;
+	int status;
+	pid_t pid;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__)
+	skip();		/* it ends the process instead */
+#endif
+	if ((pid = fork()) == 0) {
+		struct redis *r = redis_open(server.url, 5000, &e);
+		struct rlimit few = { 16 << 20, 16 << 20 };
+		struct reply *reply = NULL;
+		struct redis_cmd c;
+
+		cmd_init(&c);
+		cmd_line(&c, "SETRANGE", "large", "67108863", "x", NULL);
+		if (redis_do(r, &c, &reply, &e) != 0)
+			_exit(1);
+		reply_free(&reply);
+		setrlimit(RLIMIT_DATA, &few);
+		cmd_line(&c, "GET", "large", NULL);
+		_exit(redis_do(r, &c, &reply, &e) == -1 && e.cls == ERR_SYSTEM && e.code == ENOMEM ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
 
 static void on_state(void *ctx, bool up)
 {
@@ -731,6 +762,7 @@ int main(void)
 		cmocka_unit_test(blocking_commands_and_scripts),
 		cmocka_unit_test(what_passes_is_told_from_what_stays),
 		cmocka_unit_test(lost_connections_are_retry),
+		cmocka_unit_test(no_memory_for_a_reply_is_no_fault_of_redis),
 		cmocka_unit_test(async_survives_restart_and_silence),
 		cmocka_unit_test(a_replica_is_left),
 	};

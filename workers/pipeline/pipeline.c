@@ -1,6 +1,7 @@
 /* pipeline - see pipeline.h. */
 #include "workers/pipeline/pipeline.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +144,16 @@ static void verdict_place(struct pipeline *p, struct verdict *v)
 		v->offset = v->finding->offset;
 }
 
+/*
+ * There was no memory for what became of f, beside f itself. One for whose dead letter there is none is left out the
+ * next time, as if it could not be read.
+ */
+static void blame(struct pipeline *p, const struct feature *f, const struct verdict *v)
+{
+	p->o.place->feature = f->index;
+	p->o.place->stage = v->outcome == OUTCOME_REJECTED ? AT_DECODE : AT_ENCODE;
+}
+
 static int give(struct pipeline *p, const struct feature *f, struct err *e)
 {
 	struct verdict v = { .feature = f };
@@ -169,6 +180,8 @@ static int give(struct pipeline *p, const struct feature *f, struct err *e)
 	place_none(p);
 	rc = p->fn(p->ctx, &v, e);
 	place_next(p);
+	if (rc < 0 && e->cls == ERR_SYSTEM && e->code == ENOMEM)
+		blame(p, f, &v);
 	return rc;
 }
 

@@ -3,6 +3,8 @@
  *
  * In:  a chunk. Out: one call of chunk.lua. Depends on lib/redis.
  */
+#include <errno.h>
+
 #include "lib/clock.h"
 #include "schema/scripts.h"
 #include "schema/wire.h"
@@ -24,7 +26,7 @@ static int redis_write(struct redis *r, const struct chunk *c, struct err *e)
 	buf_init(&reach, COLLECTION_TEXT_MAX);
 	if (!c->boxless && collection_reach_write(&c->reach, &reach) != 0) {
 		buf_clear(&reach);
-		return err_set(e, ERR_SYSTEM, 0, "no memory for a chunk");
+		return err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a chunk");
 	}
 	cmd_init(&cmd);
 	cmd_script(&cmd, &script_chunk, 5);
