@@ -3,8 +3,10 @@
 In:  a cluster and a seeded random number generator. Out: nothing but the harm. A fault waits by Fault.hold, which
 ends early when the run does.
 """
+import contextlib
 import os
 import random
+import re
 import resource
 import subprocess
 import threading
@@ -78,6 +80,36 @@ def transform_killed(f):
         if below:
             os.kill(f.rng.choice(below), 9)
         f.hold(0.1, 0.8)
+
+
+def limited(pids, low_s, high_s, f):
+    """They keep the memory that they have, and get next to none besides."""
+    before = {}
+    try:
+        for pid in pids:
+            with contextlib.suppress(OSError):      # it ended
+                with open("/proc/%d/status" % pid, encoding="ascii") as status:
+                    has = int(re.search(r"VmData:\s+(\d+) kB", status.read()).group(1)) * 1024
+                before[pid] = resource.prlimit(pid, resource.RLIMIT_DATA)
+                resource.prlimit(pid, resource.RLIMIT_DATA, (has + f.rng.choice((0, 65536, 1 << 20)),
+                                                             before[pid][1]))
+        f.hold(low_s, high_s)
+    finally:
+        for pid, limit in before.items():
+            with contextlib.suppress(OSError):
+                resource.prlimit(pid, resource.RLIMIT_DATA, limit)
+
+
+def starved(program):
+    def fault(f):
+        limited([f.cluster.running[f.one_of(program)].pid], 0.5, 3, f)
+    return fault
+
+
+def transform_starved(f):
+    """One of the processes that work; who watches over them goes on, and starts another if it ends."""
+    below = children(f.cluster.running[f.one_of("worker")].pid)
+    limited([f.rng.choice(below)] if below else [], 0.5, 3, f)
 
 
 def rolling_restart(f):
@@ -224,7 +256,8 @@ def network(mode, low_s, high_s, **more):
 
 TO_PROGRAMS = {
     "server killed": kill("server"), "server frozen": freeze("server"), "server restarted": restart("server"),
-    "transform process killed": transform_killed,
+    "transform process killed": transform_killed, "transform process starved of memory": transform_starved,
+    "server starved of memory": starved("server"), "courier starved of memory": starved("courier"),
     "worker killed": kill("worker"), "worker frozen": freeze("worker"), "worker restarted": restart("worker"),
     "courier killed": kill("courier"), "courier frozen": freeze("courier"), "courier restarted": restart("courier"),
     "rolling restart": rolling_restart,

@@ -92,7 +92,7 @@ class Oracle(threading.Thread):
         return body
 
     def judge(self, entry):
-        """'good', or what is wrong."""
+        """'good', or what is wrong; 'doubled: …' where there is more of something than there should be."""
         info = json.loads(self.get("/v1/jobs/" + entry.job))
         if info["status"] not in ENDED:
             raise NotNow()
@@ -108,7 +108,8 @@ class Oracle(threading.Thread):
             return "ended as %s %s (%s), not as %s %s" % (
                 info["status"], info.get("code"), info.get("message"), doc.status, doc.code)
         if info["counts"] != doc.counts() and doc.status == "successful":
-            return "counts %s, not %s" % (info["counts"], doc.counts())
+            return "%scounts %s, not %s" % ("doubled: " if info["counts"]["features"] > len(doc.features) else "",
+                                            info["counts"], doc.counts())
         for check in (self.letters_fault, self.report_fault, self.results_fault):
             fault = check(entry, doc)
             if fault:
@@ -164,7 +165,7 @@ class Oracle(threading.Thread):
             have = results["features"]
         want = [f for f in doc.features if f.outcome != "rejected"]
         if len(have) != len(want):
-            return "%d results, not %d" % (len(have), len(want))
+            return "%s%d results, not %d" % ("doubled: " if len(have) > len(want) else "", len(have), len(want))
         for i, (f, got) in enumerate(zip(want, have)):
             fault = fault_of_result(doc, f, got)
             if fault:
@@ -175,8 +176,9 @@ class Oracle(threading.Thread):
     def difference(what, have, want):
         more = collections.Counter(have) - collections.Counter(want)
         less = collections.Counter(want) - collections.Counter(have)
-        return "%s: too many %s, missing %s%s" % (
-            what, list(more.items())[:4], list(less.items())[:4], "" if more or less else ", another order")
+        return "%s%s: too many %s, missing %s%s" % (
+            "doubled: " if more and not less else "", what, list(more.items())[:4], list(less.items())[:4],
+            "" if more or less else ", another order")
 
     def replay(self, entry):
         """A dead letter is tried again, twice: one job, and the same code again."""

@@ -19,9 +19,9 @@ signed documents of 1 to 8,000 features, whole or piece by piece, and again unti
 has to come of every feature and asks the servers for it: status, counts, results, report, dead letters. Verdict:
 **{passed} checks passed, {failed} failed**.
 
-| acknowledged | lost | ended otherwise than they should | features compared one by one | bytes |
-|---|---|---|---|---|
-| {documents:,} | {lost:,} | {wrong:,} | {features:,} | {bytes:,} |
+| acknowledged | lost | duplicated | ended otherwise than they should | features compared one by one | bytes |
+|---|---|---|---|---|---|
+| {documents:,} | {lost:,} | {doubled:,} | {wrong:,} | {features:,} | {bytes:,} |
 
 | | |
 |---|---|
@@ -67,11 +67,12 @@ def write_report(path, run):
     verdicts = [e.verdict for e in run.ledger.entries()]
     faults = sorted((kind, n) for t in run.troubles for kind, n in t.done.items())
     lost = sum(v is None or v.startswith("lost") for v in verdicts)
+    doubled = sum(v is not None and v.startswith("doubled") for v in verdicts)
     with open(path, "w") as f:
         f.write(PAGE.format(
             documents=len(verdicts), seed=run.seed, seconds=run.seconds, machine=machine(),
             passed=len(run.passed), failed=len(run.failed), lost=lost,
-            wrong=sum(v != "good" for v in verdicts) - lost,
+            doubled=doubled + count["wrong: delivery"], wrong=sum(v != "good" for v in verdicts) - lost - doubled,
             features=count["features checked"], bytes=count["bytes"],
             rows="\n".join("| %s | %s |" % (words, format(count[name], ",")) for name, words in ROWS if count[name]),
             faults="\n".join("| %s | %d |" % f for f in faults) + "\n| all | %d |" % sum(n for _, n in faults),

@@ -5,6 +5,9 @@
 #include <setjmp.h>
 #include <cmocka.h>
 #include <proj.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/shapes.h"
 #include "workers/pipeline/reproject.h"
@@ -79,6 +82,32 @@ static void what_is_no_crs_is_refused(void **state)
 		assert_int_equal(e.cls, ERR_INPUT);
 		assert_int_equal(e.code, cases[i].code);
 	}
+}
+
+/* Whoever has no memory to look one up knows nothing of it. */
+static void a_crs_is_not_unknown_for_want_of_memory(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__)
+	skip();		/* it ends the process instead */
+#endif
+	reproject_forget();
+	if ((pid = fork()) == 0) {
+		struct rlimit none = { 1, RLIM_INFINITY }, plenty = { RLIM_INFINITY, RLIM_INFINITY };
+		struct err e = ERR_INIT;
+
+		setrlimit(RLIMIT_DATA, &none);
+		if (reproject_new("EPSG:999999", "OGC:CRS84", &e) != NULL || e.cls != ERR_SYSTEM)
+			_exit(1);
+		setrlimit(RLIMIT_DATA, &plenty);
+		err_clear(&e);
+		_exit(reproject_new("EPSG:999999", "OGC:CRS84", &e) == NULL && e.code == R_CRS_UNKNOWN ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 static const struct {
@@ -277,6 +306,7 @@ static void numbers_are_those_of_proj(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_crs_is_not_unknown_for_want_of_memory),	/* first: others leave memory */
 		cmocka_unit_test(many_names_for_one_crs),
 		cmocka_unit_test(what_is_no_crs_is_refused),
 		cmocka_unit_test(x_comes_first_and_heights_go_along),

@@ -15,6 +15,7 @@
 
 #define BEYOND_EARTH 1e9	/* of any unit: no place on Earth has such a coordinate, but a pole can come out so */
 #define SAMPLES 16	/* positions of a geometry that are looked at for a guess */
+#define LOOKUP_BYTES ((size_t)8 << 20)	/* of memory: more than it takes to look up a CRS */
 #define RETURN_SHARE 1e-5	/* of a coordinate: how far off the way back may end */
 
 struct area {
@@ -127,6 +128,35 @@ static struct reproject *create(const char *source_crs, const char *target_crs, 
 	return r;
 }
 
+/* Has it memory to look up a CRS, and a database to find one in? Without, it knows nothing of any. */
+static bool proj_works(void)
+{
+	void *volatile room = malloc(LOOKUP_BYTES);	/* volatile: else there need be none */
+	PJ_CONTEXT *ctx = room != NULL ? context() : NULL;
+	PJ *crs84 = ctx != NULL ? proj_create(ctx, "OGC:CRS84") : NULL;
+	bool works = crs84 != NULL;
+
+	proj_destroy(crs84);
+	if (ctx != NULL)
+		users--;
+	free(room);
+	return works;
+}
+
+/* What is wrong with a CRS stays wrong; what was for want of memory is no word on a document. */
+static struct reproject *create_or_know(const char *source_crs, const char *target_crs, struct err *e)
+{
+	struct reproject *r = create(source_crs, target_crs, e);
+
+	if (r != NULL || e->cls != ERR_INPUT)
+		return r;
+	err_clear(e);
+	if (proj_works())
+		return create(source_crs, target_crs, e);
+	err_set(e, ERR_SYSTEM, 0, "PROJ knows no CRS: has it memory, and its database?");
+	return NULL;
+}
+
 /* ---- those kept for the next that asks, latest first ---- */
 
 struct reproject *reproject_new(const char *source_crs, const char *target_crs, struct err *e)
@@ -140,7 +170,7 @@ struct reproject *reproject_new(const char *source_crs, const char *target_crs, 
 		kept[KEPT - 1] = NULL;
 		return r;
 	}
-	return create(source_crs, target_crs, e);
+	return create_or_know(source_crs, target_crs, e);
 }
 
 void reproject_free(struct reproject **r)

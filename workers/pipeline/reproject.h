@@ -20,7 +20,8 @@
 
 struct reproject;
 
-/* NULL with e filled: ERR_INPUT R_CRS_UNKNOWN or R_PROJ_NO_OPERATION, ERR_SYSTEM without memory. */
+/* NULL with e filled: ERR_INPUT R_CRS_UNKNOWN or R_PROJ_NO_OPERATION, ERR_SYSTEM without memory, or
+ * where PROJ has no database. */
 struct reproject *reproject_new(const char *source_crs, const char *target_crs, struct err *e);
 void reproject_free(struct reproject **r);	/* NULL-safe; clears it */
 
