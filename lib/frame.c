@@ -114,12 +114,20 @@ int frame_pack_numbers(const void *bytes, size_t n, size_t room, struct buf *out
 	return out->len > 0;
 }
 
+/* What zstd says of a frame; without memory it can say nothing. */
+static int fault_of(size_t said, struct err *e)
+{
+	if (ZSTD_getErrorCode(said) == ZSTD_error_memory_allocation)
+		return err_set(e, ERR_SYSTEM, 0, "no memory to read a zstd frame");
+	return err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(said));
+}
+
 int frame_unpack(const void *frame, size_t size, void *out, size_t n, struct err *e)
 {
 	size_t got = ZSTD_decompress(out, n, frame, size);
 
 	if (ZSTD_isError(got))
-		return err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(got));
+		return fault_of(got, e);
 	return got == n ? 0 : err_set(e, ERR_INPUT, 0, "a zstd frame holds %zu bytes, not %zu", got, n);
 }
 
@@ -143,7 +151,7 @@ int frame_read(const void *frame, size_t n, struct buf *out, struct err *e)
 		left = ZSTD_decompressStream(ctx, &to, &in);
 		out->len = to.pos;
 		if (ZSTD_isError(left)) {
-			err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(left));
+			fault_of(left, e);
 			goto out;
 		}
 		if (left > 0 && in.pos + out->len == before) {
@@ -196,7 +204,7 @@ long frame_take(struct frame_reader *r, void *out, size_t room, struct err *e)
 		size_t before = r->in.pos + to.pos, left = ZSTD_decompressStream(r->ctx, &to, &r->in);
 
 		if (ZSTD_isError(left))
-			return err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(left));
+			return fault_of(left, e);
 		r->ended = left == 0;
 		if (left > 0 && r->in.pos + to.pos == before)
 			return err_set(e, ERR_INPUT, 0, "a zstd frame ends early");

@@ -8,6 +8,7 @@
 
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define OUT_BYTES ((size_t)64 << 10)
 #define WINDOW_LOG_MAX 23	/* 8 MiB: what RFC 9659 asks receivers to take */
@@ -210,6 +211,8 @@ static int take_zstd(struct inflate *z, size_t *n, struct err *e)
 		z->in += from.pos;
 		z->left -= from.pos;
 		z->in_bytes += from.pos;
+		if (ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation)
+			return err_set(e, ERR_SYSTEM, 0, "no memory for a decoder");
 		if (ZSTD_isError(rc))
 			return damaged(z, ZSTD_getErrorName(rc), e);
 		z->whole = rc == 0;

@@ -120,15 +120,18 @@ static int ask_primary(struct segment_reader *s, struct err *e)
 	return 0;
 }
 
-/* What stands in Redis may be anything: its length is bounded before there is memory for it. */
-static int unpack(struct segment_reader *s, const struct reply *length, const char **bytes, size_t *n)
+/* What stands in Redis may be anything: its length is bounded before there is memory for it. -1: e, ERR_INPUT where it
+ * is damaged. */
+static int unpack(struct segment_reader *s, const struct reply *length, const char **bytes, size_t *n, struct err *e)
 {
 	long long plain = reply_int(length);
-	struct err ignored = ERR_INIT;
 
 	buf_reset(&s->plain);
-	if (plain < 1 || plain > SEGMENT_BYTES_MAX || buf_reserve(&s->plain, (size_t)plain) != 0
-	    || frame_unpack(*bytes, *n, s->plain.data, (size_t)plain, &ignored) != 0)
+	if (plain < 1 || plain > SEGMENT_BYTES_MAX)
+		return err_set(e, ERR_INPUT, 0, "a segment of no such length");
+	if (buf_reserve(&s->plain, (size_t)plain) != 0)
+		return err_set(e, ERR_SYSTEM, 0, "no memory for a segment");
+	if (frame_unpack(*bytes, *n, s->plain.data, (size_t)plain, e) != 0)
 		return -1;
 	*bytes = s->plain.data;
 	*n = (size_t)plain;
@@ -139,6 +142,8 @@ int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n,
 {
 	const struct reply *fields, *sum, *length;
 	char hex[CHECKSUM_HEX + 1];
+	struct err why = ERR_INIT;
+	int rc = 0;
 
 	reply_free(&s->reply);
 	if (s->next > s->segments)
@@ -160,8 +165,11 @@ int segment_reader_next(struct segment_reader *s, const char **bytes, size_t *n,
 	sum = reply_field(fields, 0, "h");
 	checksum_hex(hex, *bytes, *n);
 	length = reply_field(fields, 0, "z");
-	if ((sum != NULL && strcmp(hex, reply_str(sum, NULL)) != 0)
-	    || (length != NULL && unpack(s, length, bytes, n) != 0))
+	if (sum != NULL && strcmp(hex, reply_str(sum, NULL)) != 0)
+		rc = -1;
+	else if (length != NULL && (rc = unpack(s, length, bytes, n, &why)) != 0 && why.cls != ERR_INPUT)
+		return err_set(e, why.cls, why.code, "%s", why.text);
+	if (rc != 0)
 		return err_set(e, ERR_INPUT, R_BODY_LOST, "segment %llu of %llu is damaged",
 		    (unsigned long long)s->next, (unsigned long long)s->segments);
 	s->next++;

@@ -9,6 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/checksum.h"
@@ -323,9 +326,58 @@ static void compressed_segments_are_taken_apart(void **state)
 	frame_writer_free(&w);
 }
 
+/* Nor is a segment damaged that there is no memory for. */
+static void no_memory_for_a_segment_is_no_damage(void **state)
+{
+	struct frame_writer *w = frame_writer_new(&(struct err)ERR_INIT);
+	char id[JOB_ID_LEN + 1], sum[CHECKSUM_HEX + 1], *text = calloc(1, SEGMENT_BYTES_MAX);
+	struct redis_cmd c;
+	struct key raw;
+	struct buf frame;
+	struct err e = ERR_INIT;
+	struct reply *reply;
+	int status;
+	pid_t pid;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__)
+	free(text);
+	frame_writer_free(&w);
+	skip();		/* it ends the process instead */
+#endif
+	buf_init(&frame, 1 << 20);
+	assert_int_equal(frame_pack(w, text, SEGMENT_BYTES_MAX, 1 << 20, &frame, &e), 1);
+	seed_job(redis, "acme", NULL, "a", 1, 1, id);
+	raw = wire_key("raw", id);
+	seed_drop(redis, "DEL", raw.text, NULL);
+	checksum_hex(sum, frame.data, frame.len);
+	cmd_init(&c);
+	cmd_line(&c, "XADD", raw.text, "1-0", "h", sum, "z", "4194304", "d", NULL);
+	cmd_bytes(&c, frame.data, frame.len);
+	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
+	reply_free(&reply);
+	cmd_clear(&c);
+	frame_writer_free(&w);
+	buf_clear(&frame);
+	free(text);
+	if ((pid = fork()) == 0) {
+		struct rlimit none = { 1, 1 };
+		struct redis *own = redis_open(server.url, 5000, &e);
+		struct segment_reader *s = segment_reader_new(own, id, 1, 1, &e);
+		const char *bytes;
+		size_t n;
+
+		setrlimit(RLIMIT_DATA, &none);
+		_exit(segment_reader_next(s, &bytes, &n, &e) == -1 && e.cls == ERR_SYSTEM ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_memory_for_a_segment_is_no_damage),	/* first: others leave memory */
 		cmocka_unit_test(compressed_segments_are_taken_apart),
 		cmocka_unit_test(body_comes_back_whatever_the_segments),
 		cmocka_unit_test(leaving_early_leaves_nothing_outstanding),
