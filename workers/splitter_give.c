@@ -61,28 +61,39 @@ void splitter_learn(struct splitter *s, const struct reply *reply)
 		s->units = UNITS_MOST;
 }
 
+/* What split.lua says 'full' to. */
+static bool is_full(const struct splitter *s, const struct reply *job)
+{
+	uint64_t left = (uint64_t)reply_int(reply_at(job, 4)), texts = (uint64_t)reply_int(reply_at(job, 5));
+
+	return left >= (uint64_t)s->settings->worker.chunks_outstanding ||
+	    (texts > 0 && texts + s->packed.len > texts_most(s));
+}
+
+/* Is the job still this splitter's, with chunks to come? If not, split.lua has a word on it. */
+static bool is_open(const struct splitter *s, const struct reply *job)
+{
+	return reply_int(reply_at(job, 0)) == s->job->epoch && strcmp(reply_str(reply_at(job, 1), NULL), "running") == 0
+	    && *reply_str(reply_at(job, 2), NULL) != '\0' && *reply_str(reply_at(job, 3), NULL) == '\0';
+}
+
 /* A message with text is not sent to be told only that it may not be outstanding. */
 int splitter_may_give(struct splitter *s, bool *may, struct err *e)
 {
 	struct key key = wire_key("job", s->job->id);
 	struct reply *reply;
 	struct redis_cmd c;
-	uint64_t left, texts;
 	int rc;
 
 	*may = true;
 	if (!s->full || !s->source.encoded)
 		return 0;
 	cmd_init(&c);
-	cmd_line(&c, "HMGET", key.text, "left", "texts", NULL);
+	cmd_line(&c, "HMGET", key.text, "epoch", "state", "split", "fail", "left", "texts", NULL);
 	if ((rc = redis_do(s->commands, &c, &reply, e)) == 0) {
-		left = (uint64_t)reply_int(reply_at(reply, 0));
-		texts = (uint64_t)reply_int(reply_at(reply, 1));
-		*may = left < (uint64_t)s->settings->worker.chunks_outstanding &&
-		    (texts == 0 || texts + s->packed.len <= texts_most(s));
+		*may = !is_open(s, reply) || !is_full(s, reply);
 		reply_free(&reply);
 	}
 	cmd_clear(&c);
 	return rc;
 }
-

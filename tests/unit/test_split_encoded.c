@@ -326,6 +326,9 @@ static void no_more_text_is_out_than_may_be(void **state)
 	s = splitter_new(settings, redis, body, &j, &e);
 	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
 	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);
+	/* One that waits learns that it is over: nobody takes the chunks that are out. */
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "state", "dismissed", NULL);
+	assert_int_equal(splitter_step(s, &e), SPLIT_STALE);
 	splitter_free(&s);
 	job_clear(&j);
 }
