@@ -98,6 +98,7 @@ static void limits(struct worker *w)
 	struct settings *s = w->settings;
 
 	s->worker.memory_bytes = memory_limit(s, w->processes, cgroup_memory_bytes(""));
+	s->worker.max_feature_bytes = memory_feature_limit(s);
 	for (unsigned i = 0; i < w->processes; i++)
 		flight_limits(&w->flights[i], feature_limit_ms(s), (uint64_t)s->worker.memory_bytes);
 }

@@ -146,7 +146,10 @@ int queue_put_back(struct queue *q, struct err *e)
 	return 0;
 }
 
-/* A stream entry [id, [field, value, …]]. 0: *m is filled. 1: it is not for us. -1: Redis failed. */
+#define NEWER 2
+
+/* A stream entry [id, [field, value, …]], just delivered to us. 0: *m is filled. 1: it is for nobody. NEWER: it is for
+ * those who can read it, at once. -1: Redis failed. */
 static int take(struct queue *q, enum stream s, const struct reply *entry, struct message *m, struct err *e)
 {
 	const struct reply *fields = reply_at(entry, 1);
@@ -158,7 +161,7 @@ static int take(struct queue *q, enum stream s, const struct reply *entry, struc
 	snprintf(m->id, sizeof(m->id), "%s", reply_str(reply_at(entry, 0), NULL));
 	if (version > WIRE_READS) {
 		log_warn("message_of_newer_version", LOG_STR("message", m->id), LOG_INT("v", version));
-		return 1;
+		return queue_release(q, m, e) == 0 ? NEWER : -1;
 	}
 	if (version < 1 || !wire_is_job_id(job)) {	/* also one that was deleted while pending */
 		if (reply_count(fields) > 0)
@@ -176,7 +179,7 @@ static int next_own(struct queue *q, enum stream s, struct message *m, struct er
 	struct reply *reply;
 	int rc = 1;
 
-	while (rc == 1 && p->own) {
+	while (rc > 0 && p->own) {
 		cmd_line(&q->cmd, "XREADGROUP", "GROUP", GROUP_WORKERS, q->consumer, "COUNT", "1", "STREAMS",
 		    q->keys[s].text, p->own_from, NULL);
 		if ((rc = ask(q, &reply, e)) != 0)
@@ -188,18 +191,19 @@ static int next_own(struct queue *q, enum stream s, struct message *m, struct er
 			memcpy(p->own_from, m->id, sizeof(p->own_from));
 		reply_free(&reply);
 	}
-	return rc;
+	return rc == NEWER ? 1 : rc;
 }
 
 static int next_abandoned(struct queue *q, enum stream s, struct message *m, struct err *e)
 {
 	struct pending *p = &q->pending[s];
 	struct reply *reply;
+	uint64_t pause_ms = q->lease_ms / 3;
 	int rc = 1;
 
 	if (clock_mono_ms() < p->scan_at_ms)
 		return 1;
-	while (rc == 1) {	/* through the pending entries once */
+	while (rc > 0) {	/* through the pending entries once */
 		cmd_line(&q->cmd, "XAUTOCLAIM", q->keys[s].text, GROUP_WORKERS, q->consumer, NULL);
 		cmd_int(&q->cmd, (long long)q->lease_ms);
 		cmd_str(&q->cmd, p->scan_from);
@@ -211,13 +215,18 @@ static int next_abandoned(struct queue *q, enum stream s, struct message *m, str
 		rc = 1;
 		if (reply_count(reply_at(reply, 1)) > 0)
 			rc = take(q, s, reply_at(reply_at(reply, 1), 0), m, e);
+		p->newer = p->newer || rc == NEWER;
 		reply_free(&reply);
 		if (strcmp(p->scan_from, "0-0") == 0)
 			break;
 	}
-	if (strcmp(p->scan_from, "0-0") == 0)
-		p->scan_at_ms = clock_mono_ms() + (q->lease_ms / 3 < SCAN_MS ? q->lease_ms / 3 : SCAN_MS);
-	return rc;
+	if (strcmp(p->scan_from, "0-0") == 0) {
+		if (!p->newer && pause_ms > SCAN_MS)
+			pause_ms = SCAN_MS;
+		p->scan_at_ms = clock_mono_ms() + pause_ms;
+		p->newer = false;
+	}
+	return rc == NEWER ? 1 : rc;
 }
 
 /* The reply to XREADGROUP names the streams that had something. */

@@ -7,7 +7,8 @@
  * New work comes from each stream in turn, one message of each: so small jobs do not wait for large ones, nor chunks of
  * one large job for all of another. A splitter comes last: it is long at it.
  *
- * A message stays pending until a script ends its work, or queue_drop.
+ * A message stays pending until a script ends its work, or queue_drop. One of a version that this program does not read
+ * is released, so that those who do have it as soon as they look.
  */
 #ifndef GS_WORKERS_QUEUE_H
 #define GS_WORKERS_QUEUE_H
@@ -36,6 +37,7 @@ struct pending {
 	char own_from[STREAM_ID_MAX];	/* the last of them that was looked at */
 	char scan_from[STREAM_ID_MAX];	/* where the search for abandoned ones goes on */
 	uint64_t scan_at_ms;		/* when it is due */
+	bool newer;			/* it met some of a newer version; as it touches each, it is due later then */
 };
 
 struct queue {

@@ -148,7 +148,7 @@ class LittleMemory(unittest.TestCase):
     def test_neighbours_are_delivered(self):
         line = [[x / 7, y / 7] for x in range(-1000, 1000) for y in range(-50, 50)]
         text = json.dumps(line)[1:-1]
-        for times in (1, 2):    # of more, not even the decoder can pass over it
+        for times in (1, 2, 3, 5, 8):
             with self.subTest("%d MB" % (times * len(text) >> 20)):
                 large = '{"type":"Feature","properties":null,"geometry":{"type":"LineString","coordinates":[%s]}}' % (
                     ",".join([text] * times))
@@ -157,7 +157,7 @@ class LittleMemory(unittest.TestCase):
                     small, large, small)).encode())
                 self.assertEqual(info["status"], "successful", info)
                 letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
-                self.assertIn([x["code"] for x in letters], ([], ["FEATURE_MEMORY"]))
+                self.assertIn([x["code"] for x in letters], ([], ["FEATURE_MEMORY"], ["FEATURE_TOO_LARGE"]))
                 self.check_counts(info, 3, len(letters))
                 self.assertEqual([x["index"] for x in letters], [1] * len(letters))
         self.assertEqual(len(letters), 1, "the largest is too large")

@@ -115,8 +115,8 @@ class NextVersion(unittest.TestCase):
         self.addCleanup(self.stack.close)
 
     def claim(self, stream):
-        """What a worker of the next version gets: messages that nobody renews."""
-        entries = self.stack.redis("XAUTOCLAIM", "gs:{p0}:" + stream, "workers", "worker-of-the-next", LEASE_MS, "0")[1]
+        """What a worker of the next version gets whose leases are long: messages that were released."""
+        entries = self.stack.redis("XAUTOCLAIM", "gs:{p0}:" + stream, "workers", "worker-of-the-next", 3600000, "0")[1]
         return [entry[0].decode() for entry in entries if entry[1]]
 
     def test_what_is_newer_is_left_to_those_who_know_it(self):

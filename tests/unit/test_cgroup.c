@@ -93,6 +93,15 @@ static void a_chosen_value_stands_and_the_default_is_lowered(void **state)
 	assert_int_equal(memory_limit(&s, 2, 512 * (uint64_t)mb), 300 * mb);
 	s.worker.memory_bytes = 0;
 	assert_int_equal(memory_limit(&s, 2, 512 * (uint64_t)mb), 0);
+
+	s.worker.max_feature_bytes = 32 * mb;
+	assert_int_equal(memory_feature_limit(&s), 32 * mb);
+	s.worker.memory_bytes = 120 * mb;
+	assert_int_equal(memory_feature_limit(&s), 32 * mb);
+	s.worker.memory_bytes = 64 * mb;
+	assert_int_equal(memory_feature_limit(&s), 40 * mb / 3);
+	s.worker.max_feature_bytes = 1024;
+	assert_int_equal(memory_feature_limit(&s), 1024);
 }
 
 int main(void)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "tests/fakes/seed.h"
 #include "tests/fakes/stage.h"
@@ -167,6 +168,56 @@ static void what_cannot_be_read_is_dropped_and_what_is_newer_is_left(void **stat
 	}
 }
 
+/* Of both: what is new, and what another left behind. Each program has a lease of a minute; none is waited for. */
+static void what_is_newer_is_for_others_at_once(void **state)
+{
+	struct message m;
+	struct queue q;
+
+	(void)state;
+	seed_drop(redis, "XGROUP", "CREATE", jobs.text, GROUP_WORKERS, "0", "MKSTREAM", NULL);
+	queue_init(&q, redis, "w-0", 60000, 5);
+	for (int i = 1; i <= 3; i++) {
+		seed_drop(redis, "XADD", jobs.text, "*", "v", "4", "job", "a-form-of-the-future", NULL);
+		seed_drop(redis, "XADD", jobs.text, "*", "v", "4", "job", "a-form-of-the-future", NULL);
+		assert_string_equal(next(&q), "");
+		assert_int_equal(pending("w-0"), 2);
+		seed_drop(redis, "XAUTOCLAIM", jobs.text, GROUP_WORKERS, "next", "60000", "0", NULL);
+		assert_int_equal(pending("next"), 2);
+		seed_drop(redis, "XGROUP", "DELCONSUMER", jobs.text, GROUP_WORKERS, "next", NULL);
+	}
+	seed_drop(redis, "XADD", jobs.text, "*", "v", "4", "job", "a-form-of-the-future", NULL);
+	seed_drop(redis, "XREADGROUP", "GROUP", GROUP_WORKERS, "gone", "STREAMS", jobs.text, ">", NULL);
+	q.lease_ms = 0;
+	q.pending[STREAM_JOBS].scan_at_ms = 0;
+	assert_int_equal(queue_next(&q, false, &m, &e), 1);
+	assert_int_equal(pending("w-0"), 1);
+	seed_drop(redis, "XAUTOCLAIM", jobs.text, GROUP_WORKERS, "next", "60000", "0", NULL);
+	assert_int_equal(pending("next"), 1);
+	queue_clear(&q);
+}
+
+/* The look through them takes and releases each: so it is not made each second where there are some. */
+static void what_is_newer_is_not_met_all_the_time(void **state)
+{
+	uint64_t before = clock_mono_ms();
+	struct queue q;
+
+	(void)state;
+	seed_drop(redis, "XADD", jobs.text, "*", "v", "4", "job", "a-form-of-the-future", NULL);
+	queue_init(&q, redis, "w-0", 60000, 5);
+	assert_string_equal(next(&q), "");
+	assert_true(q.pending[STREAM_JOBS].scan_at_ms <= clock_mono_ms() + 1000);
+	q.pending[STREAM_JOBS].scan_at_ms = 0;
+	assert_string_equal(next(&q), "");
+	assert_true(q.pending[STREAM_JOBS].scan_at_ms >= before + 20000);
+	seed_drop(redis, "XTRIM", jobs.text, "MAXLEN", "0", NULL);
+	q.pending[STREAM_JOBS].scan_at_ms = 0;
+	assert_string_equal(next(&q), "");
+	assert_true(q.pending[STREAM_JOBS].scan_at_ms <= clock_mono_ms() + 1000);
+	queue_clear(&q);
+}
+
 static long long consumers(void)
 {
 	return seed_int(redis, "XINFO", "CONSUMERS", jobs.text, GROUP_WORKERS, NULL);
@@ -270,6 +321,8 @@ int main(void)
 		TEST(an_abandoned_message_is_taken_after_its_lease),
 		TEST(a_lost_group_is_made_again_and_nothing_is_lost),
 		TEST(what_cannot_be_read_is_dropped_and_what_is_newer_is_left),
+		TEST(what_is_newer_is_for_others_at_once),
+		TEST(what_is_newer_is_not_met_all_the_time),
 		TEST(a_message_that_was_deleted_while_pending_is_dropped),
 		TEST(who_leaves_hands_on_what_it_was_given_and_takes_its_name_along),
 		TEST(drop_ends_a_message),
