@@ -463,6 +463,7 @@ void http_quiesce(struct http *h)
 		;
 	loop_io_free(&h->listener);
 	close(h->fd);
+	h->fd = -1;
 }
 
 size_t http_open(const struct http *h)
@@ -481,10 +482,9 @@ void http_free(struct http **h)
 		return;
 	loop_before_wait((*h)->loop, NULL, NULL);
 	loop_task_cancel((*h)->loop, &(*h)->after);
-	if ((*h)->listener != NULL) {
-		loop_io_free(&(*h)->listener);
+	loop_io_free(&(*h)->listener);
+	if ((*h)->fd >= 0)
 		close((*h)->fd);
-	}
 	loop_timer_free(&(*h)->tick);
 	loop_timer_free(&(*h)->soon);
 	loop_timer_free(&(*h)->accept_again);

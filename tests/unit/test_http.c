@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +14,7 @@
 #include <unistd.h>
 
 #include "server/http.h"
+#include "server/peers.h"
 
 #define GET "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 #define POST "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n"
@@ -48,6 +51,17 @@ int __wrap_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags)
 		close(connect_one());
 	}
 	return taken;
+}
+
+static bool no_peers;
+
+struct peers *__real_peers_new(void);
+struct peers *__wrap_peers_new(void);
+
+struct peers *__wrap_peers_new(void)
+{
+	errno = ENOMEM;
+	return no_peers ? NULL : __real_peers_new();
 }
 
 /* ---- an application ---- */
@@ -376,7 +390,29 @@ static void who_was_paused_gives_way_as_others_do(void **state)
 	turn();
 }
 
-/* ---- the end ---- */
+/* ---- the beginning and the end ---- */
+
+static void a_socket_that_cannot_be_served_is_closed(void **state)
+{
+	static const struct http_limits limits = { .max_connections = 1 };
+	static const struct http_app app = { on_begin, on_over, on_tls_failed, on_refuse, NULL };
+
+	(void)state;
+	assert_non_null(loop = loop_new(&e));
+	for (int listens = 0; listens < 2; listens++) {	/* no loop can wait for /dev/null */
+		int fd = listens ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		assert_true(fd >= 0);
+		err_clear(&e);
+		no_peers = listens;
+		assert_null(http_new(loop, fd, &limits, NULL, &app, &e));
+		no_peers = false;
+		assert_int_equal(e.cls, ERR_SYSTEM);
+		assert_int_equal(fcntl(fd, F_GETFD), -1);
+		assert_int_equal(errno, EBADF);
+	}
+	loop_free(&loop);
+}
 
 static void those_who_come_meanwhile_do_not_keep_it_from_ending(void **state)
 {
@@ -421,6 +457,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_body_that_has_to_pause_may_be_too_slow_all_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_body_that_is_paused_for_long_is_not_too_slow, setup, teardown),
 		cmocka_unit_test_setup_teardown(who_was_paused_gives_way_as_others_do, setup, teardown),
+		cmocka_unit_test(a_socket_that_cannot_be_served_is_closed),
 		cmocka_unit_test_setup_teardown(those_who_come_meanwhile_do_not_keep_it_from_ending, setup, teardown),
 		cmocka_unit_test_setup_teardown(those_who_wait_are_served_at_the_end, setup, teardown),
 	};
