@@ -266,23 +266,36 @@ static void on_published(void *ctx, const struct reply *reply, const struct err 
 	free(t);
 }
 
+/* The next of those that wait. One whose client was cut off meanwhile is not sent: nobody hears of it any more, and
+ * what it borrowed from the request went with that. */
+static struct ingest *next_waiting(struct reactor *r)
+{
+	struct ingest *in;
+
+	while ((in = r->commits) != NULL) {
+		r->commits = in->next_commit;
+		r->commits_waiting--;
+		if (in->q != NULL)
+			return in;
+		ingest_free(in);
+	}
+	return NULL;
+}
+
 /* As many as go together of those that wait. */
 static void commit_some(struct reactor *r)
 {
 	struct together *t = malloc(sizeof(*t));
+	struct ingest *in;
 
 	if (t == NULL) {
-		struct ingest *in = r->commits;
-
-		r->commits = in->next_commit;
-		r->commits_waiting--;
-		ingest_settle(in, NULL);
+		if ((in = next_waiting(r)) != NULL)
+			ingest_settle(in, NULL);
 		return;
 	}
-	for (t->count = 0; t->count < TOGETHER_MAX && r->commits != NULL; r->commits = r->commits->next_commit)
-		t->in[t->count++] = r->commits;
-	r->commits_waiting -= t->count;
-	if (send_together(r, t) == 0) {
+	for (t->count = 0; t->count < TOGETHER_MAX && (in = next_waiting(r)) != NULL;)
+		t->in[t->count++] = in;
+	if (t->count > 0 && send_together(r, t) == 0) {
 		r->commits_asked++;
 		return;
 	}

@@ -299,6 +299,32 @@ class Stopping(unittest.TestCase):
         finally:
             stack.close()
 
+    def test_what_was_not_sent_when_it_is_cut_off_is_no_job(self):
+        """Redis is at one commit when the grace time ends, and another waits for it; an upload that has to be taken
+        away keeps the server long enough for Redis to come back."""
+        stack = Stack(environ={"GEOSLUICE_SERVER_GRACE_S": "1", "GEOSLUICE_SERVER_THREADS": "1"}, start=("server",))
+        try:
+            large, first, second = (self.client(stack.address) for _ in range(3))
+            large.send(upload(LARGE))
+            large.send(LARGE[:1_000_000])
+            until(lambda: stack.redis("EXISTS", "gs:{p0}:staging"), "the upload has begun")
+            os.kill(stack.pid("redis"), signal.SIGSTOP)
+            for client in (first, second):
+                client.send(upload(BODY, "content-crs: EPSG:4326") + BODY)
+                self.assertEqual(stack.get("/healthz").status, 200)     # it is at its end
+            process = stack.running.pop("server")
+            process.terminate()
+            until(lambda: stack.log("server").count("status=0") == 3, "all are cut off")
+            os.kill(stack.pid("redis"), signal.SIGCONT)
+            self.assertEqual(process.wait(PATIENCE_S), 0, stack.log("server"))
+            for client in (large, first, second):
+                self.assertTrue(client.hung_up())
+            self.assertEqual(stack.redis("XLEN", "gs:{p0}:jobs"), 1)
+            for kind in ("seen", "raw", "job"):
+                self.assertEqual(sum(":%s:" % kind in k for k in stack.redis.keys()), 1, kind)
+        finally:
+            stack.close()
+
 
 class Rolling(unittest.TestCase):
     RESTARTS = 4
