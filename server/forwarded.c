@@ -33,20 +33,27 @@ static struct text trim(const char *at, size_t n)
 	return (struct text){ at, n };
 }
 
-/* The last element of a list of n characters, in which commas between quotes are none; n becomes what is before it. */
+/* Is the character at i escaped? */
+static bool is_escaped(const char *text, size_t i)
+{
+	size_t n = 0;
+
+	while (n < i && text[i - n - 1] == '\\')
+		n++;
+	return n % 2 == 1;
+}
+
+/*
+ * The last element of a list of n characters, in which commas between quotes are none; n becomes what is before it.
+ * Quotes are paired from the right: one that a client leaves open, further left, takes in nothing that proxies added.
+ */
 static struct text last_of(const char *list, size_t *n)
 {
+	size_t from = *n, end = *n;
 	bool quoted = false;
-	size_t from = 0, end = *n;
 
-	for (size_t i = 0; i < end; i++) {
-		if (quoted && list[i] == '\\')
-			i++;
-		else if (list[i] == '"')
-			quoted = !quoted;
-		else if (list[i] == ',' && !quoted)
-			from = i + 1;
-	}
+	for (; from > 0 && (quoted || list[from - 1] != ','); from--)
+		quoted ^= list[from - 1] == '"' && !is_escaped(list, from - 1);
 	*n = from > 0 ? from - 1 : 0;
 	return trim(list + from, end - from);
 }
@@ -109,7 +116,7 @@ static struct text parameter(struct text element, const char *name)
 		struct text pair;
 
 		for (; n < element.n && (quoted || element.at[n] != ';'); n++)
-			quoted ^= element.at[n] == '"';
+			quoted ^= element.at[n] == '"' && !(quoted && is_escaped(element.at, n));
 		pair = trim(element.at, n);
 		if (pair.n > k && pair.at[k] == '=' && strncasecmp(pair.at, name, k) == 0)
 			return trim(pair.at + k + 1, pair.n - k - 1);

@@ -82,6 +82,14 @@ static void proxies_are_believed_as_far_as_they_are_known(void **state)
 		{ "10.0.0.1", 1, { "Forwarded", "by=1.2.3.4", NULL }, "10.0.0.1", false },
 		{ "10.0.0.1", 1, { "Forwarded", "for=\"1.2.3.4", NULL }, "10.0.0.1", false },
 		{ "fd00::1", 1, { "Forwarded", "for=1.2.3.4, for=10.0.0.7;proto=http", NULL }, "1.2.3.4", false },
+		/* A quote that the client leaves open does not take in what the proxy added. */
+		{ "10.0.0.1", 1, { "Forwarded", "for=6.6.6.6;by=\", for=1.2.3.4", NULL }, "1.2.3.4", false },
+		{ "10.0.0.1", 1, { "Forwarded", "for=6.6.6.6;by=\", for=\"[2001:db8::7]:4711\"", NULL }, "2001:db8::7", false },
+		{ "10.0.0.1", 1, { "Forwarded", "for=6.6.6.6;by=\"\\, for=\"[2001:db8::7]\";proto=https", NULL },
+		    "2001:db8::7", true },
+		{ "10.0.0.1", 1, { "Forwarded", "for=1.2.3.4;by=\"a,\\\\\"", NULL }, "1.2.3.4", false },
+		{ "10.0.0.1", 1, { "Forwarded", "host=\"a\\\";for=6.6.6.6;\";for=1.2.3.4", NULL }, "1.2.3.4", false },
+		{ "10.0.0.1", 0, { XFF, "\"6.6.6.6, 1.2.3.4", NULL }, "1.2.3.4", false },
 	};
 	struct address_ranges trusted;
 	struct err e = ERR_INIT;
