@@ -5,7 +5,8 @@
 
 /* The last one stands for all others. */
 static const unsigned statuses[METRICS_STATUSES] = {
-	200, 202, 204, 400, 401, 403, 404, 405, 406, 408, 409, 410, 413, 414, 415, 417, 422, 429, 431, 500, 503, 505, 0
+	200, 202, 204, 400, 401, 403, 404, 405, 406, 408, 409, 410, 413, 414, 415, 417, 421, 422, 429, 431, 500, 503,
+	505, 0
 };
 
 static const uint64_t bounds_us[METRICS_BUCKETS] = {

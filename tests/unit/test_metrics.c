@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,11 +73,31 @@ static void latencies_fall_into_buckets(void **state)
 	free(m);
 }
 
+/* Status 0 is what had no answer: no refusal is to be counted as that. */
+static void each_status_of_a_refusal_has_a_name(void **state)
+{
+	(void)state;
+	for (int p = 1; p < P_COUNT; p++) {
+		struct metrics *m = calloc(1, sizeof(*m));
+		const struct metrics *all[] = { m };
+		char line[64], *text;
+
+		metrics_request(m, ROUTE_JOB, problem_status((enum problem)p));
+		snprintf(line, sizeof(line), "status=\"%u\"} 1\n", problem_status((enum problem)p));
+		text = text_of(all, 1);
+		if (strstr(text, line) == NULL)
+			fail_msg("%s is not counted by its status", problem_code((enum problem)p));
+		free(text);
+		free(m);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reactors_are_summed),
 		cmocka_unit_test(latencies_fall_into_buckets),
+		cmocka_unit_test(each_status_of_a_refusal_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
