@@ -35,21 +35,9 @@ if seen ~= room then
 	end
 end
 
-local all, own = 0, 0
-local held = redis.call('HGETALL', room)
-for i = 1, #held, 2 do
-	local n = math.max(tonumber(held[i + 1]), 0)
-	all = all + n
-	if held[i]:match('^%a+:(.*)$') == source then
-		own = own + n
-	end
-end
-local limit, mine = tonumber(ARGV[5]), tonumber(ARGV[6])
-if limit > 0 and all + want > limit then
-	return {'full', string.format('%.0f', all)}
-end
-if mine > 0 and own + want > mine then
-	return {'greedy', string.format('%.0f', own)}
+local why, bytes = no_room(room, source, want, tonumber(ARGV[5]), tonumber(ARGV[6]))
+if why then
+	return {why, bytes}
 end
 redis.call('ZADD', staging, now, id)
 redis.call('HSET', staged, id, ARGV[9] .. ' ' .. source)

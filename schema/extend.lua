@@ -8,20 +8,10 @@ local have = redis.call('HGET', staged, ARGV[1])
 if not have then
 	return 'lost'
 end
-local all, own, more = 0, 0, tonumber(ARGV[3])
-local held = redis.call('HGETALL', room)
-for i = 1, #held, 2 do
-	local n = math.max(tonumber(held[i + 1]), 0)
-	all = all + n
-	if held[i]:match('^%a+:(.*)$') == ARGV[2] then
-		own = own + n
-	end
-end
-if tonumber(ARGV[4]) > 0 and all + more > tonumber(ARGV[4]) then
-	return 'full'
-end
-if tonumber(ARGV[5]) > 0 and own + more > tonumber(ARGV[5]) then
-	return 'greedy'
+local more = tonumber(ARGV[3])
+local why = no_room(room, ARGV[2], more, tonumber(ARGV[4]), tonumber(ARGV[5]))
+if why then
+	return why
 end
 redis.call('HSET', staged, ARGV[1], string.format('%.0f', tonumber(have:match('^%S+')) + more) .. ' ' .. ARGV[2])
 redis.call('HINCRBY', room, 'staged:' .. ARGV[2], more)

@@ -2,7 +2,8 @@
  * replay_api - dead letters again: each becomes a job of its own, once; as it was, or mended.
  *
  * In:  POST /v1/dead-letters/{}/replay, with the mended feature as its body or without one; a page of letters.
- * Out: jobs. Depends on replay.lua.
+ * Out: jobs. Depends on replay.lua and room: a replay needs as much room as an upload, but one that was made before is
+ * answered all the same.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,10 +29,20 @@ struct mend {
 
 /* ---- the script ---- */
 
-/* stream_id and job are the letter's; without a mend its own text is taken. */
-static void ask_replay(struct http_request *q, const char *stream_id, const char *job, const struct mend *mend,
-    ask_fn fn)
+/* Of one that is no longer configured what all may hold is all there is to ask. */
+static const struct source *source_named(const struct http_request *q, const char *name)
 {
+	static const struct source nobody = { .name = (char *)"" };
+	const struct source *src = name != NULL ? settings_source(terms_of(q)->settings, name) : NULL;
+
+	return src != NULL ? src : &nobody;
+}
+
+/* stream_id, job and source are the letter's; without a mend its own text is taken. */
+static void ask_replay(struct http_request *q, const char *stream_id, const char *job, const struct source *src,
+    const struct mend *mend, ask_fn fn)
+{
+	struct refusal why = { .problem = P_NONE };
 	struct reactor *r = reactor_of(q);
 	struct redis_cmd *c = &r->cmd;
 	char id[JOB_ID_LEN + 1], name[LETTER_NAME_MAX];
@@ -57,6 +68,9 @@ static void ask_replay(struct http_request *q, const char *stream_id, const char
 	cmd_int(c, (long long)now);
 	cmd_str(c, name);
 	cmd_int(c, r->settings->server.segment_bytes);
+	cmd_int(c, (long long)room_limit(&r->room));
+	cmd_int(c, (long long)room_source_limit(src));
+	cmd_int(c, room_check(&r->room, src, 0, &why) == 0 ? room_memory(&r->room) : 0);
 	if (mend != NULL) {
 		cmd_str(c, mend->hash);
 		cmd_bytes(c, mend->text.data, mend->text.len);
@@ -69,6 +83,27 @@ static bool was_replayed(const struct reply *reply)
 	const char *verdict = reply_str(reply_at(reply, 0), NULL);
 
 	return strcmp(verdict, "ok") == 0 || strcmp(verdict, "same") == 0;
+}
+
+/* true: there is no room for it, why says so. */
+static bool has_no_room(struct http_request *q, const struct reply *reply, const struct source *src,
+    struct refusal *why)
+{
+	const char *verdict = reply_str(reply_at(reply, 0), NULL);
+	uint64_t bytes = (uint64_t)reply_int(reply_at(reply, 1));
+
+	if (strcmp(verdict, "full") != 0 && strcmp(verdict, "greedy") != 0)
+		return false;
+	if (room_check(&reactor_of(q)->room, src, bytes, why) == 0)
+		room_refuse(verdict, src, why);
+	return true;
+}
+
+/* What replay.lua has stored is not in what was read of Redis yet. */
+static void note_stored(struct http_request *q, const struct reply *reply, const struct source *src)
+{
+	if (strcmp(reply_str(reply_at(reply, 0), NULL), "ok") == 0)
+		room_let_in(&reactor_of(q)->room, src, (uint64_t)reply_int(reply_at(reply, 2)));
 }
 
 /* ---- one ---- */
@@ -110,12 +145,19 @@ static void refuse_replay(struct http_request *q, const struct reply *reply)
 
 static void on_replayed(struct http_request *q, const struct reply *reply)
 {
+	const struct source *src = source_named(q, q->source);
+	struct refusal why = { .problem = P_NONE };
 	struct key job;
 
+	if (has_no_room(q, reply, src, &why)) {
+		reactor_refuse(q, &why);
+		return;
+	}
 	if (!was_replayed(reply)) {
 		refuse_replay(q, reply);
 		return;
 	}
+	note_stored(q, reply, src);
 	http_note_job(q, reply_str(reply_at(reply, 1), NULL));
 	job = wire_key("job", q->job);
 	cmd_line(&reactor_of(q)->cmd, "HGETALL", job.text, NULL);
@@ -125,10 +167,14 @@ static void on_replayed(struct http_request *q, const struct reply *reply)
 static void replay_found(struct http_request *q, const struct reply *range)
 {
 	const struct reply *fields = letter_fields(q, range);
+	const struct source *src;
 
-	if (fields != NULL)
-		ask_replay(q, wire_letter_stream_id(q->arg), reply_str(reply_field(fields, 0, "job"), NULL), q->user,
-		    on_replayed);
+	if (fields == NULL)
+		return;
+	src = source_named(q, reply_str(reply_field(fields, 0, "source"), NULL));
+	q->source = *src->name != '\0' ? src->name : NULL;
+	ask_replay(q, wire_letter_stream_id(q->arg), reply_str(reply_field(fields, 0, "job"), NULL), src, q->user,
+	    on_replayed);
 }
 
 static bool is_geojson(const char *type)
@@ -206,42 +252,58 @@ static void mend_gone(struct http_request *q)
 struct pick {
 	char id[48];		/* stream id */
 	char job[JOB_ID_LEN + 1];
+	const struct source *source;
 };
 
 struct batch {
 	struct pick *picks;
-	size_t count, at;
+	size_t count, at, made;
+	struct refusal no_room;		/* of the first that may find room later */
 	char next[48];
 	struct buf replayed, skipped;	/* JSON, their arrays still open */
 };
 
 static void batch_step(struct http_request *q);
 
+/* Why a letter was left out. */
+static const char *code_of(const struct reply *reply, const struct refusal *no_room)
+{
+	if (no_room->problem != P_NONE)
+		return problem_code(no_room->problem);
+	return problem_code(strcmp(reply_str(reply_at(reply, 0), NULL), "cut") == 0 ? P_LETTER_CUT : P_LETTER_UNKNOWN);
+}
+
 static void on_batch_replayed(struct http_request *q, const struct reply *reply)
 {
 	struct batch *s = q->user;
+	const struct pick *pick = &s->picks[s->at++];
 	char name[LETTER_NAME_MAX];
 	struct buf *b = was_replayed(reply) ? &s->replayed : &s->skipped;
+	struct refusal why = { .problem = P_NONE };
 
-	letter_name(name, s->picks[s->at++].id);
+	if (has_no_room(q, reply, pick->source, &why) && why.retry_after_s > 0 && s->no_room.problem == P_NONE)
+		s->no_room = why;
+	note_stored(q, reply, pick->source);
+	s->made += was_replayed(reply);
+	letter_name(name, pick->id);
 	json_object(b, NULL);
 	json_str(b, "deadLetter", name);
 	if (was_replayed(reply))
 		json_str(b, "job", reply_str(reply_at(reply, 1), NULL));
 	else
-		json_str(b, "code", problem_code(strcmp(reply_str(reply_at(reply, 0), NULL), "cut") == 0
-		    ? P_LETTER_CUT : P_LETTER_UNKNOWN));
+		json_str(b, "code", code_of(reply, &why));
 	json_end_object(b);
 	batch_step(q);
 }
 
-static void batch_step(struct http_request *q)
+static void batch_answer(struct http_request *q)
 {
 	struct batch *s = q->user;
 	struct buf *b = &s->replayed;
+	char seconds[16];
 
-	if (s->at < s->count) {
-		ask_replay(q, s->picks[s->at].id, s->picks[s->at].job, NULL, on_batch_replayed);
+	if (s->made == 0 && s->no_room.problem != P_NONE) {
+		reactor_refuse(q, &s->no_room);
 		return;
 	}
 	json_end_array(b);
@@ -249,6 +311,21 @@ static void batch_step(struct http_request *q)
 	json_raw(b, "skipped", s->skipped.data, s->skipped.len);
 	letters_write_next(q, b, s->next);
 	http_answer(q, 202, "application/json", b);
+	if (s->no_room.problem != P_NONE) {
+		snprintf(seconds, sizeof(seconds), "%u", s->no_room.retry_after_s);
+		http_answer_header(q, "Retry-After", seconds);
+	}
+}
+
+static void batch_step(struct http_request *q)
+{
+	struct batch *s = q->user;
+	const struct pick *pick = &s->picks[s->at];
+
+	if (s->at < s->count)
+		ask_replay(q, pick->id, pick->job, pick->source, NULL, on_batch_replayed);
+	else
+		batch_answer(q);
 }
 
 static void batch_start(struct http_request *q, const struct reply *page)
@@ -270,6 +347,7 @@ static void batch_start(struct http_request *q, const struct reply *page)
 		snprintf(s->picks[i].id, sizeof(s->picks[i].id), "%s", reply_str(reply_at(page, 2 * i + 1), NULL));
 		snprintf(s->picks[i].job, sizeof(s->picks[i].job), "%s",
 		    reply_str(reply_field(fields, 0, "job"), NULL));
+		s->picks[i].source = source_named(q, reply_str(reply_field(fields, 0, "source"), NULL));
 	}
 	buf_init(&s->replayed, 1 << 20);
 	buf_init(&s->skipped, 1 << 20);

@@ -183,6 +183,18 @@ uint64_t room_source_limit(const struct source *src)
 	return (uint64_t)src->max_held_bytes;
 }
 
+static double memory_left(const struct room *m)
+{
+	return (double)m->most * USED_SHARE - (double)(m->used + m->all_since);
+}
+
+long long room_memory(const struct room *m)
+{
+	if (m->most == 0)
+		return -1;
+	return memory_left(m) > 0 ? (long long)memory_left(m) : 0;
+}
+
 static int refuse_full(struct refusal *r)
 {
 	return refuse_for_now(r, P_STORE_FULL, RETRY_FULL_S, "What is stored has to be worked off first; try again.");
@@ -212,10 +224,9 @@ int room_check(const struct room *m, const struct source *src, uint64_t bytes, s
 	uint64_t mine = room_source_limit(src);
 
 	if ((m->limit > 0 && bytes > m->limit) || (mine > 0 && bytes > mine))
-		return refuse(r, P_BODY_TOO_LARGE, "%" PRIu64 " bytes are declared; there is never room for so many "
-		    "here.", bytes);
+		return refuse(r, P_BODY_TOO_LARGE, "There is never room for %" PRIu64 " bytes here.", bytes);
 	if (m->level == ROOM_FULL || (m->limit > 0 && m->all + m->all_since + bytes > m->limit)
-	    || (m->most > 0 && (double)(m->used + m->all_since + bytes) > (double)m->most * USED_SHARE))
+	    || (m->most > 0 && (double)bytes > memory_left(m)))
 		return refuse_full(r);
 	if (mine > 0 && (own >= mine || own + bytes > mine))
 		return refuse_source(src, r);

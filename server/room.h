@@ -57,9 +57,11 @@ int room_check(const struct room *m, const struct source *src, uint64_t bytes, s
 /* It did. */
 void room_let_in(struct room *m, const struct source *src, uint64_t bytes);
 
-/* What scripts hold an upload against: 0 where there is no limit. */
+/* What scripts hold what comes against: 0 where there is no limit. */
 uint64_t room_limit(const struct room *m);
 uint64_t room_source_limit(const struct source *src);
+/* Bytes that Redis's memory has room for, as far as is known here; -1: any number. */
+long long room_memory(const struct room *m);
 
 /* Fills the refusal of a body whose script said 'full' or 'greedy'. */
 int room_refuse(const char *verdict, const struct source *src, struct refusal *r);

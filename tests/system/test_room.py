@@ -17,7 +17,7 @@ from raw_client import RawClient
 from test_signatures import message_signed
 
 BODY = collection(SOUND)
-MB = 1_000_000
+KB, MB = 1000, 1_000_000
 
 
 def filler(n):

@@ -119,12 +119,18 @@ static void memory_counts_where_it_is_limited(void **state)
 	uses(900000, 0);
 	assert_int_equal(room_limit(&room), 0);
 	assert_int_equal(check("a", UINT64_C(1) << 50), P_NONE);
+	assert_int_equal(room_memory(&room), -1);
 	uses(100000, 1000000);
+	assert_int_equal(room_memory(&room), 800000);
 	assert_int_equal(room_limit(&room), 750000);
 	assert_int_equal(check("a", 700000), P_NONE);
 	assert_int_equal(check("a", 750001), P_BODY_TOO_LARGE);	/* there will never be room */
 	uses(300000, 1000000);
 	assert_int_equal(check("a", 700000), P_STORE_FULL);
+	room_let_in(&room, source("a"), 500000);	/* Redis does not say so yet */
+	assert_int_equal(room_memory(&room), 100000);
+	uses(910000, 1000000);
+	assert_int_equal(room_memory(&room), 0);
 	uses(900000, 1000000);
 	assert_int_equal(room.level, ROOM_FULL);
 	assert_int_equal(check("a", 1), P_STORE_FULL);

@@ -285,6 +285,48 @@ static void room_is_kept_for_uploads_and_given_back(void **state)
 	assert_int_equal(seed_int(redis, "HLEN", staged.text, NULL), 0);
 }
 
+/* replay.lua of the letter 1-0, which acme holds, and its first word. */
+static const char *replay(const char *all, const char *own, const char *left, const char *mended)
+{
+	static const char *const keys[] = { "dead", "replayed", ":raw", ":job", "jobs", "index", "raw:old" };
+
+	return call(&script_replay, JOB_B, keys, 7, "1-0", JOB_B, "1000", "0-1-0", "4", all, own, left,
+	    mended != NULL ? "00" : NULL, mended, NULL);
+}
+
+/* A feature of ten bytes, or a document of eight. */
+static void a_replay_needs_room_once(void **state)
+{
+	struct key dead = wire_key("dead", NULL), room = wire_key("room", NULL), old = wire_key("raw", "old"),
+	    was = wire_key("job", "old"), raw = wire_key("raw", JOB_B);
+
+	(void)state;
+	for (int document = 0; document < 2; document++) {
+		const long long bytes = document ? 8 : 10;
+
+		seed_drop(redis, "FLUSHALL", NULL);
+		seed_drop(redis, "XADD", dead.text, "1-0", "kind", document ? "document" : "feature", "source", "acme",
+		    "raw", "0123456789", NULL);
+		seed_drop(redis, "HSET", room.text, "kept:acme", "50", "kept:other", "40", NULL);
+		seed_drop(redis, "XADD", old.text, "1-0", "d", "01234567", NULL);
+		seed_drop(redis, "HSET", was.text, "bytes", "20", "segments", "1", "held", "8", NULL);
+		assert_string_equal(replay("97", "0", "-1", NULL), "full");
+		assert_string_equal(replay("1000", "57", "-1", NULL), "greedy");
+		assert_string_equal(replay("0", "0", "7", NULL), "full");
+		assert_string_equal(replay("0", "0", "0", NULL), "full");
+		if (!document)
+			assert_string_equal(replay("100", "0", "-1", "01234567890"), "full");
+		assert_int_equal(seed_int(redis, "DBSIZE", NULL), 4);
+		hold(0, 0, 50, 0, 0);
+
+		assert_string_equal(replay("100", "60", "10", NULL), "ok");
+		hold(0, bytes, 50, 0, 0);
+		assert_int_equal(seed_int(redis, "XLEN", raw.text, NULL), document ? 1 : 3);
+		assert_string_equal(replay("1", "1", "0", NULL), "same");
+		hold(0, bytes, 50, 0, 0);
+	}
+}
+
 #define OLD_HASH "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"	/* SHA-256, as a former version wrote it */
 
 /* commit.lua of a job with the delivery 1, and its first word. */
@@ -530,6 +572,7 @@ int main(void)
 		TEST(a_job_dismissed_while_its_letters_go_gives_back_theirs),
 		TEST(long_letters_go_a_few_at_a_time),
 		TEST(room_is_kept_for_uploads_and_given_back),
+		TEST(a_replay_needs_room_once),
 		TEST(a_known_delivery_is_settled_before_its_body),
 		TEST(hashes_that_cannot_be_compared_are_no_verdict),
 		TEST(what_is_published_together_stays_apart),
