@@ -233,7 +233,8 @@ CORPUS ?= ../shared/data
 conformance: $(PROGRAMS)
 	@$(SCRIPT) tests/conformance.py "$(CORPUS)"
 
-# docs/codes.md and docs/settings.md are made from the tables that the programs are made from.
+# docs/codes.md and docs/settings.md are made from the tables that the programs are made from; the tests that
+# docs/security.md names have to be there.
 docs: $(BUILD)/tools/print-docs
 	$< codes > docs/codes.md
 	$< settings > docs/settings.md
@@ -241,6 +242,7 @@ check-docs: $(BUILD)/tools/print-docs
 	@for d in codes settings; do \
 		$< $$d | cmp -s - docs/$$d.md || { echo "docs/$$d.md is out of date: make docs"; exit 1; }; \
 	done
+	@$(SCRIPT) tools/check-proofs
 
 install: $(PROGRAMS)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/geosluice
