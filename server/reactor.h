@@ -98,7 +98,10 @@ void server_stop(struct server *s);
 /* Each reactor goes over to its terms, which become its own: from any thread. */
 void server_renew(struct server *s, struct terms **all);
 
-/* ---- for handlers ---- */
+/* What http tells r of; for reactor_init alone. */
+struct http_app reactor_app(struct reactor *r);
+
+/* ---- for handlers: reactor_requests.c, but for what Redis is ---- */
 
 struct reactor *reactor_of(struct http_request *q);
 const struct terms *terms_of(const struct http_request *q);	/* as they were when it began */
