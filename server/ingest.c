@@ -305,6 +305,10 @@ static void ingest_end(struct http_request *q)
 		reactor_refuse(q, &why);
 		return;
 	}
+	if (in->reserved == 0 && !ingest_fits(in, &why)) {	/* many may have begun at once */
+		reactor_refuse(q, &why);
+		return;
+	}
 	if (!in->proven)
 		rate_add_bytes(rate_of(in), in->source, in->bytes, clock_mono_us());
 	ingest_prove(in);
@@ -314,6 +318,8 @@ static void ingest_end(struct http_request *q)
 		return;
 	}
 	in->asking = true;
+	if (in->reserved == 0)
+		room_let_in(&in->reactor->room, in->source, in->bytes);
 }
 
 /*
@@ -331,8 +337,10 @@ static void ingest_gone(struct http_request *q)
 	leave_place(in);
 	if (in->asking)
 		return;
-	if (!in->committed)
+	if (!in->committed) {
+		ingest_let_out(in);
 		ingest_abandon(in);
+	}
 	ingest_free(in);
 }
 

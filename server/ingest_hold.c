@@ -119,7 +119,9 @@ static void answer_held(struct ingest *in, const struct reply *reply)
 	const char *verdict = reply_str(reply_at(reply, 0), NULL);
 
 	if (strcmp(verdict, "go") == 0) {
-		room_let_in(&in->reactor->room, in->source, first_step(in));
+		in->let_in = first_step(in);
+		in->let_in_at = in->reactor->room.reads;
+		room_let_in(&in->reactor->room, in->source, in->let_in);
 		http_release(in->q);
 	} else if (strcmp(verdict, "same") == 0) {
 		ingest_prove(in);
@@ -163,15 +165,19 @@ bool ingest_fits(const struct ingest *in, struct refusal *why)
 	return room_check(&in->reactor->room, in->source, must_fit(in), why) == 0;
 }
 
+void ingest_let_out(struct ingest *in)
+{
+	room_let_out(&in->reactor->room, in->source, in->let_in, in->let_in_at);
+	in->let_in = 0;
+}
+
 bool ingest_hold(struct ingest *in)
 {
 	struct reactor *r = in->reactor;
 
 	ingest_fits(in, &in->no_room);
-	if (!is_held(in) && in->no_room.problem == P_NONE) {
-		room_let_in(&r->room, in->source, must_fit(in));
-		return true;
-	}
+	if (!is_held(in) && in->no_room.problem == P_NONE)
+		return true;	/* it counts when it is proven: words alone keep no room */
 	if (!is_held(in)) {
 		reactor_refuse(in->q, &in->no_room);
 	} else if ((in->asking = send_admit(in) == 0)) {

@@ -45,6 +45,7 @@ struct ingest {
 	int64_t declared;
 	uint64_t reserved;		/* bytes that room is kept for in Redis; 0: none was asked for */
 	uint64_t step;			/* bytes more that are asked for */
+	uint64_t let_in, let_in_at;	/* bytes that room counts for it, and its reads then */
 	bool large;			/* it counts as one of max_uploads */
 	unsigned *unproven;		/* and in its address's count; NULL once that is not so */
 	bool extending, extended_again;	/* after a NOSCRIPT */
@@ -68,10 +69,12 @@ void ingest_prove(struct ingest *in);	/* it comes from who may sign, and counts 
 
 /* ---- ingest_hold.c ---- */
 
-/* Is there room for it, as far as is known here? */
+/* Is there room for it, as far as is known here? Asked again at its end where none is kept for it. */
 bool ingest_fits(const struct ingest *in, struct refusal *why);
 /* Before the body: true if it may come at once, false if it is held or answered. */
 bool ingest_hold(struct ingest *in);
+/* It came to nothing. */
+void ingest_let_out(struct ingest *in);
 /* Bytes have come: asks for more room where it was not kept for all. */
 void ingest_extend(struct ingest *in);
 

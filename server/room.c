@@ -106,6 +106,7 @@ void room_take_held(struct room *m, const struct reply *hash)
 	memset(m->source, 0, slots(m) * sizeof(*m->source));
 	memset(m->since, 0, slots(m) * sizeof(*m->since));
 	m->all = m->all_since = 0;
+	m->reads++;
 	m->sources_active = 0;
 	for (size_t i = 0; i + 1 < reply_count(hash); i += 2) {
 		long long bytes = reply_int(reply_at(hash, i + 1));
@@ -240,6 +241,16 @@ void room_let_in(struct room *m, const struct source *src, uint64_t bytes)
 {
 	m->since[slot_of(m, src->name)] += bytes;
 	m->all_since += bytes;
+}
+
+void room_let_out(struct room *m, const struct source *src, uint64_t bytes, uint64_t then)
+{
+	uint64_t *own = &m->since[slot_of(m, src->name)];
+
+	if (m->reads != then)	/* it is not counted any more */
+		return;
+	*own -= bytes < *own ? bytes : *own;
+	m->all_since -= bytes < m->all_since ? bytes : m->all_since;
 }
 
 int room_refuse(const char *verdict, const struct source *src, struct refusal *r)

@@ -11,7 +11,8 @@
  *                60 %              80 %
  *
  * Slow: a source that holds more than its share is put off, others go on. Full: all are. What the scripts count is
- * exact; what is read here is a moment old, so what this reactor let in since is added.
+ * exact; what is read here is a moment old, so what this reactor let in since is added: what is proven, and what room
+ * is kept for, as long as it is.
  */
 #ifndef GS_SERVER_ROOM_H
 #define GS_SERVER_ROOM_H
@@ -33,6 +34,7 @@ struct room {
 	uint64_t *source;		/* bytes, in the settings' order */
 	unsigned sources_active;	/* that hold anything */
 	uint64_t *since, all_since;	/* let in since this was read */
+	uint64_t reads;			/* how often it was */
 	uint64_t used, most;		/* INFO: used_memory, maxmemory; 0: not limited */
 	uint64_t limit;			/* of all; 0: none */
 	uint64_t queued, queued_chunks;	/* jobs that wait for a worker; chunks that do */
@@ -56,6 +58,8 @@ bool room_take_info(struct room *m, const char *info);
 int room_check(const struct room *m, const struct source *src, uint64_t bytes, struct refusal *r);
 /* It did. */
 void room_let_in(struct room *m, const struct source *src, uint64_t bytes);
+/* It came to nothing; m->reads was `then` when it was let in. */
+void room_let_out(struct room *m, const struct source *src, uint64_t bytes, uint64_t then);
 
 /* What scripts hold what comes against: 0 where there is no limit. */
 uint64_t room_limit(const struct room *m);

@@ -184,6 +184,50 @@ class Limits(unittest.TestCase):
         for upload in uploads:
             upload.client.close()
 
+    def test_words_of_small_bodies_keep_no_room_at_all(self):
+        """Room that Redis is not asked for is counted for what is proven."""
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(40 * MB), "GEOSLUICE_SERVER_THREADS": "1"})
+        for i in range(5):
+            clients = [forge(stack, "hub", 260_000) for _ in range(200)]
+            until(lambda: in_flight(stack) == 200, "all are let in")
+            answer = stack.post("metric", filler(261_000))
+            self.assertEqual(answer.status, 202, answer)
+            for client in clients:
+                client.vanish()
+            until(lambda: in_flight(stack) == 0, "all are gone")
+
+    def test_words_that_were_taken_back_keep_no_room(self):
+        """Who is let in and leaves, again and again, takes no more room than one who is let in."""
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(40 * MB), "GEOSLUICE_SERVER_THREADS": "1"})
+        forged, body = sign("acme", BODY, secret="whsec_Z3Vlc3M="), filler(30 * MB)
+        for i in range(200):
+            upload = Upload(stack, "acme", body, 0, signed=dict(forged, expect="100-continue"))
+            answer = upload.client.answer()
+            self.assertEqual(answer[0], 100, answer)
+            upload.client.vanish()
+            if i == 0:      # a server that has just reached Redis takes nothing away for a second
+                until(lambda: held(stack) == {}, "its room is given back")
+        self.assertEqual(stack.post("metric", filler(20 * MB)).status, 202)
+
+    def test_many_small_bodies_at_once_have_no_more_room_than_there_is(self):
+        """Each would fit, and began when it did."""
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(4 * MB), "GEOSLUICE_SERVER_THREADS": "1"})
+        uploads = [Upload(stack, "metric", filler(200_000), 100_000) for _ in range(40)]
+        until(lambda: in_flight(stack) == 40, "all are let in")
+        for upload in uploads:
+            upload.go_on()
+        answers = [upload.answer() for upload in uploads]
+        taken = sum(a[0] == 202 for a in answers)
+        self.assertEqual({a[0] for a in answers}, {202, 503})
+        self.assertTrue(taken >= 10, taken)     # of a body that ends while the counters are read more may be counted
+        self.assertLessEqual(held(stack)["queued"], 4 * MB)
+        for status, headers, body in answers:
+            if status == 503:
+                self.assertEqual(json.loads(body)["code"], "STORE_FULL")
+                self.assertTrue(headers["retry-after"].isdigit())
+        until(lambda: not [k for k in stack.redis.keys() if ":stag" in k], "the others' segments are gone")
+        self.assertEqual(sum(":raw:" in k for k in stack.redis.keys()), taken)
+
     def test_an_undeclared_body_is_cut_off(self):
         stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(20 * MB)})
         body = filler(40 * MB)

@@ -154,6 +154,28 @@ static void what_was_let_in_since_counts(void **state)
 	assert_int_equal(check("b", 250), P_NONE);
 }
 
+static void what_came_to_nothing_counts_no_more(void **state)
+{
+	uint64_t then;
+
+	(void)state;
+	configure("[redis]\nmax_held_bytes = 1000\n[source a]\nsecret = x\nmax_held_bytes = 700\n[source b]\nsecret = x\n");
+	holds("queued:a", "300", NULL, NULL);
+	uses(1, 0);
+	then = room.reads;
+	room_let_in(&room, source("a"), 350);
+	room_let_in(&room, source("b"), 100);
+	room_let_out(&room, source("a"), 350, then);
+	assert_int_equal(check("a", 400), P_NONE);
+	assert_int_equal(check("b", 600), P_NONE);
+	assert_int_equal(check("b", 601), P_STORE_FULL);
+	holds("queued:a", "300", NULL, NULL);	/* what was let in before is not counted beside this */
+	room_let_in(&room, source("b"), 10);
+	room_let_out(&room, source("b"), 100, then);
+	assert_int_equal(check("b", 690), P_NONE);
+	assert_int_equal(check("b", 691), P_STORE_FULL);
+}
+
 static void who_holds_more_than_its_share_is_put_off(void **state)
 {
 	(void)state;
@@ -364,6 +386,7 @@ int main(void)
 		cmocka_unit_test(levels_have_hysteresis),
 		cmocka_unit_test(memory_counts_where_it_is_limited),
 		cmocka_unit_test(what_was_let_in_since_counts),
+		cmocka_unit_test(what_came_to_nothing_counts_no_more),
 		cmocka_unit_test(who_holds_more_than_its_share_is_put_off),
 		cmocka_unit_test(a_long_or_old_queue_shuts_the_door),
 		cmocka_unit_test(splits_and_chunks_wait_too),
