@@ -17,6 +17,7 @@
 #define STEP_PROVEN ((uint64_t)8 << 20)	/* that room is kept for at a time */
 #define STEP_UNPROVEN ((uint64_t)1 << 20)	/* the same of who may be a forger */
 #define STEP_SHARE 4			/* but no more than this part of a limit */
+#define STEP_LEAST ((uint64_t)16 << 10)
 #define MORE_THAN_ANY (1LL << 52)
 
 static bool is_held(const struct ingest *in)
@@ -25,16 +26,30 @@ static bool is_held(const struct ingest *in)
 	    || http_header(in->q, "Expect") != NULL;
 }
 
-static uint64_t least(uint64_t n, uint64_t limit)
+static uint64_t least(uint64_t n, uint64_t limit, uint64_t shares)
 {
-	return limit > 0 && n > limit / STEP_SHARE ? limit / STEP_SHARE + 1 : n;
+	return limit > 0 && n > limit / shares ? limit / shares + 1 : n;
 }
 
-/* Bytes that room is kept for at a time, where it is not kept for all. */
+/* n, but no more than one of so many parts of what all sources, and this one, may hold. */
+static uint64_t share_of(const struct ingest *in, uint64_t n, uint64_t shares)
+{
+	return least(least(n, room_limit(&in->reactor->room), shares), room_source_limit(in->source), shares);
+}
+
+/*
+ * Bytes that room is kept for at a time, where it is not kept for all. Should all places be forgers', their words keep
+ * half of what there is.
+ */
 static uint64_t step_of(const struct ingest *in)
 {
-	return least(least(in->proven ? STEP_PROVEN : STEP_UNPROVEN, room_limit(&in->reactor->room)),
-	    room_source_limit(in->source));
+	const struct reactor *r = in->reactor;
+	uint64_t places = (uint64_t)r->settings->server.max_uploads * r->server->count, n;
+
+	if (in->proven)
+		return share_of(in, STEP_PROVEN, STEP_SHARE);
+	n = share_of(in, STEP_UNPROVEN, 2 * places);
+	return share_of(in, n > STEP_LEAST ? n : STEP_LEAST, STEP_SHARE);
 }
 
 /* Bytes that there must be room for, before the first one comes. */

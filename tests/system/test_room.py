@@ -175,7 +175,7 @@ class Limits(unittest.TestCase):
         forged = sign("acme", BODY, secret="whsec_Z3Vlc3M=")
         uploads = [Upload(stack, "acme", filler(30 * MB), 0, signed=dict(forged, **{"webhook-id": "msg_%d" % i}))
                    for i in range(5)]
-        until(lambda: held(stack).get("staged", 0) >= 5 << 20, "all are let in")
+        until(lambda: stack.redis("HLEN", "gs:{p0}:staged") == 5, "all are let in")
         for upload in uploads:      # nor does a byte do much more
             upload.go_on(1)
             self.assertEqual(stack.post("metric", filler(MB)).status, 202)
@@ -183,6 +183,24 @@ class Limits(unittest.TestCase):
         self.assertEqual(stack.post("metric", filler(20 * MB)).status, 202)
         for upload in uploads:
             upload.client.close()
+
+    def test_words_of_one_address_keep_no_room_that_counts(self):
+        """As many as one address may have, but for one, of uploads that end with nothing, each of which would fit."""
+        stack = self.stack_with({"GEOSLUICE_REDIS_MAX_HELD_BYTES": str(40 * MB), "GEOSLUICE_SERVER_THREADS": "1"},
+                                "[source narrow]\nscheme = github\nsecret = x\nmax_held_bytes = 8000000\n")
+        body = filler(4 * MB)
+        signed = {"x-hub-signature-256": "sha256=" + hmac.new(b"x", body, hashlib.sha256).hexdigest()}
+        for source in ("hub", "narrow"):
+            clients = [forge(stack, source, 2 * MB) for _ in range(127)]
+            until(lambda: stack.redis("HLEN", "gs:{p0}:staged") == 127, "all are let in")
+            until(lambda: 'geosluice_source_held_bytes{source="%s"} %d' % (source, held(stack)["staged"])
+                  in stack.get("/metrics").body.decode(), "the server has seen what they keep")
+            answer = stack.post("metric", filler(20 * MB)) if source == "hub" else \
+                stack.post("narrow", body, signed=signed)
+            self.assertEqual(answer.status, 202, answer)
+            for client in clients:
+                client.vanish()
+            until(lambda: in_flight(stack) == 0 and "staged" not in held(stack), "all are gone")
 
     def test_words_of_small_bodies_keep_no_room_at_all(self):
         """Room that Redis is not asked for is counted for what is proven."""
