@@ -14,16 +14,28 @@ int stage_begin(struct stage *s, const char *conf, const char *appendonly)
 		fprintf(stderr, "stage: %s\n", e.text);
 	else if (private_redis_start(&s->server, appendonly) != 0)
 		fprintf(stderr, "stage: Redis does not start\n");
-	else if ((s->redis = redis_open(s->server.url, 5000, &e)) == NULL)
-		fprintf(stderr, "stage: %s\n", e.text);
 	else
+		return stage_connect(s);
+	return -1;
+}
+
+int stage_connect(struct stage *s)
+{
+	struct err e = ERR_INIT;
+
+	redis_close(&s->redis);
+	redis_close(&s->body);
+	if ((s->redis = redis_open(s->server.url, 5000, &e)) != NULL
+	    && (s->body = redis_open(s->server.url, 5000, &e)) != NULL)
 		return 0;
+	fprintf(stderr, "stage: %s\n", e.text);
 	return -1;
 }
 
 int stage_end(struct stage *s)
 {
 	redis_close(&s->redis);
+	redis_close(&s->body);
 	private_redis_stop(&s->server);
 	settings_free(&s->settings);
 	return 0;

@@ -11,7 +11,7 @@
 #include "lib/clock.h"
 #include "schema/scripts.h"
 #include "tests/fakes/seed.h"
-#include "tests/fakes/stage.h"
+#include "tests/fakes/worker_steps.h"
 #include "workers/finish.h"
 #include "workers/job.h"
 #include "workers/letter.h"
@@ -52,15 +52,10 @@ static inline int fresh(void **state)
 static inline void claimed(struct job *j, const char *consumer)
 {
 	char id[JOB_ID_LEN + 1];
-	struct queue q;
 	struct message m;
 
 	seed_job(redis, "acme", "EPSG:4326", "0123456789", 10, 4, id);
-	queue_init(&q, redis, consumer, 1000, 10);
-	while (queue_next(&q, false, &m, &e) == 1)
-		;
-	queue_clear(&q);
-	assert_string_equal(m.job, id);
+	steps_message(&stage, consumer, STREAM_JOBS, id, &m);
 	assert_int_equal(job_claim(j, redis, &m, consumer, 3, &e), CLAIM_RUN);
 }
 

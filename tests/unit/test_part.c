@@ -12,9 +12,7 @@
 #include "schema/chunk_message.h"
 #include "schema/scripts.h"
 #include "tests/fakes/seed.h"
-#include "tests/fakes/stage.h"
-#include "workers/part.h"
-#include "workers/queue.h"
+#include "tests/fakes/worker_steps.h"
 #include "workers/splitter.h"
 #include "workers/suspects.h"
 
@@ -33,13 +31,13 @@ static int setup(void **state)
 		return -1;
 	redis = stage.redis;
 	settings = stage.settings;
-	return (body = redis_open(stage.server.url, 5000, &e)) == NULL ? -1 : 0;
+	body = stage.body;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&body);
 	return stage_end(&stage);
 }
 
@@ -93,40 +91,16 @@ static void a_message_comes_back_as_it_went(void **state)
 /* ---- a job in chunks ---- */
 
 #define F "{\"type\":\"Feature\",\"id\":1,\"properties\":null,\"geometry\":null}"
-#define DOC "{\"type\":\"FeatureCollection\",\"features\":[" F "," F "," F "," F "," F "," F "," F "]}"
-
-/* The next message of a stream, which must come. */
-static void next(const char *consumer, enum stream stream, struct message *m)
-{
-	struct queue q;
-
-	queue_init(&q, redis, consumer, 60000, 10);
-	do {
-		assert_true(queue_next(&q, stream != STREAM_SPLITS, m, &e) >= 0);
-	} while (m->stream != stream || m->id[0] == '\0');
-	queue_clear(&q);
-}
+#define HEAD "{\"type\":\"FeatureCollection\",\"features\":["
+#define DOC HEAD F "," F "," F "," F "," F "," F "," F "]}"
 
 /* A job that was divided, and claimed by a splitter. */
 static void divided(struct job *j, const char *doc)
 {
-	struct pipeline_place place = { 0 };
-	struct job_split at = { 0 };
 	char id[JOB_ID_LEN + 1];
-	struct message m = { 0 };
 
 	seed_job(redis, "acme", NULL, doc, strlen(doc), 50, id);
-	next("w-0", STREAM_JOBS, &m);
-	assert_int_equal(job_claim(j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-	assert_int_equal(splitter_probe(body, j, settings, &at, &place, &e), 0);
-	assert_int_equal(at.head_end, strchr(doc, '[') + 1 - doc);
-	assert_int_equal(job_divide(j, redis, &at, &e), 0);
-	assert_int_equal(job_divide(j, redis, &at, &e), 0);	/* the reply was lost */
-	job_clear(j);
-	memset(&m, 0, sizeof(m));
-	next("w-0", STREAM_SPLITS, &m);
-	assert_int_equal(job_claim(j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-	assert_int_equal(j->split.state, 'o');
+	steps_divide(&stage, j, (size_t)(strchr(doc, '[') + 1 - doc));
 }
 
 static long long length(const char *stream)
@@ -202,62 +176,25 @@ static struct collection_reach reaches[PARTS];	/* what the features of each come
 
 static int end_of(const struct part *p, const char *kind, uint64_t features)
 {
-	struct buf results = { .data = (char *)(uintptr_t)"lines", .len = 5 }, none = { .data = NULL };
-	struct args letters, fields;
-	struct chunk c = {
-		.accepted = features, .results = &results, .report = &none, .letters = &letters,
-		.reach = reaches[p->job.message.n],
-	};
-	struct part_end end = { .kind = kind, .bytes = 10, .us = 5, .units = 7, .fields = &fields };
-	int rc;
-
-	args_init(&letters, 10);
-	args_init(&fields, 1000);
-	if (strcmp(kind, "features") == 0)
-		end.chunk = &c;
-	if (strcmp(kind, "failed") == 0) {
-		args_str(&fields, "fail");
-		args_uint(&fields, p->job.message.n);
-		args_str(&fields, "fail_code");
-		args_str(&fields, "JSON_SYNTAX");
-		args_str(&fields, "fail_offset");
-		args_uint(&fields, p->chunk.from);
-	}
-	if (strcmp(kind, "tail") == 0) {
-		args_str(&fields, "next");
-		args_uint(&fields, p->chunk.first);
-		args_str(&fields, "chunk");
-		args_uint(&fields, p->job.message.n);
-	}
-	rc = part_end(p, redis, &end, &e);
-	args_clear(&letters);
-	args_clear(&fields);
-	return rc;
+	return steps_end(&stage, p, kind, features, &reaches[p->job.message.n]);
 }
 
 /* All of a document's chunks, cut and taken. */
 static void all_taken(struct job *j, struct part parts[PARTS])
 {
-	struct splitter *s;
-	int rc = SPLIT_MORE;
-
 	divided(j, DOC);
 	settings->worker.chunks_outstanding = 10;
-	s = splitter_new(settings, redis, body, j, &e);
-	while (rc == SPLIT_MORE)
-		rc = splitter_step(s, &e);
-	assert_int_equal(rc, SPLIT_DONE);
-	splitter_free(&s);
+	assert_int_equal(steps_cut(&stage, j), SPLIT_DONE);
 	settings->worker.chunks_outstanding = 3;
 	for (int i = 0; i < PARTS; i++) {
-		struct message m = { 0 };
+		struct message m;
 
-		next("w-2", STREAM_CHUNKS, &m);
+		steps_message(&stage, "w-2", STREAM_CHUNKS, NULL, &m);
 		for (int k = 0; k < i; k++)	/* a queue of its own each time: those that are pending come again */
 			assert_int_equal(seed_int(redis, "XACK", wire_key("chunks", NULL).text, "workers",
 			    parts[k].job.message.id, NULL) >= 0, 1);
 		while ((int)m.n != i)
-			next("w-3", STREAM_CHUNKS, &m);
+			steps_message(&stage, "w-3", STREAM_CHUNKS, NULL, &m);
 		assert_int_equal(part_take(&parts[i], redis, &m, "w-2", 5, &e), CLAIM_RUN);
 	}
 }
@@ -493,26 +430,11 @@ static void a_job_that_cannot_be_ended_is_tried_so_often(void **state)
 	job_clear(&j);
 }
 
-static const char *version_in(const char *stream)
-{
-	const struct reply *fields;
-	struct reply *reply;
-	static char v[8];
-
-	reply = seed_do(redis, "XRANGE", wire_key(stream, NULL).text, "-", "+", "COUNT", "1", NULL);
-	fields = reply_at(reply_at(reply, 0), 1);
-	snprintf(v, sizeof(v), "%s", reply_str(reply_field(fields, 0, "v"), NULL));
-	reply_free(&reply);
-	return v;
-}
-
 /* What older workers cannot read they are not given, in any of the streams. */
 static void a_job_of_a_newer_version_stays_one(void **state)
 {
-	struct pipeline_place place = { 0 };
-	struct job_split at = { 0 };
 	char id[JOB_ID_LEN + 1];
-	struct message m = { 0 };
+	struct message m;
 	struct splitter *s;
 	struct part p;
 	struct job j;
@@ -520,27 +442,19 @@ static void a_job_of_a_newer_version_stays_one(void **state)
 	(void)state;
 	seed_job(redis, "acme", NULL, DOC, strlen(DOC), 50, id);
 	seed_drop(redis, "HSET", wire_key("job", id).text, "v", "2", NULL);
-	next("w-0", STREAM_JOBS, &m);
-	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-	assert_int_equal(splitter_probe(body, &j, settings, &at, &place, &e), 0);
-	assert_int_equal(job_divide(&j, redis, &at, &e), 0);
-	job_clear(&j);
-	assert_string_equal(version_in("splits"), "2");
-	memset(&m, 0, sizeof(m));
-	next("w-0", STREAM_SPLITS, &m);
-	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	steps_divide(&stage, &j, strlen(HEAD));
+	steps_version(&stage, "splits", 2);
 	s = splitter_new(settings, redis, body, &j, &e);
 	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
 	splitter_free(&s);
-	assert_string_equal(version_in("chunks"), "2");
+	steps_version(&stage, "chunks", 2);
 	seed_drop(redis, "XTRIM", wire_key("chunks", NULL).text, "MAXLEN", "0", NULL);
 	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
-	assert_string_equal(version_in("chunks"), "2");
-	memset(&m, 0, sizeof(m));
-	next("w-0", STREAM_CHUNKS, &m);
+	steps_version(&stage, "chunks", 2);
+	steps_message(&stage, "w-0", STREAM_CHUNKS, NULL, &m);
 	assert_int_equal(part_take(&p, redis, &m, "w-0", 5, &e), CLAIM_RUN);
 	assert_int_equal(part_whole(&p, redis, &e), 0);
-	assert_string_equal(version_in("jobs"), "2");
+	steps_version(&stage, "jobs", 2);
 	part_clear(&p);
 	job_clear(&j);
 }
@@ -548,7 +462,7 @@ static void a_job_of_a_newer_version_stays_one(void **state)
 static void given_up_it_is_one_workers_again(void **state)
 {
 	struct part parts[PARTS];
-	struct message m = { 0 };
+	struct message m;
 	struct job j, whole;
 
 	(void)state;
@@ -558,7 +472,7 @@ static void given_up_it_is_one_workers_again(void **state)
 	assert_int_equal(part_whole(&parts[4], redis, &e), 1);
 	assert_int_equal(end_of(&parts[1], "features", 2), PART_STALE);
 	assert_int_equal(length("splits"), 0);
-	next("w-5", STREAM_JOBS, &m);
+	steps_message(&stage, "w-5", STREAM_JOBS, NULL, &m);
 	assert_int_equal(job_claim(&whole, redis, &m, "w-5", 5, &e), CLAIM_RUN);
 	assert_true(whole.whole && whole.split.state == '\0' && whole.next == 0);
 	assert_string_equal(seed_field(redis, j.id, "accepted"), "");
@@ -601,7 +515,7 @@ static void what_is_being_given_up_goes_on_whoever_dies(void **state)
 	static const char many[] = "for i = 1, 3500 do "
 	    "redis.call('RPUSH', KEYS[2], redis.call('XADD', KEYS[1], '*', 'job', 'x')) end";
 	struct part parts[PARTS], next_one;
-	struct message m = { 0 };
+	struct message m;
 	struct splitter *s;
 	struct reply *stats;
 	const char *calls;
@@ -632,7 +546,7 @@ static void what_is_being_given_up_goes_on_whoever_dies(void **state)
 	assert_int_equal(part_watch(&j, redis, settings, &e), 0);
 	assert_string_equal(seed_field(redis, j.id, "state"), "running");
 	assert_int_equal(length("outbox"), 0);
-	next("w-4", STREAM_CHUNKS, &m);
+	steps_message(&stage, "w-4", STREAM_CHUNKS, NULL, &m);
 	assert_int_equal(part_take(&next_one, redis, &m, "w-4", 5, &e), CLAIM_RUN);
 	assert_int_equal(next_one.job.message.n, 3);
 	assert_true(next_one.job.whole);
@@ -649,8 +563,7 @@ static void what_is_being_given_up_goes_on_whoever_dies(void **state)
 	assert_int_equal(part_whole(&next_one, redis, &e), 1);
 	assert_int_equal(length("splits"), 0);
 	assert_int_equal(length("jobs"), 1);
-	memset(&m, 0, sizeof(m));
-	next("w-5", STREAM_JOBS, &m);
+	steps_message(&stage, "w-5", STREAM_JOBS, NULL, &m);
 	assert_int_equal(job_claim(&whole, redis, &m, "w-5", 5, &e), CLAIM_RUN);
 	assert_true(whole.whole && whole.split.state == '\0' && whole.next == 0);
 	part_clear(&next_one);

@@ -12,11 +12,9 @@
 #include "lib/frame.h"
 #include "schema/chunk_message.h"
 #include "tests/fakes/seed.h"
-#include "tests/fakes/stage.h"
+#include "tests/fakes/worker_steps.h"
 #include "workers/body_reader.h"
 #include "workers/finish.h"
-#include "workers/part.h"
-#include "workers/queue.h"
 #include "workers/splitter.h"
 
 static struct stage stage;
@@ -31,13 +29,13 @@ static int setup(void **state)
 		return -1;
 	redis = stage.redis;
 	settings = stage.settings;
-	return (body = redis_open(stage.server.url, 5000, &e)) == NULL ? -1 : 0;
+	body = stage.body;
+	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&body);
 	return stage_end(&stage);
 }
 
@@ -67,43 +65,13 @@ static void pack(struct buf *out, const char *text, size_t n)
 	frame_writer_free(&w);
 }
 
-/* The next message of a stream, which must come. */
-static void next(enum stream stream, struct message *m)
-{
-	struct queue q;
-
-	memset(m, 0, sizeof(*m));
-	queue_init(&q, redis, "w-0", 60000, 10);
-	do {
-		assert_true(queue_next(&q, stream != STREAM_SPLITS, m, &e) >= 0);
-	} while (m->stream != stream || m->id[0] == '\0');
-	queue_clear(&q);
-}
-
-static void claimed(struct job *j, enum stream stream)
-{
-	struct message m;
-
-	next(stream, &m);
-	assert_int_equal(job_claim(j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-}
-
 /* Of a body: encoded, put in Redis, divided, and claimed by a splitter. */
 static void divided(struct job *j, const char *encoded, size_t n)
 {
-	struct pipeline_place place = { 0 };
-	struct job_split at = { 0 };
 	char id[JOB_ID_LEN + 1];
 
 	seed_encoded(redis, "acme", "zstd", encoded, n, 50, id);
-	claimed(j, STREAM_JOBS);
-	assert_true(splitter_may(j, settings));
-	assert_int_equal(splitter_probe(body, j, settings, &at, &place, &e), 0);
-	assert_int_equal(at.head_end, strlen(HEAD));
-	assert_int_equal(job_divide(j, redis, &at, &e), 0);
-	job_clear(j);
-	claimed(j, STREAM_SPLITS);
-	assert_int_equal(j->split.state, 'o');
+	steps_divide(&stage, j, strlen(HEAD));
 }
 
 static void divided_text(struct job *j, const char *text, size_t n)
@@ -113,17 +81,6 @@ static void divided_text(struct job *j, const char *text, size_t n)
 	pack(&b, text, n);
 	divided(j, b.data, b.len);
 	buf_clear(&b);
-}
-
-static int all_cut(const struct job *j)
-{
-	struct splitter *s = splitter_new(settings, redis, body, j, &e);
-	int rc = SPLIT_MORE;
-
-	while (rc == SPLIT_MORE)
-		rc = splitter_step(s, &e);
-	splitter_free(&s);
-	return rc;
 }
 
 static void message_of(const struct job *j, unsigned n, struct chunk_message *m)
@@ -164,17 +121,6 @@ static long long room(const char *kind)
 	return strtoll(seed_text(redis, "HGET", wire_key("room", NULL).text, kind, NULL), NULL, 10);
 }
 
-/* Workers that know of no text leave it. */
-static void version_in(const char *stream)
-{
-	struct reply *reply = seed_do(redis, "XRANGE", wire_key(stream, NULL).text, "-", "+", NULL);
-
-	assert_true(reply_count(reply) > 0);
-	for (size_t i = 0; i < reply_count(reply); i++)
-		assert_int_equal(reply_int(reply_field(reply_at(reply_at(reply, i), 1), 0, "v")), WIRE_TEXTS);
-	reply_free(&reply);
-}
-
 static void chunks_hold_the_text_in_order(void **state)
 {
 	static const char doc[] = DOC;
@@ -185,7 +131,7 @@ static void chunks_hold_the_text_in_order(void **state)
 	(void)state;
 	divided_text(&j, doc, strlen(doc));
 	held = room("queued:acme");
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	assert_int_equal(field(&j, "split_chunk"), PARTS);
 	for (unsigned i = 0; i < PARTS; i++) {
 		struct chunk_message m;
@@ -208,8 +154,8 @@ static void chunks_hold_the_text_in_order(void **state)
 	assert_true(field(&j, "texts") > 0);
 	assert_int_equal(room("queued:acme"), held + field(&j, "texts"));
 	assert_int_equal(field(&j, "v"), WIRE_TEXTS);
-	version_in("splits");
-	version_in("chunks");
+	steps_version(&stage, "splits", WIRE_TEXTS);	/* workers that know of no text leave it */
+	steps_version(&stage, "chunks", WIRE_TEXTS);
 	job_clear(&j);
 }
 
@@ -222,7 +168,7 @@ static void another_splitter_gives_out_the_rest(void **state)
 
 	(void)state;
 	divided_text(&j, DOC, strlen(DOC));
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	for (unsigned i = 0; i < PARTS; i++)
 		message_of(&j, i, &want[i]);
 	job_clear(&j);
@@ -235,7 +181,7 @@ static void another_splitter_gives_out_the_rest(void **state)
 	assert_int_equal(splitter_step(s, &e), SPLIT_STALE);
 	splitter_free(&s);
 	assert_int_equal(again.split.chunk, 3);
-	assert_int_equal(all_cut(&again), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &again), SPLIT_DONE);
 	for (unsigned i = 0; i < PARTS; i++) {
 		struct chunk_message have;
 
@@ -254,24 +200,7 @@ static void another_splitter_gives_out_the_rest(void **state)
 
 static int end_of(const struct part *p, const char *kind)
 {
-	struct buf none = { .data = NULL };
-	struct args letters, fields;
-	struct chunk c = { .accepted = p->chunk.features, .results = &none, .report = &none, .letters = &letters };
-	struct part_end end = { .kind = kind, .bytes = p->chunk.received, .us = 5, .units = 7, .fields = &fields };
-	int rc;
-
-	args_init(&letters, 10);
-	args_init(&fields, 1000);
-	if (strcmp(kind, "features") == 0) {
-		end.chunk = &c;
-	} else {
-		args_str(&fields, strcmp(kind, "tail") == 0 ? "next" : "fail");
-		args_uint(&fields, strcmp(kind, "tail") == 0 ? p->chunk.first : p->job.message.n);
-	}
-	rc = part_end(p, redis, &end, &e);
-	args_clear(&letters);
-	args_clear(&fields);
-	return rc;
+	return steps_end(&stage, p, kind, p->chunk.features, NULL);
 }
 
 static void taken(struct part *p, const struct job *j, unsigned n)
@@ -322,7 +251,7 @@ static void no_more_text_is_out_than_may_be(void **state)
 	}
 	assert_int_equal(field(&j, "texts"), 0);
 	job_clear(&j);
-	claimed(&j, STREAM_SPLITS);
+	steps_claim(&stage, "w-0", STREAM_SPLITS, &j);
 	s = splitter_new(settings, redis, body, &j, &e);
 	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
 	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);
@@ -342,7 +271,7 @@ static void what_is_done_holds_nothing(void **state)
 	(void)state;
 	divided_text(&j, DOC, strlen(DOC));
 	held = room("queued:acme");
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	for (unsigned i = 0; i < PARTS; i++) {
 		long long rest = 0;
 
@@ -378,7 +307,7 @@ static void neither_does_what_failed(void **state)
 	(void)state;
 	divided_text(&j, DOC, strlen(DOC));
 	held = room("queued:acme");
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	taken(&p, &j, 1);
 	assert_int_equal(end_of(&p, "failed"), PART_DONE);
 	part_clear(&p);
@@ -401,7 +330,7 @@ static void given_up_it_is_any_workers_again(void **state)
 	(void)state;
 	divided_text(&j, DOC, strlen(DOC));
 	held = room("queued:acme");
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	taken(&p, &j, 2);
 	assert_int_equal(part_whole(&p, redis, &e), 0);
 	part_clear(&p);
@@ -409,7 +338,7 @@ static void given_up_it_is_any_workers_again(void **state)
 	assert_int_equal(field(&j, "held"), held);
 	assert_string_equal(seed_field(redis, j.id, "texts"), "");
 	assert_int_equal(field(&j, "v"), WIRE_PACKED);
-	next(STREAM_JOBS, &m);
+	steps_message(&stage, "w-0", STREAM_JOBS, NULL, &m);
 	job_clear(&j);
 }
 
@@ -430,7 +359,7 @@ static void a_fault_of_the_encoding_is_left_to_the_tail(void **state)
 			buf_append(&b, b.data, 20);
 		divided(&j, b.data, b.len);
 		buf_clear(&b);
-		assert_int_equal(all_cut(&j), SPLIT_DONE);
+		assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 		message_of(&j, PARTS - 1, &m);
 		assert_true(m.tail && !m.whole);
 		assert_null(m.text);
@@ -467,7 +396,7 @@ static void chunks_are_given_up_for_a_feature_that_is_too_long(void **state)
 	divided_text(&j, doc, n);
 	settings->worker.max_feature_bytes = 1024;
 	settings->worker.chunk_bytes = 1024;
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	message_of(&j, 1, &m);
 	assert_true(m.whole);
 	assert_null(m.text);
@@ -490,7 +419,7 @@ static void a_long_tail_has_no_text(void **state)
 	memcpy(doc, begin, sizeof(begin) - 1);
 	memcpy(doc + n - 2, "\"}", 2);
 	divided_text(&j, doc, n);
-	assert_int_equal(all_cut(&j), SPLIT_DONE);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
 	message_of(&j, 1, &m);
 	assert_true(m.tail && !m.whole);
 	assert_null(m.text);
@@ -517,7 +446,7 @@ static void only_what_becomes_long_is_cut(void **state)
 	buf_puts(&text, "]}");
 	pack(&b, text.data, text.len);
 	seed_encoded(redis, "acme", "zstd", b.data, b.len, 20000, id);
-	claimed(&j, STREAM_JOBS);
+	steps_claim(&stage, "w-0", STREAM_JOBS, &j);
 	settings->worker.split_bytes = 400000;	/* a decoder is not yet at its best in the sample */
 	assert_true(b.len < 400000 && splitter_may(&j, settings));
 	assert_int_equal(splitter_probe(body, &j, settings, &at, &place, &e), 0);

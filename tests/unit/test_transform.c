@@ -15,7 +15,7 @@
 #include "lib/frame.h"
 #include "lib/log.h"
 #include "tests/fakes/seed.h"
-#include "tests/fakes/stage.h"
+#include "tests/fakes/worker_steps.h"
 #include "workers/patience.h"
 #include "workers/transform.h"
 
@@ -29,16 +29,15 @@
 #define MIXED FIRST_THREE "," FEATURE("3", SQUARE) "," FEATURE("4", SHORT) "," FEATURE("5", BOWTIE)
 
 static struct stage stage;
-static struct redis *redis, *body;	/* redis is the stage's */
+static struct redis *redis, *body;	/* the stage's */
 static struct settings *settings;
 static struct err e;
 
 static void reconnect(void)
 {
-	redis_close(&stage.redis);
-	redis_close(&body);
-	stage.redis = redis = redis_open(stage.server.url, 5000, &e);
-	body = redis_open(stage.server.url, 5000, &e);
+	assert_int_equal(stage_connect(&stage), 0);
+	redis = stage.redis;
+	body = stage.body;
 }
 
 static int setup(void **state)
@@ -53,8 +52,9 @@ static int setup(void **state)
 	if (stage_begin(&stage, conf, "yes") != 0)
 		return -1;
 	settings = stage.settings;
-	reconnect();
-	return redis && body ? 0 : -1;
+	redis = stage.redis;
+	body = stage.body;
+	return 0;
 }
 
 /* What a worker's supervisor would give it. */
@@ -69,7 +69,6 @@ static void alive(void *ctx)
 static int teardown(void **state)
 {
 	(void)state;
-	redis_close(&body);
 	return stage_end(&stage);
 }
 
@@ -83,15 +82,9 @@ static int fresh(void **state)
 static void seeded(struct message *m, const char *source, const char *crs, const char *doc)
 {
 	char id[JOB_ID_LEN + 1];
-	struct queue q;
 
 	seed_job(redis, source, crs, doc, strlen(doc), 50, id);
-	m->job[0] = '\0';
-	queue_init(&q, redis, "w-0", 60000, 10);
-	do {	/* others may be pending still */
-		assert_true(queue_next(&q, false, m, &e) >= 0);
-	} while (strcmp(m->job, id) != 0);
-	queue_clear(&q);
+	steps_message(&stage, "w-0", STREAM_JOBS, id, m);
 }
 
 /* Claims and runs once. */
