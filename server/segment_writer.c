@@ -319,6 +319,8 @@ static size_t fitting(const struct segment_writer *w, size_t n, size_t packed)
 {
 	size_t whole = (size_t)((uint64_t)w->most * packed / n) + SEGMENT_FRAME, step = 4096, fits;
 
+	if (whole < step)	/* less than a page: nothing to fit */
+		return w->most;
 	while (step * 8 <= whole)
 		step *= 2;
 	fits = (size_t)((uint64_t)n * (whole / step * step - SEGMENT_FRAME) / packed * 253 / 256);
