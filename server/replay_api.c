@@ -20,6 +20,8 @@
 #include "server/handlers.h"
 #include "server/letters.h"
 
+#define RETRY_STORE_S 2
+
 /* A mended feature while it arrives. */
 struct mend {
 	struct buf text;
@@ -36,6 +38,19 @@ static const struct source *source_named(const struct http_request *q, const cha
 	const struct source *src = name != NULL ? settings_source(terms_of(q)->settings, name) : NULL;
 
 	return src != NULL ? src : &nobody;
+}
+
+/* A Redis that uploads are kept from, for it takes no writes or may lose them, is none for replays either. */
+static bool is_store_away(struct http_request *q)
+{
+	const char *words = reactor_store_why(reactor_of(q));
+	struct refusal why = { .problem = P_NONE };
+
+	if (words == NULL)
+		return false;
+	refuse_for_now(&why, P_STORE_UNAVAILABLE, RETRY_STORE_S, "%s", words);
+	reactor_refuse(q, &why);
+	return true;
 }
 
 /* stream_id, job and source are the letter's; without a mend its own text is taken. */
@@ -233,7 +248,8 @@ static void replay(struct http_request *q)
 		sha256_end(m->sum, hash);
 		hex_encode(m->hash, hash, sizeof(hash));
 	}
-	letter_ask(q, replay_found);
+	if (!is_store_away(q))
+		letter_ask(q, replay_found);
 }
 
 static void mend_gone(struct http_request *q)
@@ -359,7 +375,8 @@ static void batch_start(struct http_request *q, const struct reply *page)
 
 static void replay_many(struct http_request *q)
 {
-	letters_ask(q, batch_start);
+	if (!is_store_away(q))
+		letters_ask(q, batch_start);
 }
 
 static void batch_gone(struct http_request *q)

@@ -68,15 +68,28 @@ class Replays(unittest.TestCase):
 
     def test_no_more_than_redis_has_memory_for(self):
         """Of a whole document only Redis knows how large it is."""
-        (letter,), _ = self.letters_of(filler(400 * KB)[:-1] + b"}", GEOSLUICE_REDIS_MAX_HELD_BYTES=str(1000 * MB))
+        (letter,), _ = self.letters_of(filler(3 * MB)[:-1] + b"}", GEOSLUICE_REDIS_MAX_HELD_BYTES=str(1000 * MB))
         used = int(self.stack.redis.info("used_memory"))
-        self.stack.redis("CONFIG", "SET", "maxmemory", (used + 150 * KB) * 10 // 9)
-        until(lambda: self.stack.post("metric", filler(250 * KB)).status == 503, "the server knows")
+        most = (used + 600 * KB) * 10 // 9
+        self.stack.redis("CONFIG", "SET", "maxmemory", most)
+        until(lambda: b"redis_max_bytes %d\n" % most in self.stack.get("/metrics").body, "the server knows")
+        self.assertEqual(self.stack.get("/readyz").status, 200)     # less would fit
+        before = held(self.stack).get("queued", 0)
         self.changes_nothing(503, "STORE_FULL", letter)
         self.stack.redis("CONFIG", "SET", "maxmemory", 0)
         job = until(lambda: (answer := self.replay(letter)).status == 202 and answer.json()["jobID"], "there is room")
-        self.assertEqual(held(self.stack)["queued"], 400 * KB)
+        self.assertEqual(held(self.stack)["queued"], before + 3 * MB)
         self.assertEqual(self.made(letter), job)
+
+    def test_none_into_a_redis_that_may_lose_them(self):
+        (letter,), job = self.letters_of(collection(UNCLOSED))
+        self.stack.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+        until(lambda: b"STORE_UNAVAILABLE" in self.stack.post("acme", collection(SOUND)).body, "the server knows")
+        self.changes_nothing(503, "STORE_UNAVAILABLE", letter)
+        self.refused(self.stack.request("POST", "/v1/dead-letters/replay?job=" + job), 503, "STORE_UNAVAILABLE")
+        self.stack.redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        until(lambda: self.stack.get("/readyz").status == 200, "it can be trusted again")
+        self.made(letter)
 
     def test_none_while_the_door_is_shut(self):
         letters, _ = self.letters_of(collection(UNCLOSED, UNCLOSED), GEOSLUICE_REDIS_MAX_QUEUED_JOBS="2")
