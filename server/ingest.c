@@ -93,6 +93,8 @@ const char *ingest_dedupe(const struct ingest *in)
 	/* Stripe has none, but what it signs holds a time: the signature that was found good stands for one. */
 	if (id == NULL && in->admission.signature.scheme == SCHEME_STRIPE && *body_check_proof(in->check) != '\0')
 		id = body_check_proof(in->check);
+	if (id == NULL && *in->admission.signature.message != '\0')
+		id = in->admission.signature.message;
 	return in->remembered ? id : NULL;
 }
 
@@ -100,7 +102,8 @@ const char *ingest_dedupe(const struct ingest *in)
 static bool is_remembered(const struct ingest *in)
 {
 	return in->reactor->settings->redis.dedupe_s > 0
-	    && (ingest_delivery(in) != NULL || in->admission.signature.scheme == SCHEME_STRIPE);
+	    && (ingest_delivery(in) != NULL || in->admission.signature.scheme == SCHEME_STRIPE
+	    || *in->admission.signature.message != '\0');
 }
 
 /* ---- admission ---- */

@@ -292,6 +292,15 @@ static int check_signature(const struct input *in, const struct signature_ask *a
 
 /* ---- all of it ---- */
 
+/* No two messages of one second are alike but for copies of one. */
+static void take_message(struct signature *s, const struct buf *base)
+{
+	unsigned char hash[SHA256_BYTES];
+
+	sha256_of(base->data, base->len, hash);
+	hex_encode(s->message, hash, sizeof(hash));
+}
+
 /* The id is covered; a nonce always is. */
 static int take_delivery(struct signature *s, const struct signature_ask *a, const struct input *in,
     struct refusal *r)
@@ -316,8 +325,9 @@ static int judge(struct signature *s, const struct signature_ask *a, struct inpu
 	buf_init(&base, BASE_MAX_BYTES);
 	if (read_components(in, f, r) == 0 && read_params(in, f, r) == 0
 	    && (policy->any_coverage || check_coverage(in, a, r) == 0) && check_time(in, a, r) == 0
-	    && write_base(&base, in, a->q, r) == 0 && check_signature(in, a, &base, r) == 0)
-		rc = take_delivery(s, a, in, r);
+	    && write_base(&base, in, a->q, r) == 0 && check_signature(in, a, &base, r) == 0
+	    && (rc = take_delivery(s, a, in, r)) == 0 && *s->delivery == '\0')
+		take_message(s, &base);
 	buf_clear(&base);
 	return rc;
 }

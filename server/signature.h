@@ -46,6 +46,9 @@ struct signature {
 	enum scheme scheme;
 	char delivery[DELIVERY_ID_MAX + 1];	/* "" where the request has no id */
 
+	/* What stands for an id where there is none: a hash of all that is signed, with its time; or "". */
+	char message[SHA256_HEX + 1];
+
 	/* What the headers claim of the body. Each text of before is followed by a ".". */
 	struct { const char *text; size_t len; } before[2];
 	unsigned char mac[SIGNATURES_MAX][SHA256_BYTES];

@@ -84,7 +84,8 @@ def signed(stack, source, scheme, secret, options=(), delivery=None, body=BODY):
     return {name.lower(): value for name, value in (line.split(": ", 1) for line in out.splitlines())}
 
 
-def message_signed(host, body, secret=b"open", headers=(), leave_out=(), query="", digest=None):
+def message_signed(host, body, secret=b"open", headers=(), leave_out=(), query="", digest=None,
+                   created=None):
     """An RFC 9421 signature with hmac-sha256, made by hand."""
     values = {"@method": "POST", "@authority": host, "@path": "/v1/ingest/message",
               "content-type": "application/geo+json", "content-length": str(len(body)),
@@ -94,7 +95,7 @@ def message_signed(host, body, secret=b"open", headers=(), leave_out=(), query="
     values.update(headers)
     sent = {k: v for k, v in values.items() if not k.startswith("@") and k != "content-length"}
     covered = {k: v for k, v in values.items() if k not in leave_out}
-    params = '(%s);created=%d;keyid="one"' % (" ".join('"%s"' % k for k in covered), time.time())
+    params = '(%s);created=%d;keyid="one"' % (" ".join('"%s"' % k for k in covered), created or time.time())
     base = "".join('"%s": %s\n' % kv for kv in covered.items()) + '"@signature-params": ' + params
     mac = base64.b64encode(hmac.new(secret, base.encode(), hashlib.sha256).digest()).decode()
     return dict(sent, **{"signature-input": "x=" + params, "signature": "x=:%s:" % mac})
@@ -301,6 +302,18 @@ class Signatures(unittest.TestCase):
             other = self.stack.post("pay", body, signed={"stripe-signature": "t=%d,v1=%s" % (time.time() - 9, mac)})
             self.assertIn(other.status, (202, 401))     # 401: the clock went on between the two
             self.assertNotIn(other.json().get("jobID"), jobs)
+
+    def test_a_message_without_an_id_is_one_job(self):
+        for body in (BODY, BODY + b" " * 600_000):
+            headers = message_signed(self.host, body)
+            jobs = {self.stack.post("message", body, signed=headers).json()["jobID"] for _ in range(3)}
+            self.assertEqual(len(jobs), 1)
+            self.only(1)
+            # The same document is sent once more when it is signed anew.
+            other = self.stack.post("message", body, signed=message_signed(self.host, body, created=time.time() - 5))
+            self.assertEqual(other.status, 202)
+            self.assertNotIn(other.json()["jobID"], jobs)
+            self.stack.redis("FLUSHALL")
 
     def test_a_redelivery_while_the_first_uploads(self):
         for size in (0, 2_000_000):

@@ -199,6 +199,8 @@ static void all_that_counts_is_covered(void **state)
 		    || (got == P_NONE && strcmp(s.signature.delivery, cases[i / 2].delivery) != 0))
 			fail_msg("case %zu: %s, id %s: %s", i / 2, problem_code(got), s.signature.delivery, s.refusal.detail);
 		assert_true(s.signature.verified == (got == P_NONE));
+		if (got == P_NONE)	/* what has no id has something in its place */
+			assert_int_equal(s.signature.message[0] == '\0', s.signature.delivery[0] != '\0');
 	}
 	assert_int_equal(send_message(&s, &cases[0].m, true, "{\"hello\": \"World\"}"), P_DIGEST_WRONG);
 	assert_int_equal(send_message(&s, &cases[0].m, true, ""), P_DIGEST_WRONG);
