@@ -4,20 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/checksum.h"
 #include "lib/clock.h"
-#include "lib/decimal.h"
-#include "lib/frame.h"
 #include "server/reactor.h"
 
 #define SEGMENT_LEAST 16384
-#define SEGMENT_FRAME 160	/* what Redis adds, at most: with it a segment is to fit an allocation of whole pages */
 #define SPARE_LEAST 1024	/* memory that is kept for the next */
 #define SPARE_MOST 8192
 #define LARGE_BYTES 32768	/* of a body: from there on it counts as large */
 #define TURN_BYTES 262144
 #define FIRST_READ 65536	/* at most of the first segment, which may never be filled */
-#define PACK_LEAST 1024
 
 struct segment_writer {
 	struct reactor *reactor;
@@ -59,18 +54,16 @@ void segment_pool_set(struct segment_pool *p, const struct settings *s)
 	p->segment_bytes = (size_t)s->server.segment_bytes;
 	p->window_segments = (size_t)s->server.window_segments;
 	p->window_bytes = (size_t)s->server.window_bytes;
-	p->packing = (enum segment_packing)s->server.compress_segments;
-	frame_writer_set(p->packer, p->packing == PACKING_ALWAYS ? FRAME_TEXT : FRAME_QUICK);
+	segment_form_set(&p->form, (enum segment_packing)s->server.compress_segments);
 }
 
 int segment_pool_init(struct segment_pool *p, const struct settings *s, struct err *e)
 {
 	memset(p, 0, sizeof(*p));
-	if ((p->packer = frame_writer_new(e)) == NULL)
+	if (segment_form_init(&p->form, e) != 0)
 		return -1;
 	segment_pool_set(p, s);
 	p->turn_left = TURN_BYTES;
-	buf_init(&p->packed, SEGMENT_BYTES_MAX);
 	loop_task_init(&p->turn, on_turn, p);
 	return 0;
 }
@@ -79,8 +72,7 @@ void segment_pool_clear(struct segment_pool *p, struct loop *l)
 {
 	if (l != NULL)
 		loop_task_cancel(l, &p->turn);
-	frame_writer_free(&p->packer);
-	buf_clear(&p->packed);
+	segment_form_clear(&p->form);
 	while (p->spares > 0)
 		buf_clear(&p->spare[--p->spares]);
 }
@@ -293,68 +285,16 @@ static bool is_behind(const struct segment_writer *w)
 	return w->waiting + 1 >= p->window_segments || p->waiting >= p->window_bytes / 2;
 }
 
-/* Is the segment at hand smaller now, in p->packed? Numbers are nearly for nothing, all else is not. */
-static bool pack(const struct segment_writer *w)
-{
-	struct segment_pool *p = &w->reactor->segments;
-	const struct buf *s = &w->segment;
-	struct err ignored = ERR_INIT;
-
-	if (w->packed_before || s->len < PACK_LEAST || p->packing == PACKING_NEVER)
-		return false;
-	if (p->packing == PACKING_AUTO) {
-		if (frame_pack_numbers(s->data, s->len, s->len - s->len / 4, &p->packed) == 1)
-			return true;
-		if (!is_behind(w))
-			return false;
-	}
-	return frame_pack(p->packer, s->data, s->len, s->len - s->len / 8, &p->packed, &ignored) == 1;
-}
-
-/*
- * The size of the next segment, after one of n bytes that became `packed`: if it packs alike, what Redis makes of it is
- * to fit an allocation just. Allocations come in four sizes between one power of two and the next.
- */
-static size_t fitting(const struct segment_writer *w, size_t n, size_t packed)
-{
-	size_t whole = (size_t)((uint64_t)w->most * packed / n) + SEGMENT_FRAME, step = 4096, fits;
-
-	if (whole < step)	/* less than a page: nothing to fit */
-		return w->most;
-	while (step * 8 <= whole)
-		step *= 2;
-	fits = (size_t)((uint64_t)n * (whole / step * step - SEGMENT_FRAME) / packed * 253 / 256);
-	return fits < w->most && fits >= w->most / 8 * 7 ? fits : w->most;
-}
-
 /* The XADD of the segment at hand; how many bytes it stores. give: their memory goes along. */
 static size_t add_segment(struct segment_writer *w, struct redis_cmd *c, bool give)
 {
 	struct segment_pool *p = &w->reactor->segments;
-	struct key raw = wire_key("raw", w->job);
-	struct buf *bytes = pack(w) ? &p->packed : &w->segment;
+	enum segment_effort effort = w->packed_before ? EFFORT_NONE : is_behind(w) ? EFFORT_ANY : EFFORT_LITTLE;
+	bool packed;
+	size_t n = segment_form_add(&p->form, c, w->job, w->written + 1, &w->segment, effort, give, &packed);
 
-	if (give && bytes == &p->packed)
-		buf_fit(bytes);
-	checksum_hex(p->sum, bytes->data, bytes->len);
-	strcpy(p->id + decimal(p->id, w->written + 1), "-0");
-	p->raw = raw;
-	cmd_str(c, "XADD");
-	cmd_str(c, p->raw.text);
-	cmd_str(c, p->id);
-	cmd_str(c, "d");
-	if (give)
-		cmd_give(c, bytes->data, bytes->len);
-	else
-		cmd_bytes(c, bytes->data, bytes->len);
-	cmd_str(c, "h");
-	cmd_str(c, p->sum);
-	if (bytes == &p->packed) {
-		cmd_str(c, "z");
-		cmd_int(c, (long long)w->segment.len);
-		w->any_packed = true;
-	}
-	return bytes->len;
+	w->any_packed |= packed;
+	return n;
 }
 
 static int write_segment(struct segment_writer *w)
@@ -381,8 +321,8 @@ static int write_segment(struct segment_writer *w)
 		(void)buf_take(&w->segment);
 		w->segment.max = w->most;
 	} else {
-		(void)buf_take(&w->reactor->segments.packed);
-		w->segment.max = fitting(w, w->segment.len, s->bytes);
+		(void)buf_take(&w->reactor->segments.form.packed);
+		w->segment.max = segment_form_fits(w->most, w->segment.len, s->bytes);
 	}
 	buf_reset(&w->segment);
 	return 0;

@@ -2,14 +2,12 @@
  * segment_writer - a body, piece by piece, into Redis.
  *
  * In:  bytes of one upload. Out: entries of raw:<job>, as schema/wire.md has them, written while the
- * upload runs; all but the last, which the commit takes along. Depends on lib/redis and lib/frame.
+ * upload runs; all but the last, which the commit takes along. Depends on lib/redis and segment_form.
  *
  * Bytes that wait for Redis are bounded per upload and per pool; a writer whose bound is reached takes
  * no more until `room` is called. So are the bytes of large bodies in one turn of the loop: a small one that came in
  * meanwhile is not to wait for the hashing of megabytes.
  *
- * A segment is compressed where that costs nothing: if it is mostly coordinates, and when Redis is behind, for then
- * the upload would have to wait for it.
  */
 #ifndef GS_SERVER_SEGMENT_WRITER_H
 #define GS_SERVER_SEGMENT_WRITER_H
@@ -19,31 +17,23 @@
 #include <stdint.h>
 
 #include "lib/buf.h"
-#include "lib/checksum.h"
 #include "lib/loop.h"
 #include "lib/redis.h"
 #include "schema/settings.h"
 #include "schema/wire.h"
+#include "server/segment_form.h"
 
 struct reactor;
 struct segment_writer;
 
 typedef void (*segment_room_fn)(void *ctx);
 
-/* Are segments compressed on their way? In the order of the setting's words. */
-enum segment_packing { PACKING_AUTO, PACKING_ALWAYS, PACKING_NEVER };
-
 /* What the uploads of one reactor share. */
 #define SEGMENT_SPARES 32
 
 struct segment_pool {
 	size_t segment_bytes, window_segments, window_bytes;
-	enum segment_packing packing;
-	struct frame_writer *packer;
-	/* Of the command that is being built. */
-	struct buf packed;
-	struct key raw;
-	char id[16], sum[CHECKSUM_HEX + 1];
+	struct segment_form form;
 	size_t waiting;		/* bytes that Redis owes a reply for */
 	uint64_t written;	/* segments so far */
 	bool held;		/* none is written for now */

@@ -461,7 +461,7 @@ static void numbers_are_packed_in_any_case(void **state)
 
 	(void)state;
 	fill(body, sizeof(body));
-	reactor.segments.packing = PACKING_AUTO;
+	reactor.segments.form.packing = PACKING_AUTO;
 	reactor.segments.window_segments = 9;
 	assert_int_equal(segment_add(w, body, 2 * 32768 + 10000), 2 * 32768 + 10000);
 	for (int i = 1; i < 3; i++) {
@@ -499,7 +499,7 @@ static void packed_segments_fit_their_allocations(void **state)
 
 	(void)state;
 	fill(body, sizeof(body));
-	reactor.segments.packing = PACKING_AUTO;
+	reactor.segments.form.packing = PACKING_AUTO;
 	reactor.segments.window_segments = 64;
 	segment_add(w, body, 10 * 32768);
 	assert_in_range(sent[1].bytes, 16385 - 160, 16600);
@@ -522,7 +522,7 @@ static void a_packed_segment_that_cannot_be_sent_is_not_lost(void **state)
 
 	(void)state;
 	fill(body, sizeof(body));
-	reactor.segments.packing = PACKING_AUTO;
+	reactor.segments.form.packing = PACKING_AUTO;
 	assert_int_equal(segment_add(w, body, 32768), 32768);
 	sending = -1;
 	segment_add(w, body, 1);
@@ -537,7 +537,7 @@ static void segments_are_packed_when_redis_is_behind(void **state)
 
 	(void)state;
 	fill_with(body, sizeof(body), "\"names\": {}abcd");
-	reactor.segments.packing = PACKING_AUTO;
+	reactor.segments.form.packing = PACKING_AUTO;
 	assert_int_equal(segment_add(w, body, 5 * 32768), 3 * 32768);
 	assert_int_equal(sent[1].plain, 0);
 	assert_int_equal(sent[1].bytes, 32768);
@@ -560,7 +560,7 @@ static void always_never_and_what_cannot_be_packed(void **state)
 
 	(void)state;
 	fill(body, sizeof(body));
-	reactor.segments.packing = PACKING_ALWAYS;
+	reactor.segments.form.packing = PACKING_ALWAYS;
 	segment_add(w, body, 5000);
 	assert_in_range(last_bytes(w), 1, 4000);
 	assert_int_equal(segment_stored(w), last_bytes(w));
@@ -584,7 +584,7 @@ static void always_never_and_what_cannot_be_packed(void **state)
 	segment_add(w, body, 5000);
 	assert_int_equal(last_bytes(w), 5000);
 	segment_writer_free(&w);
-	reactor.segments.packing = PACKING_NEVER;
+	reactor.segments.form.packing = PACKING_NEVER;
 	w = segment_writer_new(&reactor, JOB, room, NULL);
 	segment_add(w, body, 5000);
 	assert_int_equal(last_bytes(w), 5000);
