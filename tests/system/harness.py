@@ -114,6 +114,14 @@ def is_alive(pid):
         return False
 
 
+def heeds_sigterm(pid):
+    """It has come so far that it caught or blocked the signal (proc(5), status)."""
+    with contextlib.suppress(OSError), open("/proc/%d/status" % pid) as f:
+        masks = dict(re.findall(r"^(Sig\w+):\s+([0-9a-f]+)$", f.read(), re.M))
+        return bool((int(masks["SigCgt"], 16) | int(masks["SigBlk"], 16)) >> signal.SIGTERM - 1 & 1)
+    return True
+
+
 class Redis:
     """Just enough of a client: commands out, replies in."""
 
@@ -310,6 +318,8 @@ class Stack:
         """SIGTERM; returns the exit code."""
         process = self.running.pop(name)
         process.send_signal(signal.SIGCONT)
+        with contextlib.suppress(AssertionError):   # one that has only just begun would die of it
+            until(lambda: process.poll() is not None or heeds_sigterm(process.pid), "it heeds SIGTERM", 5)
         process.terminate()
         try:
             return process.wait(timeout_s or PATIENCE_S)
