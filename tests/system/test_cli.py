@@ -286,7 +286,8 @@ class AgainstAServer(StackTest):
         with open(path, "w") as f:
             f.write("#!/bin/sh\n" + editor)
         os.chmod(path, 0o755)
-        return run("dlq", "edit", "--url", self.url, letter, code=code, environ={"VISUAL": path, "EDITOR": "false"})
+        environ = {"VISUAL": path, "EDITOR": "false", "TMPDIR": self.stack.dir}     # where it is to be kept, too
+        return run("dlq", "edit", "--url", self.url, letter, code=code, environ=environ)
 
     def test_a_dead_letter_is_mended_in_an_editor_and_replayed(self):
         job, _ = self.stack.run("acme", collection(dict(FAR_AWAY, properties={"name": "é\t\"\\\U0001f600"})))
