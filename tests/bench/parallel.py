@@ -34,10 +34,10 @@ DOC = """# Benchmarks: one collection, two processes
 
 Made by `make bench-parallel`: %s,
 %.0f MB in all, signed, uploaded and then worked on by one transform process or by two, to EPSG:3857; the real server,
-worker and Redis on one machine, runs alternating. Seconds are those between the claim of the job and its end. Ready:
-processes that could run and found no core free (others had it). Asleep: waiting for Redis or for something to do. `two
-convert` is what the machine gave meanwhile to two programs that share nothing: `geosluice convert` of the same file
-twice at once, against once.
+worker and Redis on one machine, runs alternating, %d of each, medians. Seconds are those between the claim of the job
+and its end. Ready: processes that could run and found no core free (others had it). Asleep: waiting for Redis or for
+something to do. `two convert` is what the machine gave meanwhile to two programs that share nothing: `geosluice
+convert` of the same file twice at once, against once.
 
 Machine: %s, %d cores, %s. Load of others when it began: %.1f.
 
@@ -232,15 +232,15 @@ def report(asked, fast, large):
         f.write(plot.svg([picture]))
     what = "%s with its features %d times" % (os.path.basename(fast), asked.times)
     with open(os.path.join(ROOT, "docs", "benchmarks-parallel.md"), "w", encoding="utf-8") as f:
-        f.write(DOC % (what, document.bytes / 1e6, processor(), os.cpu_count(), platform.platform(), load, table,
-                       os.path.basename(large.path), large.bytes / 1e6, words))
+        f.write(DOC % (what, document.bytes / 1e6, asked.rounds, processor(), os.cpu_count(), platform.platform(), load,
+                       table, os.path.basename(large.path), large.bytes / 1e6, words))
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("file", nargs="?")
     parser.add_argument("--times", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--corpus")
     asked = parser.parse_args()
