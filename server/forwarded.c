@@ -49,7 +49,8 @@ static bool is_escaped(const char *text, size_t i)
  */
 static struct text last_of(const char *list, size_t *n)
 {
-	size_t from = *n, end = *n;
+	const size_t end = *n;
+	size_t from = end;
 	bool quoted = false;
 
 	for (; from > 0 && (quoted || list[from - 1] != ','); from--)

@@ -211,8 +211,14 @@ def disk_full(f):
         except RuntimeError:
             return False
     until(writes_again, "Redis writes again", 60)
+
+    def begins():
+        try:
+            return c.ask(c.primary, "BGREWRITEAOF")
+        except RuntimeError:    # one of its own is in progress, and may have begun before the hole
+            return None
     # As docs/operations.md has it: Redis may have left a hole in the file, and would not start with it.
-    c.ask(c.primary, "BGREWRITEAOF")
+    until(begins, "Redis begins to write the file anew", 60)
     until(lambda: c.info(c.primary, "aof_rewrite_in_progress") == "0" and
           c.info(c.primary, "aof_rewrite_scheduled") == "0" and
           c.info(c.primary, "aof_last_bgrewrite_status") == "ok", "the append-only file is written anew", 60)
