@@ -90,7 +90,8 @@ static pid_t start_redis(const struct up *u, struct err *e)
 {
 	const char *argv[] = { "redis-server", "--port", "0", "--unixsocket", u->files.socket,
 		"--unixsocketperm", "700", "--dir", u->files.dir, "--appendonly", "yes", "--appendfsync",
-		"everysec", "--save", "", "--maxmemory-policy", "noeviction", "--daemonize", "no", NULL };
+		"everysec", "--auto-aof-rewrite-min-size", "1gb", "--save", "", "--maxmemory-policy",
+		"noeviction", "--daemonize", "no", NULL };
 	int log = open(u->files.redis_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	pid_t pid;
 

@@ -253,7 +253,7 @@ class Stack:
     def start_redis(self):
         self._spawn("redis", [
             REDIS_SERVER, "--port", "0", "--unixsocket", self.dir + "/redis.sock", "--dir", self.dir,
-            "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+            "--appendonly", "yes", "--appendfsync", "everysec", "--auto-aof-rewrite-min-size", "1gb", "--save", "",
             "--maxmemory-policy", "noeviction", "--daemonize", "no"])
         until(self._redis_answers, "Redis answers")
 
