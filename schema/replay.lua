@@ -6,6 +6,7 @@
 --      number; 0: it is only asked whether the letter was replayed before);
 --      9 SHA-256 and 10 text of the feature as an operator mended it, both absent where the letter's own is taken
 -- Returns {'gone'}; {'same', job} if it was replayed before, {'other', job} if that was with another mended text;
+-- {'early'} if its job has not ended: if that fails, or is read anew, the letter goes and others may come in its place;
 -- {'cut'} if its text is not whole; {'document'} if a document was to be mended; {'full', bytes} or {'greedy', bytes}
 -- where there is no room for so many; {'ok', job, bytes}. All but 'ok' change nothing.
 local dead, replayed, raw, job, jobs, index, old = unpack(KEYS)
@@ -18,6 +19,11 @@ if before then
 	local text = ARGV[9] and redis.call('HGET', job:match('^(gs:{[^}]*}:)') .. 'job:' .. before, 'mended')
 	return {(not ARGV[9] or text == ARGV[9]) and 'same' or 'other', before}
 end
+local was = old:gsub(':raw:', ':job:', 1)
+local state = redis.call('HGET', was, 'state')
+if state == 'accepted' or state == 'running' then
+	return {'early'}
+end
 local f = {}
 for i = 1, #letter[2], 2 do
 	f[letter[2][i]] = letter[2][i + 1]
@@ -27,7 +33,6 @@ local text = ARGV[10] or (f.cut ~= '1' and f.raw)
 if f.kind == 'document' and ARGV[9] then
 	return {'document'}
 elseif f.kind == 'document' then
-	local was = old:gsub(':raw:', ':job:', 1)
 	local have = redis.call('HMGET', was, 'bytes', 'segments', 'held', 'type', 'crs', 'encoding', 'v')
 	if not have[2] or redis.call('XLEN', old) ~= tonumber(have[2]) then
 		return {'cut'}

@@ -147,6 +147,8 @@ static void refuse_replay(struct http_request *q, const struct reply *reply)
 
 	if (strcmp(verdict, "cut") == 0) {
 		reactor_refuse_as(q, P_LETTER_CUT, "Its text was too long to be kept, or is no longer kept.");
+	} else if (strcmp(verdict, "early") == 0) {
+		reactor_refuse_as(q, P_JOB_NOT_FINISHED, "Its document is still worked on and may yet fail.");
 	} else if (strcmp(verdict, "document") == 0) {
 		reactor_refuse_as(q, P_LETTER_DOCUMENT, "Send the mended document as a new delivery.");
 	} else if (strcmp(verdict, "other") == 0) {
@@ -286,6 +288,8 @@ static const char *code_of(const struct reply *reply, const struct refusal *no_r
 {
 	if (no_room->problem != P_NONE)
 		return problem_code(no_room->problem);
+	if (strcmp(reply_str(reply_at(reply, 0), NULL), "early") == 0)
+		return problem_code(P_JOB_NOT_FINISHED);
 	return problem_code(strcmp(reply_str(reply_at(reply, 0), NULL), "cut") == 0 ? P_LETTER_CUT : P_LETTER_UNKNOWN);
 }
 

@@ -1,9 +1,11 @@
 """A replay copies a body into Redis: it is held against the limits of an upload, and one that was made is answered all
 the same."""
 import json
+import os
+import signal
 import unittest
 
-from harness import SOUND, UNCLOSED, Stack, StackTest, collection, until
+from harness import SOUND, UNCLOSED, Stack, StackTest, children, collection, until
 from test_room import KB, MB, filler, held
 
 
@@ -14,6 +16,7 @@ def unclosed(size):
 class Replays(unittest.TestCase):
     """Without a worker, once there are letters: what was made of them stays."""
 
+    check_counts = StackTest.check_counts
     check_problem = StackTest.check_problem
 
     def letters_of(self, body, source="acme", secret=None, sources="", **limits):
@@ -114,6 +117,35 @@ class Replays(unittest.TestCase):
         after = self.stack.get("/v1/dead-letters?limit=1&job=" + job).json()["next"]
         self.refused(self.stack.request("POST", "/v1/dead-letters/replay?limit=1&job=%s&cursor=%s" % (job, after)),
                      429, "SOURCE_FULL")
+
+    def test_none_before_its_document_has_ended(self):
+        """It might fail, or say behind its features how they were to be read: then the letter is another one."""
+        self.stack = Stack(start=("server", "worker"), environ={"GEOSLUICE_WORKER_CHUNK_FEATURES": "1"})
+        self.addCleanup(self.stack.close)
+        crs = {"type": "name", "properties": {"name": "EPSG:4258"}}
+        job = self.stack.post("acme", collection(UNCLOSED, *[SOUND] * 10000, crs=crs)).json()["jobID"]
+        page = "/v1/dead-letters?job=" + job
+        early = until(lambda: self.stack.get(page).json()["deadLetters"], "there is a letter")[0]["id"]
+        worker = [self.stack.pid("worker"), *children(self.stack.pid("worker"))]
+        for pid in worker:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            self.assertEqual(self.stack.job(job)["status"], "running")
+            for mended in None, SOUND:
+                answer = self.replay(early, mended)
+                self.assertEqual(self.check_problem(answer, 409)["code"], "JOB_NOT_FINISHED")
+            answer = self.stack.request("POST", "/v1/dead-letters/replay?job=" + job).json()
+            self.assertEqual((answer["replayed"], answer["skipped"]),
+                             ([], [{"deadLetter": early, "code": "JOB_NOT_FINISHED"}]))
+        finally:
+            for pid in reversed(worker):
+                os.kill(pid, signal.SIGCONT)
+        self.check_counts(self.stack.wait_for(job), 10001, 1)
+        letter, = self.stack.get(page).json()["deadLetters"]
+        self.assertNotEqual(letter["id"], early)
+        self.check_problem(self.replay(early), 404)
+        again = self.made(letter["id"])
+        self.assertEqual(self.made(letter["id"]), again)
 
 
 if __name__ == "__main__":
