@@ -252,12 +252,64 @@ static void a_slow_resolver_stops_nothing(void **state)
 	close(v.listener);
 }
 
+/* ---- how long it waits before it tries again ---- */
+
+#define TRIES 500
+
+static struct loop *trying;	/* NULL: nobody looks */
+static uint64_t waits[TRIES];
+static int tries;
+
+/* lib/redis_async's timers: what is to be waited for is noted, and comes at once. */
+void __real_loop_timer_start(struct loop_timer *t, uint64_t in_ms, uint64_t repeat_ms);
+void __wrap_loop_timer_start(struct loop_timer *t, uint64_t in_ms, uint64_t repeat_ms);
+void __wrap_loop_timer_start(struct loop_timer *t, uint64_t in_ms, uint64_t repeat_ms)
+{
+	if (trying == NULL || in_ms == 0 || repeat_ms != 0) {
+		__real_loop_timer_start(t, in_ms, repeat_ms);
+		return;
+	}
+	waits[tries++] = in_ms;
+	if (tries < TRIES)
+		__real_loop_timer_start(t, 0, 0);
+	else
+		loop_stop(trying);
+}
+
+/* It doubles, from 50 ms to 2 s; and who lost Redis together does not come back together. */
+static void it_waits_longer_each_time_and_never_as_long_as_others(void **state)
+{
+	struct loop *loop = loop_new(NULL);
+	struct redis_async *r;
+	int shorter = 0, longer = 0;
+
+	(void)state;
+	late_is_failure(loop);
+	trying = loop;
+	r = redis_async_new(loop, "unix:///nobody/is/here.sock", NULL, NULL, NULL, NULL);
+	assert_non_null(r);
+	loop_run(loop);
+	trying = NULL;
+	assert_int_equal(tries, TRIES);
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t most = i < 6 ? UINT64_C(50) << i : 2000;
+
+		assert_in_range(waits[i], most / 2, most);
+		shorter += most == 2000 && waits[i] < 1250;
+		longer += most == 2000 && waits[i] > 1750;
+	}
+	assert_true(shorter > 0 && longer > 0);
+	redis_async_free(&r);
+	loop_free(&loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(async_survives_restart_and_silence),
 		cmocka_unit_test(a_replica_is_left),
 		cmocka_unit_test(a_slow_resolver_stops_nothing),
+		cmocka_unit_test(it_waits_longer_each_time_and_never_as_long_as_others),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

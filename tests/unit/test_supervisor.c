@@ -292,6 +292,21 @@ static void backoff_grows_and_is_bounded(void **state)
 	}
 }
 
+/* Or all who lost Redis together would come back together. */
+static void waits_are_spread(void **state)
+{
+	unsigned shorter = 0, longer = 0;
+
+	(void)state;
+	for (int i = 0; i < 500; i++) {
+		unsigned ms = patience_backoff_ms(20);
+
+		shorter += ms < 1250;
+		longer += ms > 1750;
+	}
+	assert_true(shorter > 0 && longer > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +318,7 @@ int main(void)
 		cmocka_unit_test(a_feature_that_ends_a_process_is_known_to_the_next),
 		cmocka_unit_test(one_that_asks_for_another_at_once_waits),
 		cmocka_unit_test(backoff_grows_and_is_bounded),
+		cmocka_unit_test(waits_are_spread),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
