@@ -13,7 +13,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,24 +40,36 @@ static int forks(void)
 	return fork() < 0 ? CANNOT : CAN;
 }
 
-static int opened(const char *path, int flags)
+/* Landlock says EACCES, and a kernel may not have it: for writing the filter itself has to refuse, with EPERM. */
+static int writes(long call, const char *path, int flags)
 {
-	return open(path, flags, 0600) < 0 ? CANNOT : CAN;
+	long fd = call == SYS_openat ? syscall(call, AT_FDCWD, path, flags, 0600) : syscall(call, path, flags, 0600);
+
+	return fd < 0 && errno == EPERM ? CANNOT : CAN;
 }
 
 static int writes_a_file(void)
 {
-	return opened("/tmp/geosluice-sandbox-test", O_WRONLY | O_CREAT);
+	return writes(SYS_openat, "/tmp/geosluice-sandbox-test", O_WRONLY | O_CREAT);
 }
 
 static int appends_to_a_file(void)
 {
-	return opened("/dev/null", O_RDWR);
+	return writes(SYS_openat, "/dev/null", O_RDWR);
+}
+
+static int writes_a_file_the_old_way(void)
+{
+#ifdef SYS_open
+	return writes(SYS_open, "/dev/null", O_WRONLY);
+#else
+	return CANNOT;
+#endif
 }
 
 static int reads_a_file(void)
 {
-	return opened("/etc/passwd", O_RDONLY);
+	return open("/etc/passwd", O_RDONLY) < 0 ? CANNOT : CAN;
 }
 
 static int opens_a_unix_socket(void)
@@ -70,6 +86,13 @@ static int makes_code(void)
 {
 	return mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
 	    ? CANNOT : CAN;
+}
+
+static int makes_code_of_data(void)
+{
+	void *data = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return data != MAP_FAILED && mprotect(data, 4096, PROT_READ | PROT_EXEC) != 0 ? CANNOT : CAN;
 }
 
 static int takes_much_memory(void)
@@ -90,6 +113,31 @@ static int takes_some_memory(void)
 static int kills_its_parent(void)
 {
 	return kill(getppid(), 0) != 0 ? CANNOT : CAN;
+}
+
+static int kills_a_thread_of_its_parent(void)
+{
+	return syscall(SYS_tgkill, getppid(), getppid(), 0) != 0 ? CANNOT : CAN;
+}
+
+/* To nothing: who may not raise it may not set it at all. */
+static int sets_its_limits(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	return setrlimit(RLIMIT_CORE, &none) != 0 ? CANNOT : CAN;
+}
+
+static int looks_into_its_parent(void)
+{
+	struct iovec here = { NULL, 0 };
+
+	return process_vm_readv(getppid(), &here, 1, &here, 1, 0) < 0 ? CANNOT : CAN;
+}
+
+static int traces_its_parent(void)
+{
+	return ptrace(PTRACE_SEIZE, getppid(), NULL, NULL) != 0 ? CANNOT : CAN;
 }
 
 /* A socket that is ready tells its owner so: by a signal of one's choice. */
@@ -167,6 +215,9 @@ static void only_what_it_needs(void **state)
 		{ starts_a_program, DIES, DIES }, { forks, DIES, DIES }, { writes_a_file, CANNOT, CANNOT },
 		{ appends_to_a_file, CANNOT, CANNOT }, { opens_a_unix_socket, CAN, CANNOT },
 		{ opens_an_internet_socket, CANNOT, CAN }, { makes_code, CANNOT, CANNOT },
+		{ writes_a_file_the_old_way, CANNOT, CANNOT }, { makes_code_of_data, CANNOT, CANNOT },
+		{ kills_a_thread_of_its_parent, CANNOT, CANNOT }, { sets_its_limits, CANNOT, CANNOT },
+		{ looks_into_its_parent, DIES, DIES }, { traces_its_parent, DIES, DIES },
 		{ takes_much_memory, CANNOT, CANNOT }, { takes_some_memory, CAN, CAN },
 		{ sends_signals_by_a_socket, CANNOT, CANNOT }, { types_into_a_terminal, CANNOT, CANNOT },
 		{ makes_a_socket_wait_or_not, CAN, CAN },
