@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from harness import BUILD, PATIENCE_S, SOUND, Stack, StackTest, children, collection, feature, polygon, until
@@ -62,9 +63,14 @@ class Slow(unittest.TestCase):
         self.assertEqual(stack.redis("HGET", "gs:{p0}:job:" + job, "attempts"), b"1")
         self.assertNotIn("_let_go", stack.log("worker"))
 
+    def idle_ms(self, stack, stream):
+        """For how long the entry of `stream` that is longest in hand was not renewed: past a lease it is anybody's."""
+        return max([0] + [entry[2] for entry in stack.redis("XPENDING", "gs:{p0}:" + stream, "workers", "-", "+", "10")])
+
     def test_a_chunk_that_outlives_its_lease_is_not_stolen(self):
+        """One process alone has all of it in hand, and nobody is there to steal it: so its entry is looked at."""
         stack = self.stack(GEOSLUICE_WORKER_SPLIT_BYTES="1", GEOSLUICE_WORKER_PROCESSES="1")
-        parts, taken = "gs:{p0}:parts:", set()
+        parts, taken, idle = "gs:{p0}:parts:", set(), []
         job = stack.post("acme", collection(*scribbles(SCRIBBLES))).json()["jobID"]
 
         def ended():
@@ -72,12 +78,36 @@ class Slow(unittest.TestCase):
                 note = stack.redis("HGET", parts + job, "c%d" % field)
                 if note:
                     taken.add((field, note))
+            if stack.redis("HGET", parts + job, "0"):
+                idle.append(self.idle_ms(stack, "chunks"))
             return stack.job(job)["status"] not in ("accepted", "running")
 
         until(ended, "it ends", 4 * PATIENCE_S)
         self.outlives(stack, job)
         self.assertTrue(taken)
         self.assertEqual(len(taken), len({field for field, _ in taken}), "each was taken once: %r" % taken)
+        self.assertNotIn("_let_go", stack.log("worker"))
+        self.assertLess(max(idle), 2 * LEASE_MS)    # a machine with other things to do may be late
+
+    def test_a_split_that_outlives_its_lease_is_not_stolen(self):
+        """While its chunks may not be out there is nothing to cut, and who cuts works on them."""
+        stack = self.stack(GEOSLUICE_WORKER_SPLIT_BYTES="1", GEOSLUICE_WORKER_PROCESSES="1",
+                           GEOSLUICE_WORKER_CHUNKS_OUTSTANDING="1",
+                           GEOSLUICE_WORKER_CHUNK_FEATURES=str(SCRIBBLES // 2))
+        idle, seen_s = [], []
+        job = stack.post("acme", collection(*scribbles(SCRIBBLES))).json()["jobID"]
+
+        def ended():
+            held = self.idle_ms(stack, "splits")
+            if stack.redis("HGET", "gs:{p0}:job:" + job, "split") == b"open":
+                idle.append(held)
+                seen_s.append(time.monotonic())
+            return stack.job(job)["status"] not in ("accepted", "running")
+
+        until(ended, "it ends", 4 * PATIENCE_S)
+        self.outlives(stack, job)
+        self.assertGreater(seen_s[-1] - seen_s[0], 3 * LEASE_MS / 1000)
+        self.assertLess(max(idle), 2 * LEASE_MS)
         self.assertNotIn("_let_go", stack.log("worker"))
 
     def test_a_job_whose_worker_is_frozen_is_taken_over(self):
