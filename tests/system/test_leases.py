@@ -65,7 +65,8 @@ class Slow(unittest.TestCase):
 
     def idle_ms(self, stack, stream):
         """For how long the entry of `stream` that is longest in hand was not renewed: past a lease it is anybody's."""
-        return max([0] + [entry[2] for entry in stack.redis("XPENDING", "gs:{p0}:" + stream, "workers", "-", "+", "10")])
+        held = stack.redis("XPENDING", "gs:{p0}:" + stream, "workers", "-", "+", "10")
+        return max([0] + [entry[2] for entry in held])
 
     def test_a_chunk_that_outlives_its_lease_is_not_stolen(self):
         """One process alone has all of it in hand, and nobody is there to steal it: so its entry is looked at."""
