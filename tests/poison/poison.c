@@ -1,9 +1,10 @@
 /*
  * poison - features that do to the pipeline what a fault in it would do.
  *
- * In:  a feature whose properties name a poison: {"poison": "segfault"}, "loop", "allocate", or "kill"; or one that has
- * a member of this name: {"poison-segfault": 1}. Out: that, in the place of its stages; or while it is decoded. Linked
- * into the tests' worker alone, by --wrap=stages_run and --wrap=name_hash; all else goes on to the real functions.
+ * In:  a feature whose properties name a poison: {"poison": "segfault"}, "loop", "allocate", "kill", or "stop" (until
+ * somebody lets it go on); or one that has a member of this name: {"poison-segfault": 1}. Out: that, in the place of
+ * its stages; or while it is decoded. Linked into the tests' worker alone, by --wrap=stages_run and --wrap=name_hash;
+ * all else goes on to the real functions.
  */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -50,9 +51,14 @@ static void killed(void)
 	kill(getpid(), SIGKILL);
 }
 
+static void stopped(void)
+{
+	kill(getpid(), SIGSTOP);
+}
+
 static const struct { const char *name; void (*act)(void); } poisons[] = {
 	{ "\"segfault\"", segfault }, { "\"loop\"", loop }, { "\"allocate\"", allocate },
-	{ "\"kill\"", killed },
+	{ "\"kill\"", killed }, { "\"stop\"", stopped },
 };
 
 /* Of each member, when the decoder has read its name. */

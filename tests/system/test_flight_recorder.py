@@ -1,10 +1,11 @@
 """Features that crash, hang and eat memory, in a worker that obeys them: each costs itself alone."""
 import json
 import os
+import signal
 import subprocess
 import unittest
 
-from harness import BUILD, SANITISED, SOUND, Stack, StackTest, collection, until
+from harness import BUILD, SANITISED, SOUND, Stack, StackTest, children, collection, until
 
 WORKER = os.path.join(BUILD, "tests", "geosluice-worker")
 SETTINGS = {
@@ -13,6 +14,15 @@ SETTINGS = {
     "GEOSLUICE_WORKER_MEMORY_BYTES": str(96 << 20),
     "ASAN_OPTIONS": "handle_segv=0",    # a sanitised worker dies of it as any other does
 }
+
+
+def state(pid):
+    """T: it is stopped. "" if it is gone."""
+    try:
+        with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
 
 
 def poisoned(n, poisons):
@@ -57,7 +67,29 @@ class FlightRecorder(unittest.TestCase):
         letters, job = self.delivers_all_but(2500, {1200: "segfault"}, "FEATURE_CRASH")
         self.assertIn("signal 11", letters[0]["reason"])
         self.assertIn("in stage", letters[0]["reason"])
+        self.assertEqual(self.deaths(job), 2)
         self.assertIn("feature_trial job=%s feature=1200" % job, self.stack.log("worker"))
+
+    def deaths(self, job):
+        return self.stack.log("worker").count("event=feature_suspected job=" + job)
+
+    def test_a_feature_that_was_at_hand_when_its_process_was_killed(self):
+        """Once is a suspicion: alone it does no harm, and is delivered like all others."""
+        job = self.stack.post("acme", collection(*poisoned(10, {5: "stop"}))).json()["jobID"]
+
+        def stopped():
+            return [pid for pid in children(self.stack.pid("worker")) if state(pid) == "T"]
+
+        os.kill(until(stopped, "it is at hand")[0], signal.SIGKILL)
+
+        def ended():
+            for pid in stopped():
+                os.kill(pid, signal.SIGCONT)
+            return self.stack.job(job)["status"] not in ("accepted", "running")
+        until(ended, "it ends")
+        self.check_counts(self.stack.job(job), 10, 0)
+        self.assertEqual(self.deaths(job), 1)
+        self.assertIn("feature_trial job=%s feature=5" % job, self.stack.log("worker"))
 
     def test_the_first_and_the_last_and_neighbours(self):
         self.delivers_all_but(40, {0: "segfault", 20: "segfault", 21: "segfault", 39: "segfault"}, "FEATURE_CRASH")

@@ -5,14 +5,23 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "lib/clock.h"
+#include "lib/log.h"
 #include "tests/fakes/seed.h"
 #include "tests/fakes/stage.h"
 #include "schema/scripts.h"
 #include "workers/bounds.h"
 #include "workers/janitor.h"
+#include "workers/patience.h"
 
 #define NOW ((uint64_t)1700000000000)
 #define DAY_MS ((uint64_t)86400000)
@@ -172,6 +181,32 @@ static void expired_jobs_leave_the_index_and_take_their_keys(void **state)
 	assert_true(exists("deadof", "3"));
 	assert_false(exists("deadof", "4"));
 	assert_int_equal(sweep().jobs, 0);
+}
+
+/* Of one that waits and of one that is worked on, whole or in chunks. */
+static void what_has_not_ended_stays_however_old_it_is(void **state)
+{
+	static const char doc[] = "{\"type\":\"Feature\",\"properties\":null,\"geometry\":null}";
+	char waits[JOB_ID_LEN + 1], runs[JOB_ID_LEN + 1];
+	struct janitor_report did;
+	long long keys;
+
+	(void)state;
+	seed_job(redis, "acme", NULL, doc, sizeof(doc) - 1, 20, waits);
+	seed_job(redis, "acme", NULL, doc, sizeof(doc) - 1, 20, runs);
+	seed_drop(redis, "HSET", wire_key("job", runs).text, "state", "running", NULL);
+	seed_drop(redis, "HSET", wire_key("out", runs).text, "0", "features", NULL);
+	seed_drop(redis, "HSET", wire_key("report", runs).text, "0", "lines", NULL);
+	seed_drop(redis, "HSET", wire_key("parts", runs).text, "1", "chunk", NULL);
+	seed_drop(redis, "SET", wire_key("ids", runs).text, "hashes", NULL);
+	keys = seed_int(redis, "DBSIZE", NULL);
+	assert_int_equal(janitor_sweep(redis, settings, clock_unix_ms() + 3650 * DAY_MS, &did, &e), 0);
+	assert_int_equal(did.uploads + did.jobs, 0);
+	assert_int_equal(seed_int(redis, "DBSIZE", NULL), keys);
+	assert_int_equal(seed_int(redis, "XLEN", wire_key("raw", runs).text, NULL),
+	    seed_int(redis, "XLEN", wire_key("raw", waits).text, NULL));
+	assert_int_equal(seed_int(redis, "XLEN", wire_key("jobs", NULL).text, NULL), 2);
+	assert_int_equal(seed_int(redis, "ZCARD", wire_key("index", NULL).text, NULL), 2);
 }
 
 static void old_letters_go_and_what_refers_to_them(void **state)
@@ -431,6 +466,66 @@ static void a_full_redis_is_swept(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, fresh)
 
+/* How often Redis was asked who has the lease: only who did not get it asks. */
+static long long asked(void)
+{
+	struct reply *stats = seed_do(redis, "INFO", "commandstats", NULL);
+	const char *at = strstr(reply_str(stats, NULL), "cmdstat_get:calls=");
+	long long n = at != NULL ? strtoll(at + sizeof("cmdstat_get:calls=") - 1, NULL, 10) : 0;
+
+	reply_free(&stats);
+	return n;
+}
+
+static long long uploads(void)
+{
+	return seed_int(redis, "ZCARD", wire_key("staging", NULL).text, NULL);
+}
+
+/* Until it gives at least `least` and at most `most`. */
+static void await(long long (*number_of)(void), long long least, long long most)
+{
+	const struct timespec between_looks = { 0, 10000000 };
+	uint64_t began = clock_mono_ms();
+
+	for (long long n = number_of(); n < least || n > most; n = number_of()) {
+		assert_in_range(clock_mono_ms() - began, 0, 30000);
+		nanosleep(&between_looks, NULL);
+	}
+}
+
+static void who_has_no_lease_does_not_sweep(void **state)
+{
+	struct key lease = wire_key("janitor", NULL), staging = wire_key("staging", NULL);
+	struct settings *s;
+	char conf[256];
+	int status;
+	pid_t pid;
+
+	(void)state;
+	snprintf(conf, sizeof(conf), "[redis]\nurl = %s\nstaging_timeout_s = 5\n", stage.server.url);
+	s = settings_parse(conf, strlen(conf), &e);
+	assert_non_null(s);
+	seed_drop(redis, "CONFIG", "RESETSTAT", NULL);
+	seed_drop(redis, "SET", lease.text, "another", NULL);
+	seed_drop(redis, "ZADD", staging.text, "1", "dead", NULL);
+	if ((pid = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* where the test fails */
+		log_init("test", LOG_LEVEL_ERROR);
+		patience_begin(1);
+		_exit(janitor_run(s, "b"));
+	}
+	await(asked, 2, 1000);	/* the second round begins when the first is over */
+	assert_int_equal(uploads(), 1);
+	seed_drop(redis, "DEL", lease.text, NULL);
+	await(uploads, 0, 0);
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(seed_int(redis, "EXISTS", lease.text, NULL), 0);	/* given up */
+	settings_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +534,7 @@ int main(void)
 		TEST(segments_whose_mark_was_lost_go_unless_they_are_a_job),
 		TEST(many_abandoned_uploads_go_in_rounds),
 		TEST(expired_jobs_leave_the_index_and_take_their_keys),
+		TEST(what_has_not_ended_stays_however_old_it_is),
 		TEST(old_letters_go_and_what_refers_to_them),
 		TEST(letters_beyond_the_bounds_go_and_are_counted),
 		TEST(results_beyond_the_bounds_go_and_their_reports_stay),
@@ -446,6 +542,7 @@ int main(void)
 		TEST(an_empty_redis_is_no_fault),
 		TEST(callbacks_go_with_the_job_that_they_tell_of),
 		TEST(one_holds_the_lease),
+		TEST(who_has_no_lease_does_not_sweep),
 		TEST(who_ends_gives_up_its_own_lease_alone),
 		TEST(a_full_redis_is_swept),
 	};

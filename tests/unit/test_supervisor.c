@@ -70,6 +70,16 @@ static int is_deaf(void *ctx, unsigned slot)
 	return 0;
 }
 
+static int never_looks_up(void *ctx, unsigned slot)
+{
+	(void)ctx;
+	(void)slot;
+	tell('n');
+	while (pause() == -1)
+		;
+	return 0;
+}
+
 static bool is_new;
 
 static bool reload(void *ctx, unsigned *grace_s)
@@ -186,6 +196,17 @@ static void a_deaf_child_is_killed_after_the_grace_time(void **state)
 	(void)state;
 	assert_int_equal(event(), 'd');
 	assert_int_equal(end(pid), 1);
+}
+
+/* So that the process of one that is long at something does not look like one that had to be killed. */
+static void one_that_is_long_at_something_ends_by_itself_after_the_grace_time(void **state)
+{
+	const struct child_role roles[] = { { "n", never_looks_up, NULL, NULL } };
+	pid_t pid = supervise(roles, 1, 1);
+
+	(void)state;
+	assert_int_equal(event(), 'n');
+	assert_int_equal(end(pid), 0);
 }
 
 static void children_do_not_outlive_a_killed_supervisor(void **state)
@@ -314,6 +335,7 @@ int main(void)
 		cmocka_unit_test(children_end_in_order),
 		cmocka_unit_test(new_settings_are_for_new_children),
 		cmocka_unit_test(a_deaf_child_is_killed_after_the_grace_time),
+		cmocka_unit_test(one_that_is_long_at_something_ends_by_itself_after_the_grace_time),
 		cmocka_unit_test(children_do_not_outlive_a_killed_supervisor),
 		cmocka_unit_test(a_feature_that_ends_a_process_is_known_to_the_next),
 		cmocka_unit_test(one_that_asks_for_another_at_once_waits),
