@@ -5,7 +5,9 @@
 --      6 bytes of that segment before it, 7 index behind its last feature, 8 '1' if it is the tail, 9 hashes of the ids
 --      in it (8 bytes each), 10 now ms, 11 chunks that may be outstanding, 12 bytes of text that they may hold
 -- Returns {'ok', outstanding, microseconds, units}, the last two for what is done so far; also where the same call was
--- done before. {'full'}: not now. {'over'}: the document has failed, no more is wanted. {'stale'}: not ours any more.
+-- done before. {'full'}: not now. {'over'}: the document has failed, no more is wanted. {'stale'}: not ours any more;
+-- or chunks before this one are not there: a Redis that lost its last second has forgotten them, and whoever splits
+-- next gives them out again.
 local job, chunks, parts, ids = unpack(KEYS)
 local have = redis.call('HMGET', job, 'epoch', 'state', 'split', 'split_chunk', 'left', 'fail', 'cost_us', 'cost_units',
 	'v', 'encoding', 'texts')
@@ -13,6 +15,9 @@ if have[1] ~= ARGV[1] or have[2] ~= 'running' or not have[3] then
 	return {'stale'}
 end
 local left, before = tonumber(have[5]), tonumber(have[4]) > tonumber(ARGV[2])
+if tonumber(have[4]) < tonumber(ARGV[2]) then
+	return {'stale'}
+end
 local texts, more = tonumber(have[11] or '0'), have[10] and #ARGV[3] or 0
 if not before then
 	if have[6] then

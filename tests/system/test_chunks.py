@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -250,6 +251,28 @@ class Chunks(StackTest):
         info = self.stack.wait_for(job, 2 * PATIENCE_S)
         self.assertGreater(at, 0)
         self.check_counts(info, 20000)
+        self.same_as_convert(job, body)
+        self.leaves_nothing(job)
+
+    def test_redis_loses_its_last_second_and_its_splitter_does_not(self):
+        """The machine of Redis crashed, or a replica took over: chunks that were given out are not there any more."""
+        body = collection(*mixture(40000), bbox=WIDE)
+        job = self.stack.post("acme", body).json()["jobID"]
+
+        def chunks():
+            return int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split_chunk") or 0)
+        until(lambda: chunks() >= 20, "some chunks are given out")
+        files, before = self.stack.dir + "/appendonlydir", self.stack.dir + "/before"
+        shutil.copytree(files, before)
+        until(lambda: chunks() >= 60, "others are, too")
+        self.assertEqual(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split"), b"open")
+        self.stack.kill("redis")
+        shutil.rmtree(files)
+        os.rename(before, files)
+        self.stack.start_redis()
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 40000)
         self.same_as_convert(job, body)
         self.leaves_nothing(job)
 
