@@ -218,6 +218,7 @@ int transform_part(struct transform *t, struct part *p, struct err *e)
 	uint64_t began_us = clock_cpu_us(), behind = p->chunk.first + p->chunk.features;
 	struct pipeline_options o;
 	struct err why = ERR_INIT;
+	struct suspect s;
 	int rc;
 
 	if (src == NULL) {
@@ -226,7 +227,10 @@ int transform_part(struct transform *t, struct part *p, struct err *e)
 	}
 	transform_begin(t, &p->job, p, part_open, part_pass);
 	transform_options(&o, t, src);
-	rc = transform_work(t, &o, p->chunk.first, p->chunk.tail ? p->chunk.first : behind, &why);
+	if (p->chunk.tail && suspects_unreadable(p->job.suspects, p->chunk.first, UINT64_MAX, &s))
+		rc = transform_unreadable(&s, &why);	/* of the features that are counted it has none */
+	else
+		rc = transform_work(t, &o, p->chunk.first, p->chunk.tail ? p->chunk.first : behind, &why);
 	if (rc == TRANSFORM_WORK_AGAIN || rc == TRANSFORM_WORK_FULL)
 		rc = rc == TRANSFORM_WORK_FULL ? TRANSFORM_FULL : TRANSFORM_AGAIN;
 	else if (rc == 1)

@@ -58,6 +58,9 @@ void transform_end(struct transform *t);
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why);
 
+/* As pass: -1, the document fails of what s is. */
+int transform_unreadable(const struct suspect *s, struct err *why);
+
 /* Was there no memory? Then the feature at hand is to blame, where there is one. */
 bool transform_no_memory(const struct err *why);
 int transform_verdict(void *ctx, const struct verdict *v, struct err *e);

@@ -97,6 +97,11 @@ static void mask_undecodable(struct transform *t, uint64_t first, uint64_t behin
 	}
 }
 
+int transform_unreadable(const struct suspect *s, struct err *why)
+{
+	return err_set(why, ERR_LIMIT, (int)s->code, "feature %llu: %s", (unsigned long long)s->feature, s->reason);
+}
+
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why)
 {
@@ -105,8 +110,7 @@ int transform_work(struct transform *t, const struct pipeline_options *o, uint64
 	int rc;
 
 	if (suspects_unreadable(t->job->suspects, first, behind, &s))
-		return err_set(why, ERR_LIMIT, (int)s.code, "feature %llu: %s",
-		    (unsigned long long)s.feature, s.reason);
+		return transform_unreadable(&s, why);
 	mask_undecodable(t, first, behind);
 	if ((rc = trials(t, o, first, behind, why)) == 1)
 		return TRANSFORM_WORK_AGAIN;

@@ -147,6 +147,15 @@ class FlightRecorder(unittest.TestCase):
         _, info = self.stack.run("acme", json.dumps(bad).encode())
         self.assertEqual((info["status"], info["code"]), ("failed", "FEATURE_CRASH"), info)
 
+    def test_what_is_behind_the_features_costs_the_document(self):
+        """There is no feature to be blamed, and it is not tried for ever."""
+        for member in ('"poison-segfault": 1', '"more": {"poison-segfault": 1}'):
+            with self.subTest(member):
+                before = self.stack.log("worker").count("event=feature_suspected")
+                _, info = self.stack.run("acme", collection(*poisoned(40, {}))[:-1] + (", %s}" % member).encode())
+                self.assertEqual((info["status"], info["code"]), ("failed", "FEATURE_CRASH"), info)
+                self.assertEqual(self.stack.log("worker").count("event=feature_suspected"), before + 4)
+
     def test_every_process_says_what_it_could_apply(self):
         until(lambda: self.stack.log("worker").count("event=sandbox ") >= 2, "both have said it")
         line = [x for x in self.stack.log("worker").splitlines() if "event=sandbox " in x][0]
