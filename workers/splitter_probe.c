@@ -57,7 +57,7 @@ static int find_head(struct probe *p, const struct settings *s, struct job_split
 {
 	struct pipeline_options o;
 	struct head *head;
-	int rc = 0;
+	int rc = 0, found = HEAD_MORE;
 
 	pipeline_options_init(&o);
 	o.max_depth = (size_t)s->worker.max_depth;
@@ -65,10 +65,10 @@ static int find_head(struct probe *p, const struct settings *s, struct job_split
 	o.max_feature_bytes = (size_t)s->worker.max_feature_bytes;
 	if ((head = head_new(&o, e)) == NULL)
 		return -1;
-	while (rc == 0 && p->before + p->n < HEAD_MAX_BYTES && (rc = next_piece(p, e)) == 0)
-		rc = feed(head, p, &at->head_end, place);
+	while (found == HEAD_MORE && p->before + p->n < HEAD_MAX_BYTES && (rc = next_piece(p, e)) == 0)
+		found = feed(head, p, &at->head_end, place);
 	head_free(&head);
-	return rc < 0 ? -1 : rc == HEAD_FOUND && at->head_end <= HEAD_MAX_BYTES ? 0 : 1;
+	return rc < 0 ? -1 : found == HEAD_FOUND && at->head_end <= HEAD_MAX_BYTES ? 0 : 1;
 }
 
 /* As find_head: is what is likely to become of it long enough? */

@@ -171,6 +171,10 @@ class Chunks(StackTest):
         cut = body[:len(body) // 2]
         job, info = self.stack.run("acme", cut)
         self.assertEqual((info["status"], info["code"]), ("failed", "JSON_TRUNCATED"))
+        for cut in body[:1], body[:len(body) // 2].split(b"[")[0]:
+            job, info = self.stack.run("acme", cut)
+            self.assertEqual((info["status"], info["code"], info["offset"]), ("failed", "JSON_TRUNCATED", len(cut)))
+            self.assertFalse(self.was_split(job))
 
     def test_one_that_is_dismissed_leaves_nothing(self):
         job = self.stack.post("acme", collection(*mixture(5000))).json()["jobID"]
