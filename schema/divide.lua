@@ -4,7 +4,7 @@
 --
 -- KEYS job, jobs, splits
 -- ARGV 1 epoch, 2 group, 3 message id, 4 now ms, 5 offset behind the bracket that opens the features, 6 the segment in
---      which it lies, 7 bytes of that segment before it
+--      which it lies, 7 bytes of that segment before it, 8 the CRS that they are to come out in ('' for any)
 -- Returns 'ok', also where the same call was done before; 'stale' if the caller no longer owns the job.
 local job, jobs, splits = KEYS[1], KEYS[2], KEYS[3]
 local have = redis.call('HMGET', job, 'epoch', 'state', 'split', 'v', 'encoding')
@@ -21,6 +21,9 @@ redis.call('HSET', job, 'split', 'open', 'message', id, 'head_end', ARGV[5], 'sp
 	'tries', '0', 'updated', ARGV[4])
 if have[5] then
 	redis.call('HSET', job, 'v', v)
+end
+if ARGV[8] ~= '' then
+	redis.call('HSETNX', job, 'target', ARGV[8])
 end
 redis.call('XACK', jobs, ARGV[2], ARGV[3])
 redis.call('XDEL', jobs, ARGV[3])

@@ -67,6 +67,7 @@ void job_fill(struct job *j, const struct message *m, const char *consumer, cons
 	j->crs = copy_text(reply_field(r, first, "crs"));
 	j->pass_crs = copy_text(reply_field(r, first, "pass_crs"));
 	j->anew = copy_text(reply_field(r, first, "anew"));
+	j->target = copy_text(reply_field(r, first, "target"));
 	j->sequence = is_sequence(reply_field(r, first, "type"));
 	j->suspects = copy_text(reply_field(r, first, "suspects"));
 	j->fail_reason = copy_text(reply_field(r, first, "fail_reason"));
@@ -126,10 +127,11 @@ void job_clear(struct job *j)
 	free(j->crs);
 	free(j->pass_crs);
 	free(j->anew);
+	free(j->target);
 	free(j->suspects);
 	free(j->reach);
 	free(j->fail_reason);
-	j->crs = j->pass_crs = j->anew = j->suspects = j->reach = j->fail_reason = NULL;
+	j->crs = j->pass_crs = j->anew = j->target = j->suspects = j->reach = j->fail_reason = NULL;
 }
 
 int job_answer(const struct reply *reply, const char *script, struct err *e)
@@ -249,6 +251,13 @@ int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct er
 	return call(redis_do, r, &c, e);
 }
 
+int job_aim(struct job *j, const struct source *src, struct err *e)
+{
+	if (j->target == NULL && (j->target = strdup(src->target_crs)) == NULL)
+		return err_errno(e, "job");
+	return 0;
+}
+
 int job_divide(const struct job *j, struct redis *r, const struct job_split *at, struct err *e)
 {
 	static const char *const keys[] = { "job", "jobs", "splits" };
@@ -268,5 +277,6 @@ int job_divide(const struct job *j, struct redis *r, const struct job_split *at,
 	cmd_int(&c, (long long)at->head_end);
 	cmd_int(&c, (long long)at->segment);
 	cmd_int(&c, (long long)at->skip);
+	cmd_str(&c, j->target != NULL ? j->target : "");
 	return call(redis_insist, r, &c, e);
 }

@@ -14,6 +14,7 @@
 #include "lib/inflate.h"
 #include "lib/redis.h"
 #include "schema/reject.h"
+#include "schema/settings.h"
 #include "schema/trace.h"
 #include "workers/queue.h"
 
@@ -33,6 +34,7 @@ struct job {
 	char *crs;		/* named by the request; NULL if none */
 	bool sequence;		/* its media type says that it is one */
 	char *suspects;		/* see suspects.h; NULL if none */
+	char *target;		/* what its features come out in, whatever the settings say now; NULL: none has yet */
 	char *pass_crs;		/* found behind the features by an earlier pass; NULL if none */
 	char *anew;		/* likewise, by a worker that did not come to begin anew by it; NULL if none */
 	char *fail_reason;	/* why an earlier worker was about to fail it; NULL: none was */
@@ -74,6 +76,9 @@ int job_forget_letters(const struct job *j, struct redis *r, enum reject_code co
 int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct err *e);
 
 /* From now on it is worked on in chunks, which begin at `at`: its message goes to the splitters. */
+/* What its features are to come out in is settled, by these settings if it was not. -1: e. */
+int job_aim(struct job *j, const struct source *src, struct err *e);
+
 int job_divide(const struct job *j, struct redis *r, const struct job_split *at, struct err *e);
 
 /* The verdict of a script on who owns the job: 0 for 'ok', 1 for 'stale', -1 for anything else. */

@@ -240,14 +240,15 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 }
 
 /* A large collection that nobody has begun goes to the splitters. 0: it does. 1: no. -1: e. */
-static int divide(struct process *p, const struct job *j, struct err *e)
+static int divide(struct process *p, struct job *j, struct err *e)
 {
+	const struct source *src = settings_source(p->settings, j->source);
 	struct job_split at = { 0 };
 	struct suspect s;
 	int rc;
 
 	if (!splitter_may(j, p->settings) || j->sequence || j->whole || j->next > 0 || j->pass_crs != NULL ||
-	    settings_source(p->settings, j->source) == NULL)
+	    src == NULL)
 		return 1;
 	if (suspects_find(j->suspects, 0, &s) && s.undecoded)
 		return 1;	/* perhaps it was the probe that died, of a document that is one feature */
@@ -256,7 +257,7 @@ static int divide(struct process *p, const struct job *j, struct err *e)
 	flight_end(p->flight);
 	if (rc != 0)
 		return rc < 0 && (e->cls == ERR_INPUT || e->cls == ERR_LIMIT) ? (err_clear(e), 1) : rc;
-	rc = job_divide(j, p->commands, &at, e);
+	rc = job_aim(j, src, e) != 0 ? -1 : job_divide(j, p->commands, &at, e);
 	return rc < 0 ? -1 : 0;	/* stale: nothing is to be done here in any case */
 }
 

@@ -227,7 +227,7 @@ void transform_options(struct pipeline_options *o, const struct transform *t, co
 	o->pass_crs = j->pass_crs;
 	o->sequence = j->sequence;
 	o->default_crs = src->source_crs[0] ? src->source_crs : NULL;
-	o->target_crs = src->target_crs;
+	o->target_crs = j->target != NULL ? j->target : src->target_crs;
 	memcpy(o->severity, src->severity, sizeof(o->severity));
 	o->max_depth = (size_t)s->worker.max_depth;
 	o->max_token_bytes = (size_t)s->worker.max_token_bytes;
@@ -360,6 +360,8 @@ int transform_run(struct transform *t, struct job *j, struct err *e)
 		log_error("source_unknown", LOG_STR("job", j->id), LOG_STR("source", j->source));
 		return TRANSFORM_LEFT;
 	}
+	if (job_aim(j, src, e) != 0)
+		return -1;
 	if (j->anew != NULL && (rc = job_restart(j, t->commands, j->anew, e)) != 0)
 		return rc < 0 ? -1 : TRANSFORM_STALE;
 	transform_begin(t, j, NULL, job_open, all_passes);

@@ -54,6 +54,30 @@ class ReloadWorkers(unittest.TestCase):
             self.check_counts(info, 3000, rejected)
             until(lambda j=job: self.stack.receiver.about(j), "its callback came")
 
+    def test_a_document_comes_out_in_one_crs(self):
+        """That in which it was begun."""
+        for split_bytes in 1, 1 << 40:
+            with self.subTest(split_bytes):
+                settings = self.settings.replace("[worker]\n", "[worker]\nsplit_bytes = %d\nchunk_features = 20\n"
+                                                 % split_bytes)
+                before = children(self.stack.pid("worker"))
+                self.write(settings)
+                self.hang_up("worker")
+                until(lambda old=before: not set(old) & set(children(self.stack.pid("worker"))), "fresh ones took over")
+                job = self.stack.post("acme", collection(*[SOUND] * 20000)).json()["jobID"]
+                until(lambda: int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "accepted") or 0) > 100, "it goes on")
+                before = children(self.stack.pid("worker"))
+                self.write(settings.replace("[source acme]\n", "[source acme]\ntarget_crs = EPSG:3857\n"))
+                self.hang_up("worker")
+                self.assertEqual(self.stack.job(job)["status"], "running")
+                self.check_counts(self.stack.wait_for(job), 20000, 0)
+                results = self.stack.get("/v1/jobs/%s/results" % job, "application/geo+json-seq").lines()
+                self.assertEqual(sum(f["geometry"] != SOUND["geometry"] for f in results), 0)
+                until(lambda old=before: not set(old) & set(children(self.stack.pid("worker"))), "fresh ones took over")
+                _, info = self.stack.run("acme", collection(SOUND))
+                after = self.stack.get("/v1/jobs/%s/results" % info["jobID"]).json()["features"][0]
+                self.assertNotEqual(after["geometry"], SOUND["geometry"])
+
     def test_names_go_with_those_who_end(self):
         """What had nothing in hand leaves no consumer behind."""
         job, _ = self.stack.run("acme", collection(SOUND))

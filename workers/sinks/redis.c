@@ -43,6 +43,7 @@ static int redis_write(struct redis *r, const struct chunk *c, struct err *e)
 	cmd_bytes(&cmd, c->results->len ? c->results->data : "", c->results->len);
 	cmd_bytes(&cmd, c->report->len ? c->report->data : "", c->report->len);
 	cmd_str(&cmd, buf_cstr(&reach));
+	cmd_str(&cmd, j->target != NULL ? j->target : "");
 	args_to_cmd(c->letters, &cmd);
 	rc = redis_insist(r, &cmd, &reply, e);
 	cmd_clear(&cmd);
