@@ -4,12 +4,18 @@
 -- ARGV 1 group, 2 message id, 3 number of the chunk, 4 'features', 'tail' or 'failed', 5 now ms, 6 accepted,
 --      7 repaired, 8 rejected, 9 bytes of the body, 10 microseconds and 11 units of work that it took, 12 results
 --      (of a tail: the collection's foreign members; '' if none), 13 report, 14 how far its features reach ('' for
---      other chunks), 15 number of field, value arguments for the job, those, then for each dead letter the number of
---      its field and value arguments and those arguments
+--      other chunks), 15 the nonce with which it was taken, 16 number of field, value arguments for the job, those,
+--      then for each dead letter the number of its field and value arguments and those arguments
 -- Of failures the one of the lowest chunk counts; what comes behind it is not wanted any more. Returns 'ok'; 'last' if
--- the job can be ended now (watch.lua says how); 'stale' if the chunk was done before, or nobody wants it.
+-- the job can be ended now (watch.lua says how); 'stale' if the chunk was done before, or nobody wants it, or somebody
+-- else has it: then it stays theirs. It may not even be the same: a Redis that lost its last second may have been given
+-- other features under this number.
 local job, parts, out, report, dead, deadof, chunks = unpack(KEYS)
 local n, kind = ARGV[3], ARGV[4]
+if redis.call('HEXISTS', parts, n) == 1 and
+	(redis.call('HGET', parts, 'c' .. n) or ''):match('^%S*') ~= ARGV[15] then
+	return 'stale'
+end
 redis.call('XACK', chunks, ARGV[1], ARGV[2])
 redis.call('XDEL', chunks, ARGV[2])
 local is = redis.call('HMGET', job, 'state', 'whole', 'texts')
@@ -45,11 +51,11 @@ end
 if ARGV[14] ~= '' then
 	redis.call('HSET', job, 'reach', together(redis.call('HGET', job, 'reach') or '', ARGV[14]))
 end
-local fields = tonumber(ARGV[15])
+local fields = tonumber(ARGV[16])
 if fields > 0 then
-	redis.call('HSET', job, unpack(ARGV, 16, 15 + fields))
+	redis.call('HSET', job, unpack(ARGV, 17, 16 + fields))
 end
-write_outcome(job, out, kind == 'tail' and 'head' or n, ARGV[12], report, n, ARGV[13], dead, deadof, 16 + fields)
+write_outcome(job, out, kind == 'tail' and 'head' or n, ARGV[12], report, n, ARGV[13], dead, deadof, 17 + fields)
 for i, name in ipairs({'accepted', 'repaired', 'rejected', 'parsed', 'cost_us', 'cost_units'}) do
 	redis.call('HINCRBY', job, name, ARGV[i + 5])
 end

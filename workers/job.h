@@ -75,10 +75,10 @@ int job_forget_letters(const struct job *j, struct redis *r, enum reject_code co
  * It is no try then, unless `tried`. Tries once. */
 int job_release(struct job *j, struct redis *r, bool keep, bool tried, struct err *e);
 
-/* From now on it is worked on in chunks, which begin at `at`: its message goes to the splitters. */
 /* What its features are to come out in is settled, by these settings if it was not. -1: e. */
 int job_aim(struct job *j, const struct source *src, struct err *e);
 
+/* From now on it is worked on in chunks, which begin at `at`: its message goes to the splitters. */
 int job_divide(const struct job *j, struct redis *r, const struct job_split *at, struct err *e);
 
 /* The verdict of a script on who owns the job: 0 for 'ok', 1 for 'stale', -1 for anything else. */

@@ -136,6 +136,7 @@ int part_end(const struct part *p, struct redis *r, const struct part_end *end, 
 		cmd_bytes(&c, end->head_len ? end->head : "", end->head_len);
 	cmd_bytes(&c, report != NULL && report->len ? report->data : "", report != NULL ? report->len : 0);
 	cmd_str(&c, buf_cstr(&reach));
+	cmd_str(&c, p->nonce);
 	cmd_int(&c, end->fields != NULL ? (long long)end->fields->count : 0);
 	if (end->fields != NULL)
 		args_to_cmd(end->fields, &c);

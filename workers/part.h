@@ -42,7 +42,8 @@ struct part_end {
 
 enum { PART_DONE, PART_STALE, PART_LAST };
 
-/* PART_STALE: it was done before, or nobody wants it. PART_LAST: the job can be ended (part_watch). -1: e. */
+/* PART_STALE: it was done before, nobody wants it, or another has it. PART_LAST: the job can be ended (part_watch).
+ * -1: e. */
 int part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *e);
 
 /* The document has to be read by one worker from its beginning. 0, 1 (stale) or -1: whoever takes the chunk next goes
