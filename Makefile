@@ -172,7 +172,7 @@ $(BUILD)/server/openapi.o: openapi.yaml
 # What runs. Debian's own Python: the packages above belong to it.
 
 PYTHON ?= /usr/bin/python3
-SCRIPT = BUILD=$(BUILD) $(PYTHON)
+SCRIPT = BUILD=$(BUILD) $(if $(SAN),GEOSLUICE_SAN=1) $(PYTHON)
 
 demo: $(PROGRAMS)
 	@$(SCRIPT) tools/demo $(if $(FILE),"$(FILE)")
@@ -184,7 +184,7 @@ test: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker $(BUILD)/tests/slow_di
 check-san: | $(PACKAGES)
 	@$(MAKE) --no-print-directory SAN=1 check-san-built
 check-san-built: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker $(BUILD)/tests/slow_disk.so
-	@GEOSLUICE_SAN=1 $(SCRIPT) tests/run unit fixtures system
+	@$(SCRIPT) tests/run unit fixtures system
 
 # Every allocation fails once, under ASan; see tests/nomem/nomem.c.
 check-nomem: | $(PACKAGES)
@@ -192,7 +192,8 @@ check-nomem: | $(PACKAGES)
 nomem-built: $(BUILD)/nomem
 	@$<
 
-# Everything breaks while documents come in; see tests/faults/run.py for SEED, FAULT_SECONDS and others.
+# Everything breaks while documents come in; see tests/faults/run.py for SEED, FAULT_SECONDS and others. SAN=1: under
+# sanitisers.
 test-faults: $(PROGRAMS)
 	@$(SCRIPT) tests/faults/run.py
 

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from cluster import LEASE_MS, NAMES, children, until
+from cluster import LEASE_MS, NAMES, SANITISED, children, until
 
 
 class Fault:
@@ -270,6 +270,9 @@ TO_PROGRAMS = {
     "server reloaded": reloaded("server"), "worker reloaded": reloaded("worker"),
     "courier reloaded": reloaded("courier"),
 }
+
+if SANITISED:   # they end a program that has no memory, whatever it would have done itself
+    TO_PROGRAMS = {k: v for k, v in TO_PROGRAMS.items() if "starved" not in k}
 
 TO_REDIS = {
     "Redis killed": redis_killed, "Redis restarted": redis_restarted, "Redis frozen": redis_frozen,

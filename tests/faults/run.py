@@ -28,7 +28,8 @@ from report import write_report                     # noqa: E402
 from sender import Sender                           # noqa: E402
 
 SENDERS, ORACLES = 6, 8
-RETENTION_S = int(os.environ.get("FAULT_RETENTION", "60"))     # longer than the oracle is ever behind
+# longer than the oracle is ever behind
+RETENTION_S = int(os.environ.get("FAULT_RETENTION", "300" if SANITISED else "60"))
 CALM_S = 120                # how long all may take to end once nothing goes wrong any more
 KEYS_THAT_STAY = {"jobs", "chunks", "splits", "outbox", "dead", "stats", "janitor", "room",
                   "body_key"}
