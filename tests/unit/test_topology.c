@@ -431,6 +431,58 @@ static void a_scribble_ends_in_time(void **state)
 	topology_free(&t);
 }
 
+static bool at_once(void *ctx)
+{
+	++*(unsigned *)ctx;
+	return true;
+}
+
+/* In the midst of a call; and the next call knows nothing of it. */
+static void geos_gives_up_when_it_is_told_to(void **state)
+{
+	unsigned asked = 0;
+	struct geos *patient = geos_new(never, NULL), *hurried = geos_new(at_once, &asked);
+	struct geometry *g = made_ring(shapes_reset(), 50000, 0);
+	struct geos_fault fault;
+
+	(void)state;
+	assert_int_equal(geos_check(hurried, g, NULL), GEOS_UNDECIDED);
+	assert_int_equal(geos_check(hurried, g, &fault), GEOS_UNDECIDED);
+	assert_int_equal(asked, 2);	/* and then no more */
+	assert_null(geos_round(hurried, g, shapes_arena));
+	assert_int_equal(asked, 3);
+	assert_int_equal(geos_check(hurried, shape("POLYGON((0 0,4 0,4 4,0 0))"), NULL), GEOS_VALID);
+	assert_int_equal(geos_check(patient, g, NULL), GEOS_VALID);
+	assert_non_null(geos_round(patient, g, shapes_arena));
+	geos_free(&patient);
+	geos_free(&hurried);
+}
+
+/* Too many boxes meet for the sweep to say that it is sound: GEOS has to. */
+static void time_that_is_up_within_geos_is_a_timeout(void **state)
+{
+	struct topology *t = checker(0.5, 1);
+	struct feature *f;
+	uint64_t deadline_ms;
+
+	(void)state;
+	shapes_reset();
+	f = shape_feature(NULL);
+	f->geometry = made_comb(shapes_arena, 2000, 10);
+	deadline_ms = topology_start(t);
+	while (clock_thread_ms() <= deadline_ms)	/* its own CPU is what counts */
+		;
+	assert_int_equal(topology_check(t, f), -1);
+	assert_int_equal(f->fatal, R_FEATURE_TIMEOUT);
+	topology_free(&t);
+	t = checker(0.5, 0);
+	f->fatal = R_NONE;
+	topology_start(t);
+	assert_int_equal(topology_check(t, f), 0);
+	assert_false(f->repaired);
+	topology_free(&t);
+}
+
 /* On a small grid everything that can coincide does. */
 static void verdicts_are_those_of_geos(void **state)
 {
@@ -487,6 +539,8 @@ int main(void)
 		cmocka_unit_test(who_is_snapped_lands_where_who_is_rounded_does),
 		cmocka_unit_test(rounding_takes_no_more_than_a_repair_may),
 		cmocka_unit_test(a_scribble_ends_in_time),
+		cmocka_unit_test(geos_gives_up_when_it_is_told_to),
+		cmocka_unit_test(time_that_is_up_within_geos_is_a_timeout),
 		cmocka_unit_test(verdicts_are_those_of_geos),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
