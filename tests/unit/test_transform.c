@@ -17,6 +17,7 @@
 #include "tests/fakes/seed.h"
 #include "tests/fakes/worker_steps.h"
 #include "workers/patience.h"
+#include "workers/suspects.h"
 #include "workers/transform.h"
 
 #define SQUARE "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[2,0],[2,2],[0,2],[0,0]]]}"
@@ -361,6 +362,58 @@ static void a_job_that_fills_a_fresh_process_was_tried(void **state)
 	check_counts(m.job, "2", "2", "2");
 }
 
+/* Claims and works, as the process that t is of. */
+static int work(struct transform *t, const struct message *m)
+{
+	struct job j;
+	int rc;
+
+	assert_int_equal(job_claim(&j, redis, m, "w-0", 5, &e), CLAIM_RUN);
+	rc = transform_run(t, &j, &e);
+	if (rc == TRANSFORM_AGAIN)
+		assert_int_equal(job_release(&j, redis, true, false, &e), 0);
+	job_clear(&j);
+	return rc;
+}
+
+static bool tried(const struct message *m, uint64_t feature)
+{
+	struct suspect s;
+
+	assert_true(suspects_find(seed_field(redis, m->job, "suspects"), feature, &s));
+	assert_int_equal(s.deaths, 1);
+	return s.tried;
+}
+
+/* Else what a process has about it of others may kill it with a feature that is sound, or spare one that is not. */
+static void a_suspect_is_tried_in_a_process_that_worked_on_nothing(void **state)
+{
+	static const uint64_t of[] = { 1, 3 };
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
+	struct obituary o = { .known = true, .token = "5-1", .code = R_FEATURE_CRASH, .reason = "signal 11" };
+	struct message m;
+
+	(void)state;
+	seeded(&m, "acme", NULL, COLLECTION(FEATURE("0", SQUARE)));
+	assert_int_equal(work(t, &m), TRANSFORM_ENDED);
+	seeded(&m, "acme", NULL, COLLECTION(MIXED));
+	memcpy(o.job, m.job, sizeof(o.job));
+	for (int i = 0; i < 2; i++) {
+		o.feature = of[i];
+		assert_int_equal(suspects_report(redis, &o, &e), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(work(t, &m), TRANSFORM_AGAIN);	/* it worked on another job; or on the first suspect */
+		assert_int_equal(tried(&m, of[0]), i > 0);
+		assert_false(tried(&m, of[1]));
+		transform_free(&t);
+		t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
+	}
+	assert_int_equal(work(t, &m), TRANSFORM_ENDED);	/* who tried one goes on with the job, where none waits */
+	check_counts(m.job, "2", "2", "2");
+	transform_free(&t);
+}
+
 static void a_crs_behind_the_features_means_a_second_pass(void **state)
 {
 	static const char crs[] = "\"crs\":{\"type\":\"name\",\"properties\":"
@@ -596,6 +649,7 @@ int main(void)
 		TEST(the_collections_bbox_is_of_all_features),
 		TEST(without_a_bbox_nothing_is_said_of_reach),
 		TEST(a_job_that_fills_a_fresh_process_was_tried),
+		TEST(a_suspect_is_tried_in_a_process_that_worked_on_nothing),
 		TEST(a_crs_behind_the_features_means_a_second_pass),
 		TEST(the_crs_is_the_requests_then_the_documents_then_the_sources),
 		TEST(documents_that_fail_say_why),
