@@ -366,6 +366,7 @@ static void a_known_delivery_is_settled_before_its_body(void **state)
 		assert_string_equal(commit_delivery(JOB_A, cases[i].hash, cases[i].proof), "ok");
 		snprintf(stored, sizeof(stored), JOB_A " %s %s", cases[i].hash, cases[i].proof);
 		assert_string_equal(seed_text(redis, "GET", seen.text, NULL), stored);
+		assert_in_range(seed_int(redis, "PTTL", seen.text, NULL), 1, 100000);	/* -1: it would stay for ever */
 		got = call(&script_admit, JOB_B, (const char *const[]){ "staging", "room", "staged", "seen:acme:1" }, 4, JOB_B,
 		    "1000", "acme", "500", "0", "0", cases[i].digest, cases[i].length, "100", "x", cases[i].offered, NULL);
 		if (strcmp(got, cases[i].want) != 0)
@@ -445,6 +446,9 @@ static void what_is_published_together_stays_apart(void **state)
 		assert_string_equal(reply_str(reply_at(reply_at(reply, i), 0), NULL), want[i]);
 	assert_string_equal(reply_str(reply_at(reply_at(reply, 2), 1), NULL), JOB_B);
 	reply_free(&reply);
+	for (size_t i = 0; i < ARRAY_LEN(posts); i++)	/* each of them for as long as deliveries are remembered */
+		if (posts[i].delivery != NULL)
+			assert_in_range(seed_int(redis, "PTTL", seen[i].text, NULL), 1, 100000);
 	hold(0, 28, 0, 0, 0);
 	cmd_line(&c, "XRANGE", jobs.text, "-", "+", NULL);
 	assert_int_equal(redis_do(redis, &c, &reply, &e), 0);
