@@ -288,14 +288,14 @@ static void letters_beyond_the_bounds_go_and_are_counted(void **state)
 }
 
 /* A job that ended at `at` and holds so many bytes of results, five of report among them. */
-static void ended(const char *job, const char *source, int at, int bytes)
+static void ended(const char *job, const char *source, uint64_t at, int bytes)
 {
 	struct key hash = wire_key("job", job), out = wire_key("out", job), lines = wire_key("report", job),
 	    expiring = wire_key("expiring", NULL), room = wire_key("room", NULL);
-	char text[64], score[16], member[128], kind[64];
+	char text[64], score[24], member[128], kind[64];
 
 	snprintf(text, sizeof(text), "%d", bytes);
-	snprintf(score, sizeof(score), "%d", at);
+	snprintf(score, sizeof(score), "%s", number(at));
 	snprintf(member, sizeof(member), "out %s %d %s", job, bytes, source);
 	snprintf(kind, sizeof(kind), "results:%s", source);
 	seed_drop(redis, "HSET", hash.text, "state", "successful", "results", text, NULL);
@@ -353,7 +353,7 @@ static void results_beyond_the_bounds_go_and_their_reports_stay(void **state)
 		char job[16];
 
 		snprintf(job, sizeof(job), "j%d", i);
-		ended(job, i % 2 ? "one" : "two", 5000 + i, 105);
+		ended(job, i % 2 ? "one" : "two", 5000 + (uint64_t)i, 105);
 	}
 	assert_int_equal(bound_results("[source two]\nsecret = x\nmax_result_bytes = 10000\n"),
 	    600 - (10000 - 600 * 5 - 5) / 100);
@@ -526,6 +526,90 @@ static void who_has_no_lease_does_not_sweep(void **state)
 	settings_free(&s);
 }
 
+static long long consumers_looked_at(void)
+{
+	struct reply *stats = seed_do(redis, "INFO", "commandstats", NULL);
+	const char *at = strstr(reply_str(stats, NULL), "cmdstat_hscan:calls=");
+	long long n = at != NULL ? strtoll(at + sizeof("cmdstat_hscan:calls=") - 1, NULL, 10) : 0;
+
+	reply_free(&stats);
+	return n;
+}
+
+/* What a janitor that runs for two rounds has said: the whole of its log. */
+static void said(const struct settings *s, char *text, size_t most)
+{
+	FILE *log = tmpfile();
+	int status;
+	size_t n;
+	pid_t pid;
+
+	assert_non_null(log);
+	seed_drop(redis, "CONFIG", "RESETSTAT", NULL);
+	if ((pid = fork()) == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);	/* where the test fails */
+		dup2(fileno(log), STDERR_FILENO);
+		log_init("test", LOG_LEVEL_INFO);
+		patience_begin(60);
+		_exit(janitor_run(s, "a"));
+	}
+	await(consumers_looked_at, 2, 1000);	/* the second round begins when all of the first is told */
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	rewind(log);
+	n = fread(text, 1, most - 1, log);
+	text[n] = '\0';
+	fclose(log);
+}
+
+static void what_was_removed_is_logged_and_counted(void **state)
+{
+	static const char conf[] = "[redis]\nurl = %s\nstaging_timeout_s = 5\nretention_s = 86400\n"
+	    "dead_retention_s = 86400\nmax_dead_letters = 7\nmax_result_bytes = 150\n";
+	static const char line[] = "event=janitor uploads=3 jobs=2 letters=4 dropped=6 results=2 replays=1 callbacks=5 "
+	    "consumers=0\n";
+	static const struct { const char *name; long long n; } counters[] = {
+		{ "janitor_uploads", 3 }, { "janitor_jobs", 2 }, { "janitor_letters", 4 }, { "janitor_letters_dropped", 6 },
+		{ "janitor_results_dropped", 2 }, { "janitor_replays", 1 }, { "janitor_callbacks", 5 },
+	};
+	struct key stats = wire_key("stats", NULL), staging = wire_key("staging", NULL), list = wire_key("index", NULL),
+	    dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), outbox = wire_key("outbox", NULL);
+	char text[512], log[16384];
+	struct settings *s;
+	const char *at;
+
+	(void)state;
+	snprintf(text, sizeof(text), conf, stage.server.url);
+	s = settings_parse(text, strlen(text), &e);
+	assert_non_null(s);
+	for (int i = 1; i <= 5; i++) {
+		snprintf(text, sizeof(text), "%d-0", i);
+		if (i <= 3)
+			seed_drop(redis, "ZADD", staging.text, "1", text, NULL);
+		if (i <= 2)
+			seed_drop(redis, "ZADD", list.text, "1", text, NULL);
+		if (i <= 4)
+			seed_drop(redis, "XADD", dead.text, text, "job", "j", "source", "acme", "code", "LON_RANGE", NULL);
+		seed_drop(redis, "XADD", outbox.text, text, "job", "j", NULL);
+	}
+	seed_drop(redis, "HSET", replayed.text, "9-0", "job of a letter that went otherwise", NULL);
+	letters("one", "kept", 13, 10);
+	for (int i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "ended-%d", i);
+		ended(text, "one", clock_unix_ms() + DAY_MS + (uint64_t)i, 105);
+	}
+	said(s, log, sizeof(log));
+	assert_non_null(at = strstr(log, "event=janitor "));
+	if (strncmp(at, line, sizeof(line) - 1) != 0)
+		fail_msg("it said: %.300s", at);
+	assert_null(strstr(at + 1, "event=janitor "));	/* nothing went in the second round */
+	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
+		if (strtoll(seed_text(redis, "HGET", stats.text, counters[i].name, NULL), NULL, 10) != counters[i].n)
+			fail_msg("%s is %s", counters[i].name, seed_text(redis, "HGET", stats.text, counters[i].name, NULL));
+	settings_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +629,7 @@ int main(void)
 		TEST(who_has_no_lease_does_not_sweep),
 		TEST(who_ends_gives_up_its_own_lease_alone),
 		TEST(a_full_redis_is_swept),
+		TEST(what_was_removed_is_logged_and_counted),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
