@@ -3,13 +3,16 @@
  *
  * In:  a feature whose properties name a poison: {"poison": "segfault"}, "loop", "allocate", "kill", or "stop" (until
  * somebody lets it go on); or one that has a member of this name: {"poison-segfault": 1}. Out: that, in the place of
- * its stages; or while it is decoded. Linked into the tests' worker alone, by --wrap=stages_run and --wrap=name_hash;
- * all else goes on to the real functions.
+ * its stages; or while it is decoded. Memory that is lost by "leak" and "fill" is the whole process's, and the feature
+ * takes no harm; "fill-long" lasts until a process looks at its memory before the next feature. Linked into the tests'
+ * worker alone, by --wrap=stages_run and --wrap=name_hash; all else goes on to the real functions.
  */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "workers/pipeline/decode_names.h"
@@ -46,6 +49,44 @@ static void allocate(void)
 	abort();
 }
 
+/* Memory that is in use from now on, and never again free. */
+static void lose(size_t bytes)
+{
+	static void *last;
+	void **p = malloc(bytes);
+
+	if (p == NULL)
+		abort();
+	memset(p, 1, bytes);
+	*p = last;
+	last = p;
+}
+
+static void leak(void)
+{
+	lose((size_t)32 << 10);
+}
+
+/* Up to 88 % of what the process may have: between the share at which it makes way and all that there is. */
+static void fill(void)
+{
+	struct rusage used;
+	struct rlimit most;
+
+	getrlimit(RLIMIT_DATA, &most);
+	while (getrusage(RUSAGE_SELF, &used) == 0 && (rlim_t)used.ru_maxrss * 1024 < most.rlim_cur / 100 * 88)
+		lose((size_t)256 << 10);
+}
+
+static void fill_long(void)
+{
+	struct timespec left = { 1, 500000000 };	/* workers/transform.c looks each second */
+
+	fill();
+	while (nanosleep(&left, &left) != 0)
+		;
+}
+
 static void killed(void)
 {
 	kill(getpid(), SIGKILL);
@@ -58,7 +99,8 @@ static void stopped(void)
 
 static const struct { const char *name; void (*act)(void); } poisons[] = {
 	{ "\"segfault\"", segfault }, { "\"loop\"", loop }, { "\"allocate\"", allocate },
-	{ "\"kill\"", killed }, { "\"stop\"", stopped },
+	{ "\"kill\"", killed }, { "\"stop\"", stopped }, { "\"leak\"", leak }, { "\"fill\"", fill },
+	{ "\"fill-long\"", fill_long },
 };
 
 /* Of each member, when the decoder has read its name. */
