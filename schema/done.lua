@@ -7,14 +7,14 @@
 --      other chunks), 15 the nonce with which it was taken, 16 number of field, value arguments for the job, those,
 --      then for each dead letter the number of its field and value arguments and those arguments
 -- Of failures the one of the lowest chunk counts; what comes behind it is not wanted any more. Returns 'ok'; 'last' if
--- the job can be ended now (watch.lua says how); 'stale' if the chunk was done before, or nobody wants it, or somebody
--- else has it: then it stays theirs. It may not even be the same: a Redis that lost its last second may have been given
--- other features under this number.
+-- the job can be ended now (watch.lua says how); 'stale' if the chunk was done before, or nobody wants it; 'taken' if
+-- somebody else has it, whose it stays. It may not even be the same: a Redis that lost its last second may have been
+-- given other features under this number.
 local job, parts, out, report, dead, deadof, chunks = unpack(KEYS)
 local n, kind = ARGV[3], ARGV[4]
 if redis.call('HEXISTS', parts, n) == 1 and
 	(redis.call('HGET', parts, 'c' .. n) or ''):match('^%S*') ~= ARGV[15] then
-	return 'stale'
+	return 'taken'
 end
 redis.call('XACK', chunks, ARGV[1], ARGV[2])
 redis.call('XDEL', chunks, ARGV[2])

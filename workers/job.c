@@ -11,7 +11,6 @@
 #include "schema/scripts.h"
 #include "workers/patience.h"
 
-#define NONCE_BYTES 8
 
 static char *copy_text(const struct reply *r)
 {
@@ -83,20 +82,33 @@ void job_fill(struct job *j, const struct message *m, const char *consumer, cons
 	fill_split(&j->split, r, first);
 }
 
+void job_nonce(char nonce[JOB_NONCE_LEN + 1])
+{
+	unsigned char dice[JOB_NONCE_LEN / 2];
+
+	random_bytes(dice, sizeof(dice));
+	hex_encode(nonce, dice, sizeof(dice));
+}
+
 int job_claim(struct job *j, struct redis *r, const struct message *m, const char *consumer,
     long long max_deliveries, struct err *e)
 {
+	char nonce[JOB_NONCE_LEN + 1];
+
+	job_nonce(nonce);
+	return job_claim_as(j, r, m, consumer, max_deliveries, nonce, e);
+}
+
+int job_claim_as(struct job *j, struct redis *r, const struct message *m, const char *consumer,
+    long long max_deliveries, const char *nonce, struct err *e)
+{
 	struct key key = wire_key("job", m->job);
-	unsigned char dice[NONCE_BYTES];
-	char nonce[2 * NONCE_BYTES + 1];
 	struct redis_cmd c;
 	struct reply *reply;
 	const char *verdict;
 	int rc;
 
 	memset(j, 0, sizeof(*j));
-	random_bytes(dice, sizeof(dice));
-	hex_encode(nonce, dice, sizeof(dice));
 	cmd_init(&c);
 	cmd_script(&c, &script_claim, 1);
 	cmd_str(&c, key.text);

@@ -55,12 +55,18 @@ struct job {
 /* Fills j from a hash as field, value, … from element `first` of a reply. The epoch is left alone. */
 void job_fill(struct job *j, const struct message *m, const char *consumer, const struct reply *r, size_t first);
 
+#define JOB_NONCE_LEN 16
+
 enum claim { CLAIM_RUN, CLAIM_WORN, CLAIM_OVER };
 
 /* Takes the job of m. CLAIM_WORN: tried too often, end it. CLAIM_OVER: gone or ended, drop the message;
  * the job is not filled then. -1: failed. */
 int job_claim(struct job *j, struct redis *r, const struct message *m, const char *consumer,
     long long max_deliveries, struct err *e);
+/* The same under a nonce of the caller's, from job_nonce: that of the claim before is no try of its own. */
+int job_claim_as(struct job *j, struct redis *r, const struct message *m, const char *consumer,
+    long long max_deliveries, const char *nonce, struct err *e);
+void job_nonce(char nonce[JOB_NONCE_LEN + 1]);
 void job_clear(struct job *j);
 
 /* Tries once: while Redis is away the lease is not renewed (-1, ERR_RETRY). */

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "lib/clock.h"
-#include "lib/crypto.h"
 #include "lib/log.h"
 #include "schema/scripts.h"
 #include "workers/finish.h"
@@ -41,7 +40,6 @@ int part_take(struct part *p, struct redis *r, const struct message *m, const ch
     long long max_deliveries, struct err *e)
 {
 	static const char *const names[] = { "job", "parts" };
-	unsigned char dice[PART_NONCE_BYTES];
 	struct key keys[2];
 	struct redis_cmd c;
 	struct reply *reply;
@@ -49,8 +47,7 @@ int part_take(struct part *p, struct redis *r, const struct message *m, const ch
 	int rc;
 
 	memset(p, 0, sizeof(*p));
-	random_bytes(dice, sizeof(dice));
-	hex_encode(p->nonce, dice, sizeof(dice));
+	job_nonce(p->nonce);
 	cmd_init(&c);
 	cmd_script(&c, &script_take, 2);
 	keys_to_cmd(&c, keys, names, 2, m->job);
@@ -109,6 +106,7 @@ int part_end(const struct part *p, struct redis *r, const struct part_end *end, 
 	struct redis_cmd c;
 	struct reply *reply;
 	struct buf reach;
+	const char *said;
 	int rc;
 
 	buf_init(&reach, COLLECTION_TEXT_MAX);
@@ -145,8 +143,10 @@ int part_end(const struct part *p, struct redis *r, const struct part_end *end, 
 	rc = redis_insist(r, &c, &reply, e);
 	cmd_clear(&c);
 	buf_clear(&reach);
+	said = reply_str(reply, NULL);
 	if (rc == 0)
-		rc = strcmp(reply_str(reply, NULL), "last") == 0 ? PART_LAST : job_answer(reply, "done", e);
+		rc = strcmp(said, "last") == 0 ? PART_LAST : strcmp(said, "taken") == 0 ? PART_TAKEN :
+		    job_answer(reply, "done", e);
 	reply_free(&reply);
 	return rc;
 }

@@ -13,12 +13,10 @@
 #include "workers/job.h"
 #include "workers/sinks/sink.h"
 
-#define PART_NONCE_BYTES 8
-
 struct part {
 	struct job job;		/* as claimed by its splitter; message is the chunk's own */
 	struct chunk_message chunk;
-	char nonce[2 * PART_NONCE_BYTES + 1];	/* with which it was taken */
+	char nonce[JOB_NONCE_LEN + 1];	/* with which it was taken */
 	bool unreadable;	/* nobody knows what is in it: part_whole */
 };
 
@@ -40,10 +38,10 @@ struct part_end {
 	const struct args *fields;	/* of the job; field, value */
 };
 
-enum { PART_DONE, PART_STALE, PART_LAST };
+enum { PART_DONE, PART_STALE, PART_TAKEN, PART_LAST };
 
-/* PART_STALE: it was done before, nobody wants it, or another has it. PART_LAST: the job can be ended (part_watch).
- * -1: e. */
+/* PART_STALE: it was done before, or nobody wants it. PART_TAKEN: another has it, and its message. PART_LAST: the job
+ * can be ended (part_watch). -1: e. */
 int part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *e);
 
 /* The document has to be read by one worker from its beginning. 0, 1 (stale) or -1: whoever takes the chunk next goes

@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -35,6 +36,8 @@ struct process {
 	uint64_t full_ms;		/* since when no more of its chunks may be out; 0: they may */
 	struct message *part;	/* the chunk at hand, or NULL */
 	bool whole;		/* a whole job is at hand */
+	struct message claimed;	/* what came to nothing because Redis went away; its id is empty: nothing did */
+	char nonce[JOB_NONCE_LEN + 1];	/* with which that was claimed */
 	uint64_t renew_at_ms;
 };
 
@@ -47,6 +50,20 @@ static void give_back(struct process *p, struct job *j, bool tried)
 		log_info(p->again ? "job_kept" : "job_released", LOG_STR("job", j->id));
 	else if (e.text[0] != '\0')
 		log_warn("job_not_released", LOG_STR("job", j->id), LOG_STR("reason", e.text));
+}
+
+/* Takes the job of m. It was no try while Redis was away: then it is the same claim. */
+static int claim(struct process *p, struct job *j, const struct message *m, struct err *e)
+{
+	if (p->claimed.stream != m->stream || strcmp(p->claimed.id, m->id) != 0)
+		job_nonce(p->nonce);
+	p->claimed = *m;
+	return job_claim_as(j, p->commands, m, p->consumer, p->settings->worker.max_deliveries, p->nonce, e);
+}
+
+static bool is_stopped(const struct err *e)
+{
+	return e->cls == ERR_RETRY && patience_over();
 }
 
 static void split_close(struct process *p)
@@ -165,7 +182,7 @@ static int split_on(struct process *p, struct err *e)
 /* A message of `splits`: its job is cut here from now on, or looked after. */
 static int work_split(struct process *p, const struct message *m, struct err *e)
 {
-	int rc = job_claim(&p->split, p->commands, m, p->consumer, p->settings->worker.max_deliveries, e);
+	int rc = claim(p, &p->split, m, e);
 
 	if (rc < 0)
 		return -1;
@@ -183,6 +200,8 @@ static int work_split(struct process *p, const struct message *m, struct err *e)
 	} else {
 		rc = -1;
 	}
+	if (rc < 0 && is_stopped(e))
+		give_back(p, &p->split, false);
 	job_clear(&p->split);
 	return rc < 0 ? -1 : 0;
 }
@@ -232,7 +251,7 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 	if (rc == TRANSFORM_STALE) {
 		log_info("chunk_let_go", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
 		rc = queue_drop(&p->queue, m, e);
-	} else if (rc == TRANSFORM_AGAIN || (rc < 0 && e->cls == ERR_RETRY && patience_over())) {
+	} else if (rc == TRANSFORM_AGAIN || (rc < 0 && is_stopped(e))) {
 		part_give_back(p, &part);
 	}
 	part_clear(&part);
@@ -266,7 +285,7 @@ static int divide(struct process *p, struct job *j, struct err *e)
 static int work_job(struct process *p, const struct message *m, struct err *e)
 {
 	struct job j;
-	int divided, rc = job_claim(&j, p->commands, m, p->consumer, p->settings->worker.max_deliveries, e);
+	int divided, rc = claim(p, &j, m, e);
 
 	if (rc < 0)
 		return -1;
@@ -274,6 +293,8 @@ static int work_job(struct process *p, const struct message *m, struct err *e)
 		return queue_drop(&p->queue, m, e);
 	if (j.split.state != '\0' || (rc == CLAIM_RUN && (divided = divide(p, &j, e)) != 1)) {
 		rc = j.split.state != '\0' ? queue_drop(&p->queue, m, e) : divided;
+		if (rc < 0 && is_stopped(e))
+			give_back(p, &j, false);
 		job_clear(&j);
 		return rc;
 	}
@@ -284,7 +305,7 @@ static int work_job(struct process *p, const struct message *m, struct err *e)
 	rc = rc == CLAIM_WORN ? transform_bury(p->transform, &j, e) : transform_run(p->transform, &j, e);
 	p->whole = false;
 	p->again = rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || recycling_due(&p->recycling);
-	if (rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || (rc < 0 && e->cls == ERR_RETRY && patience_over()))
+	if (rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || (rc < 0 && is_stopped(e)))
 		give_back(p, &j, rc == TRANSFORM_FULL);
 	if (rc == TRANSFORM_STALE) {
 		log_info("job_let_go", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch));
@@ -322,6 +343,7 @@ static int turn(struct process *p, unsigned *failures)
 	if (rc == 0)
 		rc = work(p, &m, &e);
 	if (rc >= 0) {
+		p->claimed.id[0] = '\0';
 		*failures = 0;
 		return 0;
 	}

@@ -37,7 +37,7 @@ enum transformed {
 	TRANSFORM_AGAIN,	/* not ended: a fresh process has to go on */
 	TRANSFORM_FULL,		/* the same, but this one was fresh: what it had to do filled its memory */
 	TRANSFORM_LAST,		/* of a chunk: done, and its job can be ended (part_watch) */
-	TRANSFORM_LEFT		/* not ended, and left pending: nobody here knows its source */
+	TRANSFORM_LEFT		/* not ended, its message left: its source is unknown here, or another has it */
 };
 
 /* -1: e; ERR_RETRY where the process is to stop, and the job is ours still, at its last checkpoint. */

@@ -120,9 +120,11 @@ static int part_pass(struct transform *t, struct err *e)
 
 static int ended(struct transform *t, struct part_end *end, struct err *e)
 {
+	static const int comes_to[] = { [PART_DONE] = TRANSFORM_ENDED, [PART_STALE] = TRANSFORM_STALE,
+		[PART_TAKEN] = TRANSFORM_LEFT, [PART_LAST] = TRANSFORM_LAST };
 	int rc = part_end(t->part, t->commands, end, e);
 
-	return rc < 0 ? -1 : rc == PART_LAST ? TRANSFORM_LAST : rc == PART_STALE ? TRANSFORM_STALE : TRANSFORM_ENDED;
+	return rc < 0 ? -1 : comes_to[rc];
 }
 
 static int failed(struct transform *t, const struct err *why, uint64_t offset, struct err *e)

@@ -303,6 +303,28 @@ class Cut(unittest.TestCase):
         self.assertEqual(stack.redis("HGET", "gs:{p0}:room", "queued:acme"), b"0")
 
 
+    def test_what_is_begun_in_vain_while_redis_is_away_is_no_try(self):
+        """Every reply that has the document is cut, and none besides: more often than it may be tried."""
+        for split_bytes in 1, 1 << 30:
+            with self.subTest(split_bytes):
+                stack = Stack(start=("server",))
+                self.addCleanup(stack.close)
+                cutter = Cutter(stack.dir + "/cut.sock", stack.dir + "/redis.sock", b"is in the document alone")
+                self.addCleanup(cutter.close)
+                body = collection(*[dict(SOUND, properties={"this": "is in the document alone"})] * 50)
+                job = stack.post("acme", body).json()["jobID"]
+                stack.environ = {"GEOSLUICE_REDIS": "unix://%s/cut.sock" % stack.dir,
+                                 "GEOSLUICE_WORKER_SPLIT_BYTES": str(split_bytes), "GEOSLUICE_WORKER_PROCESSES": "1",
+                                 "GEOSLUICE_WORKER_MAX_DELIVERIES": "2"}
+                cutter.armed = True
+                stack.start("worker")
+                until(lambda c=cutter: c.cuts >= 6, "it is begun in vain")
+                cutter.armed = False
+                self.assertEqual(stack.wait_for(job)["status"], "successful")
+                attempts = int(stack.redis("HGET", "gs:{p0}:job:" + job, "attempts"))
+                self.assertEqual(attempts, 2 if split_bytes == 1 else 1)    # of who cuts it, too
+
+
 def read(path):
     with open(os.path.join(ROOT, path), encoding="utf-8") as f:
         return f.read()

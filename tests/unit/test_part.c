@@ -218,7 +218,7 @@ static void a_chunk_done_twice_counts_once_and_the_last_ends_the_job(void **stat
 	assert_int_equal(part_take(&twin, redis, &parts[1].job.message, "w-9", 5, &e), CLAIM_RUN);
 	assert_int_equal(end_of(&parts[4], "tail", 0), PART_DONE);
 	/* Who had it before has it no more: under its number there may be other features by now. */
-	assert_int_equal(end_of(&parts[1], "features", 2), PART_STALE);
+	assert_int_equal(end_of(&parts[1], "features", 2), PART_TAKEN);
 	assert_int_equal(seed_int(redis, "HEXISTS", wire_key("parts", j.id).text, "1", NULL), 1);
 	assert_int_equal(end_of(&twin, "features", 2), PART_DONE);
 	assert_int_equal(end_of(&twin, "features", 2), PART_STALE);
@@ -228,7 +228,7 @@ static void a_chunk_done_twice_counts_once_and_the_last_ends_the_job(void **stat
 	/* Nor of one that nobody has taken, as a Redis may know it that lost its last second. */
 	seed_drop(redis, "HDEL", wire_key("parts", j.id).text, "c0", NULL);
 	messages = length("chunks");
-	assert_int_equal(end_of(&parts[0], "features", 2), PART_STALE);
+	assert_int_equal(end_of(&parts[0], "features", 2), PART_TAKEN);
 	assert_int_equal(length("chunks"), messages);
 	m = parts[0].job.message;
 	part_clear(&parts[0]);
