@@ -10,7 +10,7 @@ import subprocess
 import time
 import unittest
 
-from harness import (BOW_TIE, BUILD, FAR_AWAY, PATIENCE_S, SOUND, Stack, StackTest, children, collection, feature,
+from harness import (BOW_TIE, BUILD, FAR_AWAY, PATIENCE_S, SOUND, Stack, StackTest, children, kill, collection, feature,
                      polygon, until)
 
 SETTINGS = {
@@ -139,8 +139,7 @@ class Chunks(StackTest):
             before = self.stack.redis("LLEN", deadof)
             until(lambda: self.stack.redis("HGET", hash_key, "whole") and self.stack.redis("LLEN", deadof) < before,
                   "some have gone")
-            for pid in children(self.stack.pid("worker")):
-                os.kill(pid, signal.SIGKILL)
+            kill(children(self.stack.pid("worker")))
             self.assertGreater(self.stack.redis("LLEN", deadof), 1000)
             self.assertEqual(self.stack.redis("HMGET", hash_key, "state", "split"), [b"running", b"done"])
         info = self.stack.wait_for(job, 2 * PATIENCE_S)
@@ -234,9 +233,7 @@ class Chunks(StackTest):
         until(lambda: self.stack.redis("HGET", hash_key, "split"), "it is being split")
         for _ in range(8):
             time.sleep(dice.random() * 0.1)     # anywhere in what they do
-            for pid in children(self.stack.pid("worker")):
-                if dice.random() < 0.6:
-                    os.kill(pid, signal.SIGKILL)
+            kill(pid for pid in children(self.stack.pid("worker")) if dice.random() < 0.6)
         info = self.stack.wait_for(job, 2 * PATIENCE_S)
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, 6000)
@@ -248,8 +245,7 @@ class Chunks(StackTest):
         job = self.stack.post("acme", body).json()["jobID"]
         hash_key = "gs:{p0}:job:" + job
         until(lambda: int(self.stack.redis("HGET", hash_key, "split_chunk") or 0) >= 3, "some chunks are given out")
-        for pid in children(self.stack.pid("worker")):
-            os.kill(pid, signal.SIGKILL)
+        kill(children(self.stack.pid("worker")))
         at = int(self.stack.redis("HGET", hash_key, "split_chunk"))
         self.assertEqual(self.stack.redis("HGET", hash_key, "split"), b"open")
         info = self.stack.wait_for(job, 2 * PATIENCE_S)

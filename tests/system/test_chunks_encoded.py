@@ -1,14 +1,12 @@
 """Large collections with a Content-Encoding, in chunks: all that test_chunks tries, and what only they can do."""
 import gzip
-import os
 import random
-import signal
 import unittest
 import zlib
 
 import test_chunks
 from encoded import ENCODERS, EncodedStack
-from harness import PATIENCE_S, SOUND, children, collection, until
+from harness import PATIENCE_S, SOUND, children, kill, collection, until
 from test_chunks import CRS, WIDE, mixture
 
 
@@ -205,8 +203,7 @@ class Many(unittest.TestCase):
             chunk = until(further, "chunks are given out")
             if chunk is True:
                 break
-            for pid in children(self.stack.pid("worker")):
-                os.kill(pid, signal.SIGKILL)
+            kill(children(self.stack.pid("worker")))
         self.assertGreater(int(self.stack.redis("HGET", hash_key, "split_chunk")), 1)
         self.check(job)
 

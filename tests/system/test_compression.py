@@ -1,15 +1,13 @@
 """Segments compressed on their way into Redis: whole documents come back, after kills too; scripts lost in a commit."""
 import itertools
 import json
-import os
 import random
 import re
-import signal
 import threading
 import time
 import unittest
 
-from harness import PATIENCE_S, Stack, children, mixed, sign, until
+from harness import PATIENCE_S, Stack, children, kill, mixed, sign, until
 from raw_client import RawClient
 
 N = 30000
@@ -68,8 +66,7 @@ class Compressed(unittest.TestCase):
     def test_a_worker_killed_on_the_way(self):
         job = self.stack.post("acme", BODY).json()["jobID"]
         until(lambda: int(self.field(job, "chunk") or 0) >= 2, "some chunks are done")
-        for pid in children(self.stack.pid("worker")):
-            os.kill(pid, signal.SIGKILL)
+        kill(children(self.stack.pid("worker")))
         self.check(self.stack.wait_for(job), N, REJECTED)
 
     def test_a_torn_frame_ends_the_job_in_words(self):

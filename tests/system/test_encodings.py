@@ -2,13 +2,12 @@
 import gzip
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import unittest
 import zlib
 
-from harness import BUILD, SECRETS, SOUND, Stack, StackTest, children, collection, feature, mixed, sign, until
+from harness import BUILD, SECRETS, SOUND, Stack, StackTest, children, kill, collection, feature, mixed, sign, until
 
 def bare(body):
     z = zlib.compressobj(6, zlib.DEFLATED, -15)
@@ -117,8 +116,7 @@ class Encodings(StackTest):
                 return True
             return False
         until(in_the_middle, "the job has begun")
-        for pid in children(self.stack.pid("worker")):
-            os.kill(pid, signal.SIGKILL)
+        kill(children(self.stack.pid("worker")))
         info = self.stack.wait_for(job)
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, 30000, rejected)

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from harness import SOUND, Stack, StackTest, PATIENCE_S, children, collection, is_alive, mixed, sign, until
+from harness import SOUND, Stack, StackTest, PATIENCE_S, children, kill, collection, is_alive, mixed, sign, until
 
 
 class Kills(unittest.TestCase):
@@ -58,8 +58,7 @@ class Kills(unittest.TestCase):
     def test_a_transform_process_in_mid_job(self):
         job, rejected = self.post()
         self.in_the_middle(job)
-        for pid in children(self.stack.pid("worker")):
-            os.kill(pid, signal.SIGKILL)
+        kill(children(self.stack.pid("worker")))
         self.ends_once(job, rejected)
         self.assertGreaterEqual(int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "attempts")), 2)
 
