@@ -33,8 +33,8 @@ TICK = os.sysconf("SC_CLK_TCK")
 DOC = """# Benchmarks: one collection, two processes
 
 Made by `make bench-parallel`: %s, %.0f MB in all,
-signed, uploaded and then worked on by one transform process or
-by two, to EPSG:3857; the real server, worker and Redis on one machine, runs alternating, %d of each, medians and,
+signed, uploaded and then worked on by one transform process or by two, to EPSG:3857; the real server,
+worker and Redis on one machine, runs alternating, %d of each, medians and,
 beside them, the fastest of each, which others on the machine disturbed the least. Seconds are those between the
 claim of the job and its end. Ready: processes that could run and found no core free (others had it). Asleep:
 waiting for Redis or for something to do. `two convert` is what the machine gave meanwhile to two programs that

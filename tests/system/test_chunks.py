@@ -10,8 +10,8 @@ import subprocess
 import time
 import unittest
 
-from harness import (BOW_TIE, BUILD, FAR_AWAY, PATIENCE_S, SOUND, Stack, StackTest, children, kill, collection, feature,
-                     polygon, until)
+from harness import (BOW_TIE, BUILD, FAR_AWAY, PATIENCE_S, SOUND, Stack, StackTest, children, collection, feature,
+                     kill, polygon, until)
 
 SETTINGS = {
     "GEOSLUICE_WORKER_SPLIT_BYTES": "1",

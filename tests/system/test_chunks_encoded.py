@@ -6,7 +6,7 @@ import zlib
 
 import test_chunks
 from encoded import ENCODERS, EncodedStack
-from harness import PATIENCE_S, SOUND, children, kill, collection, until
+from harness import PATIENCE_S, SOUND, children, collection, kill, until
 from test_chunks import CRS, WIDE, mixture
 
 

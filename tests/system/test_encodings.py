@@ -7,7 +7,7 @@ import tempfile
 import unittest
 import zlib
 
-from harness import BUILD, SECRETS, SOUND, Stack, StackTest, children, kill, collection, feature, mixed, sign, until
+from harness import BUILD, SECRETS, SOUND, Stack, StackTest, children, collection, feature, kill, mixed, sign, until
 
 def bare(body):
     z = zlib.compressobj(6, zlib.DEFLATED, -15)

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 
-from harness import SOUND, Stack, StackTest, PATIENCE_S, children, kill, collection, is_alive, mixed, sign, until
+from harness import SOUND, Stack, StackTest, PATIENCE_S, children, collection, is_alive, kill, mixed, sign, until
 
 
 class Kills(unittest.TestCase):
