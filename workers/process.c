@@ -251,6 +251,8 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 	if (rc == TRANSFORM_STALE) {
 		log_info("chunk_let_go", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
 		rc = queue_drop(&p->queue, m, e);
+	} else if (rc == TRANSFORM_LEFT) {
+		log_info("chunk_left", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
 	} else if (rc == TRANSFORM_AGAIN || (rc < 0 && is_stopped(e))) {
 		part_give_back(p, &part);
 	}
