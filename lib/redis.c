@@ -113,13 +113,13 @@ static int connect_now(struct redis *r, struct err *e)
 
 /*
  * An error reply. One that was demoted is left: behind the same name there may be the new primary by now, and what
- * the old one has is no longer the truth.
+ * the old one has is no longer the truth. One that has no place for us has closed the connection behind its word.
  */
 static int refused(struct redis *r, redisReply *reply, struct err *e)
 {
 	int rc = redis_error(e, reply);
 
-	if (strncmp(reply->str, "READONLY ", 9) == 0)
+	if (strncmp(reply->str, "READONLY ", 9) == 0 || strncmp(reply->str, REDIS_FULL, strlen(REDIS_FULL)) == 0)
 		drop(r);
 	freeReplyObject(reply);
 	return rc;

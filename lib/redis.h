@@ -83,8 +83,8 @@ struct redis *redis_open(const char *url, unsigned timeout_ms, struct err *e);
 void redis_close(struct redis **r);
 
 /* Sends c and waits for its reply. A script that Redis does not have is loaded and tried again.
- * -1: ERR_RETRY (away, LOADING, READONLY, OOM, MISCONF, BUSY, CLUSTERDOWN…) or ERR_SYSTEM (any other error
- * reply; e->text begins with Redis's own word for it, such as NOGROUP). *out is NULL then. */
+ * -1: ERR_RETRY (away, no place (maxclients), LOADING, READONLY, OOM, MISCONF, BUSY, CLUSTERDOWN…) or ERR_SYSTEM (any
+ * other error reply; e->text begins with Redis's own word for it, such as NOGROUP). *out is NULL then. */
 int redis_do(struct redis *r, const struct redis_cmd *c, struct reply **out, struct err *e);
 
 /* 0: what was read last came from a primary (or this user may not ask). -1: ERR_RETRY: from a replica, which may lack

@@ -232,7 +232,7 @@ int redis_error(struct err *e, const redisReply *r)
 	/* What passes when Redis has loaded, failed over, or got room again. */
 	static const char *const passing[] = {
 		"LOADING ", "READONLY ", "OOM ", "MISCONF ", "BUSY ", "NOSCRIPT ", "CLUSTERDOWN ",
-		"TRYAGAIN ", "MASTERDOWN ", "NOREPLICAS ", "UNBLOCKED ",
+		"TRYAGAIN ", "MASTERDOWN ", "NOREPLICAS ", "UNBLOCKED ", REDIS_FULL,
 	};
 	enum err_class cls = ERR_SYSTEM;
 

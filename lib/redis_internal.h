@@ -14,6 +14,8 @@ struct redis_url {
 	int db;
 };
 
+#define REDIS_FULL "ERR max number of clients"	/* the word of one that takes no more connections (maxclients) */
+
 int redis_url_parse(struct redis_url *u, const char *url, struct err *e);
 void redis_url_clear(struct redis_url *u);
 

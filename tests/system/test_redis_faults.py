@@ -330,6 +330,29 @@ def read(path):
         return f.read()
 
 
+def state(stack, job):
+    return stack.redis("HGET", "gs:{p0}:job:" + job, "state")
+
+
+class Crowded(unittest.TestCase):
+    """A Redis that takes no more connections (maxclients): it says so, or is gone before it is asked."""
+
+    def test_a_worker_that_finds_no_place_for_a_second_connection_fails_no_document(self):
+        stack = Stack(start=("server",), environ={"GEOSLUICE_WORKER_PROCESSES": "1"})
+        self.addCleanup(stack.close)
+        job = stack.post("acme", collection(SOUND)).json()["jobID"]
+        stack.stop("server")
+        # A place for the janitor, and one for the messages, but none for the body.
+        until(lambda: stack.redis.info("connected_clients") == "1", "the server's connections are gone")
+        stack.redis("CONFIG", "SET", "maxclients", "3")
+        stack.start("worker")
+        until(lambda: re.search("redis_away|worker_ends", stack.log("worker")), "a connection was refused")
+        time.sleep(5)       # in which it ended five times, and tried the document each time
+        stack.redis("CONFIG", "SET", "maxclients", "1000")
+        until(lambda: state(stack, job) in (b"successful", b"failed"), "it ends")
+        self.assertEqual(state(stack, job), b"successful")
+
+
 class Forbidden(unittest.TestCase):
     """A Redis whose user may not do all that a server needs (ACL): found out at once, and said in words."""
 

@@ -23,6 +23,7 @@ static struct private_redis server;
 static int setup(void **state)
 {
 	(void)state;
+	signal(SIGPIPE, SIG_IGN);	/* as all programs do */
 	return private_redis_start(&server, "no");
 }
 
@@ -158,6 +159,7 @@ static void what_passes_is_told_from_what_stays(void **state)
 		{ "UNBLOCKED instance state changed", ERR_RETRY },	/* to who waits, in a failover */
 		{ "WRONGTYPE of key", ERR_SYSTEM }, { "NOGROUP no such key", ERR_SYSTEM },
 		{ "NOPERM may not", ERR_SYSTEM }, { "ERR OOM READONLY", ERR_SYSTEM },
+		{ "ERR max number of clients reached", ERR_RETRY },
 	};
 	struct err e = ERR_INIT;
 	struct redis *r = redis_open(server.url, 5000, &e);
@@ -175,6 +177,34 @@ static void what_passes_is_told_from_what_stays(void **state)
 	}
 	cmd_clear(&c);
 	redis_close(&r);
+}
+
+/* One connection more than it takes: it is told so, and cut off. */
+static void a_redis_without_a_place_is_away_for_now(void **state)
+{
+	struct err e = ERR_INIT;
+	struct redis *r = redis_open(server.url, 5000, &e), *second = redis_open(server.url, 5000, &e);
+	struct redis_cmd c;
+	struct reply *reply;
+
+	(void)state;
+	cmd_init(&c);
+	cmd_line(&c, "CONFIG", "SET", "maxclients", "1", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	reply_free(&reply);
+	cmd_line(&c, "PING", NULL);
+	assert_int_equal(redis_do(second, &c, &reply, &e), -1);
+	assert_int_equal(e.cls, ERR_RETRY);
+	err_clear(&e);
+	cmd_line(&c, "CONFIG", "SET", "maxclients", "1000", NULL);
+	assert_int_equal(redis_do(r, &c, &reply, &e), 0);
+	reply_free(&reply);
+	cmd_line(&c, "PING", NULL);
+	assert_int_equal(redis_do(second, &c, &reply, &e), 0);	/* by another connection */
+	reply_free(&reply);
+	cmd_clear(&c);
+	redis_close(&r);
+	redis_close(&second);
 }
 
 static void lost_connections_are_retry(void **state)
@@ -255,6 +285,7 @@ int main(void)
 		cmocka_unit_test(passwords_are_percent_decoded),
 		cmocka_unit_test(blocking_commands_and_scripts),
 		cmocka_unit_test(what_passes_is_told_from_what_stays),
+		cmocka_unit_test(a_redis_without_a_place_is_away_for_now),
 		cmocka_unit_test(lost_connections_are_retry),
 		cmocka_unit_test(no_memory_for_a_reply_is_no_fault_of_redis),
 		cmocka_unit_test(what_is_given_goes_alone),
