@@ -3,7 +3,8 @@
 -- KEYS job, outbox
 -- ARGV 1 group, 2 message id, 3 outcome ('delivered', 'failed', 'retry', 'none' where none is wanted, 'gone' where the
 --      job is gone or was told of), 4 HTTP status, 5 now ms,
---      6 'retry': when to try again, unix ms
+--      6 'retry': when to try again, unix ms, 7 which attempt it was (a former version does not say): the same call
+--      again, after its reply was lost, is no attempt of its own
 -- Returns the number of attempts so far; -1 if 'gone' is not so: a Redis that lags said it. A job that has expired is
 -- not brought back; a callback that is settled stays so, whatever a courier says that is late.
 local attempts = 0
@@ -19,8 +20,10 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 		return tonumber(settled[2] or '0')
 	end
 	if ARGV[3] ~= 'none' and ARGV[3] ~= 'gone' then
-		attempts = redis.call('HINCRBY', KEYS[1], 'callback_attempts', 1)
-		redis.call('HSET', KEYS[1], 'callback_status', ARGV[4], 'callback_at', ARGV[5])
+		local before = tonumber(settled[2] or '0')
+		attempts = math.max(before, tonumber(ARGV[7] or before + 1))
+		redis.call('HSET', KEYS[1], 'callback_attempts', attempts, 'callback_status', ARGV[4],
+			'callback_at', ARGV[5])
 	end
 	if ARGV[3] == 'retry' and ARGV[6] then
 		redis.call('HSET', KEYS[1], 'callback_due', ARGV[6])

@@ -400,8 +400,8 @@ static void a_commit_whose_reply_was_lost_may_be_repeated(void **state)
 	job_clear(&j);
 }
 
-/* called.lua; its answer. */
-static long long call_back(const char *id, const char *message, const char *outcome)
+/* called.lua; its answer. attempt: which one it was, or NULL, as of a courier of a former version. */
+static long long called(const char *id, const char *message, const char *outcome, const char *attempt)
 {
 	struct key job = wire_key("job", id), outbox = wire_key("outbox", NULL);
 	struct err mine = ERR_INIT;
@@ -418,11 +418,40 @@ static long long call_back(const char *id, const char *message, const char *outc
 	cmd_str(&c, outcome);
 	cmd_str(&c, "200");
 	cmd_str(&c, "1");
+	if (attempt != NULL) {
+		cmd_str(&c, "7");
+		cmd_str(&c, attempt);
+	}
 	assert_int_equal(redis_do(redis, &c, &reply, &mine), 0);
 	n = reply_int(reply);
 	reply_free(&reply);
 	cmd_clear(&c);
 	return n;
+}
+
+static long long call_back(const char *id, const char *message, const char *outcome)
+{
+	return called(id, message, outcome, NULL);
+}
+
+static void an_attempt_whose_reply_was_lost_counts_once(void **state)
+{
+	struct key outbox = wire_key("outbox", NULL);
+	char message[64];
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	snprintf(message, sizeof(message), "%s", seed_text(redis, "XADD", outbox.text, "*", "v", "1", NULL));
+	assert_int_equal(called(j.id, message, "retry", "1"), 1);
+	assert_int_equal(called(j.id, message, "retry", "1"), 1);
+	assert_int_equal(called(j.id, message, "retry", "2"), 2);
+	assert_int_equal(called(j.id, message, "retry", "1"), 2);	/* another courier's, which is late */
+	assert_string_equal(seed_field(redis, j.id, "callback_attempts"), "2");
+	assert_string_equal(seed_field(redis, j.id, "callback_due"), "7");
+	assert_int_equal(called(j.id, message, "failed", "3"), 3);
+	assert_int_equal(seed_int(redis, "XLEN", outbox.text, NULL), 0);
+	job_clear(&j);
 }
 
 static void a_callback_is_owed_until_it_is_settled(void **state)
@@ -476,6 +505,7 @@ int main(void)
 		TEST(letters_hold_what_the_wire_says),
 		TEST(a_commit_whose_reply_was_lost_may_be_repeated),
 		TEST(a_callback_is_owed_until_it_is_settled),
+		TEST(an_attempt_whose_reply_was_lost_counts_once),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

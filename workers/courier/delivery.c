@@ -92,6 +92,7 @@ void delivery_tell(struct delivery *d)
 	cmd_int(&cmd, d->status);
 	cmd_int(&cmd, (long long)clock_unix_ms());
 	cmd_int(&cmd, (long long)d->again_unix_ms);
+	cmd_int(&cmd, d->attempts);
 	d->unsent = redis_async_do(c->redis, &cmd, on_settled, d, &e) != 0;
 	d->due_ms = loop_now_ms(c->loop) + REDIS_PAUSE_MS;
 	cmd_clear(&cmd);
