@@ -20,6 +20,12 @@ for i, kind in ipairs({'results', 'dead'}) do
 	end
 end
 redis.call('HDEL', KEYS[1], 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'reach', 'anew')
+-- The letters that the janitor dropped come again.
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+	if field:match('^dropped:') then
+		redis.call('HDEL', KEYS[1], field)
+	end
+end
 if redis.call('HSET', KEYS[1], 'pass_crs', ARGV[2]) == 1 then
 	redis.call('HSET', KEYS[1], 'tries', '0')
 end

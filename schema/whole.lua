@@ -41,6 +41,12 @@ end
 redis.call('HDEL', job, 'accepted', 'repaired', 'rejected', 'next', 'chunk', 'results', 'dead', 'split', 'split_at',
 	'split_segment', 'split_skip', 'split_next', 'split_chunk', 'left', 'head_end', 'message', 'reach', 'box',
 	'texts')
+-- The letters that the janitor dropped come again.
+for _, field in ipairs(redis.call('HKEYS', job)) do
+	if field:match('^dropped:') then
+		redis.call('HDEL', job, field)
+	end
+end
 redis.call('HSET', job, 'parsed', '0', 'tries', '0', 'updated', ARGV[2])
 redis.call('XACK', splits, ARGV[1], have[3])
 redis.call('XDEL', splits, have[3])

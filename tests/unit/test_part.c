@@ -485,8 +485,10 @@ static void given_up_it_is_one_workers_again(void **state)
 	(void)state;
 	all_taken(&j, parts);
 	assert_int_equal(end_of(&parts[0], "features", 2), PART_DONE);
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "dropped:LON_RANGE", "3", NULL);	/* the janitor did */
 	assert_int_equal(part_whole(&parts[4], redis, &e), 0);
 	assert_int_equal(part_whole(&parts[4], redis, &e), 1);
+	assert_string_equal(seed_field(redis, j.id, "dropped:LON_RANGE"), "");
 	assert_int_equal(end_of(&parts[1], "features", 2), PART_STALE);
 	assert_int_equal(length("splits"), 0);
 	steps_message(&stage, "w-5", STREAM_JOBS, NULL, &m);

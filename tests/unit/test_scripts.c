@@ -183,7 +183,9 @@ static void restart_takes_everything_back(void **state)
 	claimed(&j, "w0");
 	out = wire_key("out", j.id);
 	assert_int_equal(chunk(&j, 0, 2, true), 0);
+	seed_drop(redis, "HSET", wire_key("job", j.id).text, "dropped:LON_RANGE", "3", NULL);	/* the janitor did */
 	assert_int_equal(job_restart(&j, redis, "EPSG:3857", &e), 0);
+	assert_string_equal(seed_field(redis, j.id, "dropped:LON_RANGE"), "");
 	assert_int_equal(job_restart(&j, redis, "EPSG:3857", &e), 0);
 	assert_int_equal(j.next, 0);
 	assert_string_equal(seed_field(redis, j.id, "pass_crs"), "EPSG:3857");
