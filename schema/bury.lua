@@ -2,11 +2,13 @@
 --
 -- KEYS dead, replayed, room
 -- ARGV by id:   1 '', 2 any number, 3… ids
---      by age:  1 first id to keep, 2 how many at the most
+--      by age:  1 first id to keep, 2 how many to look at, 3 where to begin, as below. Those of jobs that have not
+--               ended stay: nobody could replay them yet
 --      bounded: 1 'over', 2 how many to look at, 3 source ('' for all), 4 bytes that may be kept (0: any number),
 --               5 letters that may be kept (0: any number; of all alone), 6 where to begin ('-', or as an earlier call
 --               said). There was no room for these: their jobs count them by code, as 'dropped:<code>'
--- Returns how many it removed; bounded: {where to go on ('' if the bounds are met or there are no more), how many}.
+-- Returns how many it removed; by age and bounded {where to go on ('' if the bounds are met or there are no more), how
+-- many}.
 -- A letter's size is the length of its fields and values, as chunk.lua counts it. A long one counts for several where
 -- their number is limited.
 local dead, replayed, room = KEYS[1], KEYS[2], KEYS[3]
@@ -84,11 +86,22 @@ local function beyond_bounds()
 	end)
 end
 
+local ended = {}
+local function has_ended(job)
+	if ended[job] == nil then
+		local state = redis.call('HGET', prefix .. 'job:' .. job, 'state')
+		ended[job] = state ~= 'accepted' and state ~= 'running'
+	end
+	return ended[job]
+end
+
 local next
 if ARGV[1] == 'over' then
 	next = beyond_bounds()
 elseif ARGV[1] ~= '' then
-	walk('-', '(' .. ARGV[1], tonumber(ARGV[2]), function () return true end)
+	next = walk(ARGV[3], '(' .. ARGV[1], tonumber(ARGV[2]), function (letter)
+		return not letter or has_ended(letter.job)
+	end)
 else
 	for i = 3, #ARGV do
 		local entry = redis.call('XRANGE', dead, ARGV[i], ARGV[i])[1]
@@ -110,7 +123,7 @@ for job, of in pairs(by_job) do
 	if redis.call('HEXISTS', hash, 'dead') == 1 then
 		redis.call('HINCRBY', hash, 'dead', string.format('%.0f', 0 - of.bytes))
 	end
-	if next and redis.call('EXISTS', hash) == 1 then
+	if ARGV[1] == 'over' and redis.call('EXISTS', hash) == 1 then
 		for code, n in pairs(of.codes) do
 			redis.call('HINCRBY', hash, 'dropped:' .. code, n)
 		end

@@ -17,6 +17,7 @@
 #define BATCH "500"
 #define CONSUMER_IDLE_MS 600000	/* and at least three leases */
 #define NAP_MS 500
+#define FROM_MAX 48
 
 /* One round. */
 struct sweep {
@@ -138,21 +139,24 @@ static int sweep_index(struct sweep *s, struct err *e)
 static int sweep_letters(struct sweep *s, struct err *e)
 {
 	struct key dead = wire_key("dead", NULL), replayed = wire_key("replayed", NULL), room = wire_key("room", NULL);
-	char first[24];
-	long long n;
+	char first[24], from[FROM_MAX] = "-";
+	struct reply *reply;
 
 	number(first, cutoff(s, s->settings->redis.dead_retention_s));
-	do {
+	while (from[0] != '\0') {
 		cmd_script(&s->cmd, &script_bury, 3);
 		cmd_str(&s->cmd, dead.text);
 		cmd_str(&s->cmd, replayed.text);
 		cmd_str(&s->cmd, room.text);
 		cmd_str(&s->cmd, first);
 		cmd_str(&s->cmd, BATCH);
-		if ((n = ask(s->redis, &s->cmd, e)) < 0)
+		cmd_str(&s->cmd, from);
+		if (redis_do(s->redis, &s->cmd, &reply, e) != 0)
 			return -1;
-		s->did->letters += (uint64_t)n;
-	} while (n > 0);
+		snprintf(from, sizeof(from), "%s", reply_str(reply_at(reply, 0), NULL));
+		s->did->letters += (uint64_t)reply_int(reply_at(reply, 1));
+		reply_free(&reply);
+	}
 	return 0;
 }
 
@@ -174,14 +178,16 @@ static int sweep_expired(struct sweep *s, struct err *e)
 	return 0;
 }
 
-/* A letter's id begins with its time: the note on its replay goes when the letter does. */
+/* A letter's id begins with its time: the note on its replay goes when the letter does. One that was old already when
+ * its job ended is there until the next round. */
 static int sweep_replays(struct sweep *s, struct err *e)
 {
 	uint64_t first = cutoff(s, s->settings->redis.dead_retention_s);
-	struct key replayed = wire_key("replayed", NULL);
+	struct key replayed = wire_key("replayed", NULL), dead = wire_key("dead", NULL);
 	struct redis_cmd *c = &s->cmd;
 	char cursor[24] = "0";
 	struct reply *page;
+	long long there;
 	int rc = 0;
 
 	do {
@@ -194,9 +200,13 @@ static int sweep_replays(struct sweep *s, struct err *e)
 
 			if (strtoull(id, NULL, 10) >= first)
 				continue;
-			cmd_line(c, "HDEL", replayed.text, id, NULL);
-			rc = ask(s->redis, c, e) < 0 ? -1 : 0;
-			s->did->replays += rc == 0;
+			cmd_line(c, "XRANGE", dead.text, id, id, NULL);
+			if ((there = ask(s->redis, c, e)) == 0) {
+				cmd_line(c, "HDEL", replayed.text, id, NULL);
+				there = ask(s->redis, c, e);
+				s->did->replays += there >= 0;
+			}
+			rc = there < 0 ? -1 : 0;
 		}
 		reply_free(&page);
 	} while (rc == 0 && strcmp(cursor, "0") != 0);

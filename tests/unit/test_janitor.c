@@ -188,6 +188,7 @@ static void what_has_not_ended_stays_however_old_it_is(void **state)
 {
 	static const char doc[] = "{\"type\":\"Feature\",\"properties\":null,\"geometry\":null}";
 	char waits[JOB_ID_LEN + 1], runs[JOB_ID_LEN + 1];
+	struct key dead = wire_key("dead", NULL);
 	struct janitor_report did;
 	long long keys;
 
@@ -199,9 +200,16 @@ static void what_has_not_ended_stays_however_old_it_is(void **state)
 	seed_drop(redis, "HSET", wire_key("report", runs).text, "0", "lines", NULL);
 	seed_drop(redis, "HSET", wire_key("parts", runs).text, "1", "chunk", NULL);
 	seed_drop(redis, "SET", wire_key("ids", runs).text, "hashes", NULL);
+	seed_drop(redis, "XADD", dead.text, "1-0", "job", runs, "source", "acme", NULL);	/* nobody could replay it yet */
+	seed_drop(redis, "XADD", dead.text, "2-0", "job", "0-one that ended", "source", "acme", NULL);
+	seed_drop(redis, "RPUSH", wire_key("deadof", runs).text, "1-0", NULL);
+	seed_drop(redis, "HSET", wire_key("replayed", NULL).text, "1-0", "job of a letter that is there", NULL);
 	keys = seed_int(redis, "DBSIZE", NULL);
 	assert_int_equal(janitor_sweep(redis, settings, clock_unix_ms() + 3650 * DAY_MS, &did, &e), 0);
 	assert_int_equal(did.uploads + did.jobs, 0);
+	assert_int_equal(did.letters, 1);
+	assert_int_equal(seed_int(redis, "XLEN", dead.text, NULL), 1);
+	assert_int_equal(did.replays, 0);
 	assert_int_equal(seed_int(redis, "DBSIZE", NULL), keys);
 	assert_int_equal(seed_int(redis, "XLEN", wire_key("raw", runs).text, NULL),
 	    seed_int(redis, "XLEN", wire_key("raw", waits).text, NULL));
