@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "workers/patience.h"
+
 #define FRAME_BYTES ((size_t)1 << 20)	/* of text in a frame, see feature.proto */
 #define SLACK_BYTES ((uint64_t)2 << 20)	/* a piece, and what may stand behind the features */
 #define TEXT_MAX ((uint64_t)64 << 20)	/* Redis takes 512 MiB in one value */
@@ -71,6 +73,10 @@ int split_source_next(struct split_source *d, uint64_t at, struct err *e)
 		d->read += d->len;
 		if (d->on_segment != NULL)
 			d->on_segment(d->ctx);
+		if (d->read <= at && patience_over()) {
+			d->len = 0;
+			return err_set(e, ERR_RETRY, 0, "the process is to stop");
+		}
 	} while (d->read <= at);
 	if (d->read - at < d->len)
 		d->pos = d->len - (size_t)(d->read - at);

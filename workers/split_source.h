@@ -35,7 +35,7 @@ int split_source_open(struct split_source *d, struct redis *r, const struct job 
 void split_source_clear(struct split_source *d);
 
 /* The next piece, with pos at offset `at` or, if it begins behind that, at its begin. As body_reader_next; also
- * ERR_LIMIT without a code: no more text may be held. */
+ * ERR_LIMIT without a code: no more text may be held; and ERR_RETRY on the way to `at`, if the process is to stop. */
 int split_source_next(struct split_source *d, uint64_t at, struct err *e);
 /* How far in the body is offset `at`, which lies in the piece at hand? */
 uint64_t split_source_received(const struct split_source *d, uint64_t at);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "tests/fakes/worker_steps.h"
 #include "workers/body_reader.h"
 #include "workers/finish.h"
+#include "workers/patience.h"
 #include "workers/splitter.h"
 
 static struct stage stage;
@@ -405,6 +407,46 @@ static void chunks_are_given_up_for_a_feature_that_is_too_long(void **state)
 	free(doc);
 }
 
+/* What lies in front of its checkpoint may take longer to decode than a process has when it is told to end. */
+static void who_is_to_stop_does_not_decode_on(void **state)
+{
+	static const char begin[] = "{\"type\":\"Feature\",\"x\":\"", end[] = "\"}";
+	const size_t one = 200000, count = 20, head = strlen(HEAD), n = head + count * (one + 1) + 1;
+	char *doc = malloc(n);
+	struct job j, again;
+	struct splitter *s;
+
+	(void)state;
+	letters(doc, n);
+	memcpy(doc, HEAD, head);
+	for (size_t i = 0; i < count; i++) {
+		char *at = doc + head + i * (one + 1);
+
+		memcpy(at, begin, sizeof(begin) - 1);
+		memcpy(at + one - 2, end, 2);
+		at[one] = ',';
+	}
+	memcpy(doc + n - 2, "]}", 2);
+	divided_text(&j, doc, n);
+	s = splitter_new(settings, redis, body, &j, &e);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	splitter_free(&s);
+	assert_int_equal(job_claim(&again, redis, &j.message, "w-1", 5, &e), CLAIM_RUN);
+	s = splitter_new(settings, redis, body, &again, &e);
+	patience_begin(0);
+	raise(SIGTERM);
+	assert_int_equal(splitter_step(s, &e), -1);
+	assert_int_equal(e.cls, ERR_RETRY);
+	patience_begin(0);
+	err_clear(&e);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);	/* told otherwise, it goes on where it was */
+	splitter_free(&s);
+	job_clear(&again);
+	job_clear(&j);
+	free(doc);
+}
+
 /* What stands behind the features may be long, too. */
 static void a_long_tail_has_no_text(void **state)
 {
@@ -473,6 +515,7 @@ int main(void)
 		TEST(given_up_it_is_any_workers_again),
 		TEST(a_fault_of_the_encoding_is_left_to_the_tail),
 		TEST(chunks_are_given_up_for_a_feature_that_is_too_long),
+		TEST(who_is_to_stop_does_not_decode_on),
 		TEST(a_long_tail_has_no_text),
 		TEST(only_what_becomes_long_is_cut),
 	};
