@@ -62,17 +62,21 @@ local function walk(from, to, left, wanted)
 	return ''
 end
 
+local trimmed = {}	-- what is counted of letters that are not there: somebody took them away
+
 local function beyond_bounds()
 	local source, bytes, letters, kept = ARGV[3], 0, 0, redis.call('HGETALL', room)
+	local fields = {}
 	for i = 1, #kept, 2 do
 		local of = kept[i]:match('^dead:(.*)$')
 		if of and (source == '' or of == source) then
 			bytes = bytes + tonumber(kept[i + 1])
+			fields[#fields + 1] = kept[i]
 		end
 	end
 	bytes = tonumber(ARGV[4]) > 0 and bytes - tonumber(ARGV[4]) or 0
 	letters = tonumber(ARGV[5]) > 0 and redis.call('XLEN', dead) - tonumber(ARGV[5]) or 0
-	return walk(ARGV[6], '+', tonumber(ARGV[2]), function (letter)
+	local behind = walk(ARGV[6], '+', tonumber(ARGV[2]), function (letter)
 		if bytes <= 0 and letters <= 0 then
 			return false
 		end
@@ -84,6 +88,11 @@ local function beyond_bounds()
 		end
 		return true
 	end)
+	-- Else all that come would be removed to make up for them.
+	if behind == '' and bytes > 0 or redis.call('XLEN', dead) == #removed then
+		trimmed = fields
+	end
+	return behind
 end
 
 local ended = {}
@@ -131,5 +140,8 @@ for job, of in pairs(by_job) do
 end
 for source, bytes in pairs(by_source) do
 	redis.call('HINCRBY', room, 'dead:' .. source, string.format('%.0f', 0 - bytes))
+end
+for _, field in ipairs(trimmed) do
+	redis.call('HDEL', room, field)
 end
 return next and {next, #removed} or #removed

@@ -295,6 +295,28 @@ static void letters_beyond_the_bounds_go_and_are_counted(void **state)
 	assert_string_equal(seed_field(redis, "b", "dropped:LON_RANGE"), "");	/* its job is not kept */
 }
 
+/* Else all that came later would be removed to make up for them, for ever. */
+static void letters_that_somebody_trimmed_are_counted_no_more(void **state)
+{
+	struct key dead = wire_key("dead", NULL), room = wire_key("room", NULL);
+
+	(void)state;
+	letters("one", "a", 1000, 100);
+	letters("two", "b", 700, 100);
+	seed_drop(redis, "XTRIM", dead.text, "MAXLEN", "600", NULL);
+	assert_int_equal(bound("[source one]\nsecret = x\nmax_dead_bytes = 50000\n"), 0);	/* it has none */
+	assert_int_equal(seed_int(redis, "HEXISTS", room.text, "dead:one", NULL), 0);
+	letters("one", "a", 10, 100);
+	assert_int_equal(bound("[source one]\nsecret = x\nmax_dead_bytes = 50000\n"), 0);
+	assert_int_equal(seed_int(redis, "XLEN", dead.text, NULL), 610);
+	seed_drop(redis, "XTRIM", dead.text, "MAXLEN", "0", NULL);
+	assert_int_equal(bound("[redis]\nmax_dead_bytes = 0\nmax_dead_letters = 0\n"), 0);
+	assert_int_equal(seed_int(redis, "HEXISTS", room.text, "dead:two", NULL), 0);
+	letters("two", "b", 10, 100);
+	assert_int_equal(bound("[redis]\nmax_dead_bytes = 50000\n"), 0);
+	assert_int_equal(seed_int(redis, "XLEN", dead.text, NULL), 10);
+}
+
 /* A job that ended at `at` and holds so many bytes of results, five of report among them. */
 static void ended(const char *job, const char *source, uint64_t at, int bytes)
 {
@@ -629,6 +651,7 @@ int main(void)
 		TEST(what_has_not_ended_stays_however_old_it_is),
 		TEST(old_letters_go_and_what_refers_to_them),
 		TEST(letters_beyond_the_bounds_go_and_are_counted),
+		TEST(letters_that_somebody_trimmed_are_counted_no_more),
 		TEST(results_beyond_the_bounds_go_and_their_reports_stay),
 		TEST(consumers_go_only_if_idle_and_free),
 		TEST(an_empty_redis_is_no_fault),
