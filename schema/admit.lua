@@ -8,7 +8,7 @@
 --      commit.lua was given if this is the same delivery, signature and all
 -- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
 -- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with what is
--- proven to be another body. All but 'go' change nothing.
+-- proven to be another body. All but 'go' change nothing; what is known is told by a primary alone.
 local staging, room, staged, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local id, now, source, want = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local prefix = room:match('^(gs:{[^}]*}:)')
@@ -17,6 +17,8 @@ if seen ~= room then
 	local before = redis.call('GET', seen)
 	local job, hash, proof = (before or ''):match('^(%S+) (%S+) ?(%S*)$')
 	if job then
+		-- Removes nothing: a replica, which may have been a primary and have what the new one lost, refuses it.
+		redis.call('HDEL', staged, '-')
 		local have = redis.call('HMGET', prefix .. 'job:' .. job, 'state', 'bytes')
 		-- Of a delivery that was signed so, the digest is its proof; a former version kept one of every body.
 		local digest = proof:match('^sha%-256=.*') or #hash == 64 and 'sha-256=' .. hash

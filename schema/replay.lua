@@ -16,6 +16,7 @@ if not letter then
 end
 local before = redis.call('HGET', replayed, ARGV[1])
 if before then
+	redis.call('HDEL', replayed, '-')	-- removes nothing: see admit.lua
 	local text = ARGV[9] and redis.call('HGET', job:match('^(gs:{[^}]*}:)') .. 'job:' .. before, 'mended')
 	return {(not ARGV[9] or text == ARGV[9]) and 'same' or 'other', before}
 end
