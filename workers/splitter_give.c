@@ -1,6 +1,7 @@
 /*
  * splitter_give - gives chunks out, no more than may be outstanding. See splitter.h.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
@@ -10,6 +11,7 @@
 #define CHUNK_US 100000		/* of work in a chunk, about */
 #define UNITS_LEAST 2000
 #define UNITS_MOST 20000000
+#define MEMORY_QUARTERS 3	/* of Redis's, in which text may wait; the rest is for results (server/room.c) */
 #define PACKED 4	/* times smaller than its text a chunk may count as, where it waits in Redis */
 
 /* Bytes of text that may be outstanding. */
@@ -77,23 +79,61 @@ static bool is_open(const struct splitter *s, const struct reply *job)
 	    && *reply_str(reply_at(job, 2), NULL) != '\0' && *reply_str(reply_at(job, 3), NULL) == '\0';
 }
 
-/* A message with text is not sent to be told only that it may not be outstanding. */
+static uint64_t info_number(const char *info, const char *name)
+{
+	const char *at = strstr(info, name);
+
+	return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
+}
+
+/* Has Redis no memory for text that waits? Where it does not say, it has. */
+static int is_crowded(const struct splitter *s, bool *crowded, struct err *e)
+{
+	struct err mine = ERR_INIT;
+	struct reply *reply;
+	struct redis_cmd c;
+	uint64_t used, most;
+	int rc;
+
+	cmd_init(&c);
+	cmd_line(&c, "INFO", "memory", NULL);
+	rc = redis_do(s->commands, &c, &reply, &mine);
+	cmd_clear(&c);
+	used = info_number(reply_str(reply, NULL), "\nused_memory:");
+	most = info_number(reply_str(reply, NULL), "\nmaxmemory:");
+	reply_free(&reply);
+	*crowded = most > 0 && used + s->packed.len > most / 4 * MEMORY_QUARTERS;
+	return rc != 0 && mine.cls == ERR_RETRY ? err_set(e, mine.cls, mine.code, "%s", mine.text) : 0;
+}
+
+/*
+ * A message with text is not sent to be told only that it may not be outstanding. Nor does text fill Redis: nobody
+ * could take a chunk any more, and only who does them makes room. All documents that wait may become text, each within
+ * its own bound; so each has one chunk out at a time then.
+ */
 int splitter_may_give(struct splitter *s, bool *may, struct err *e)
 {
 	struct key key = wire_key("job", s->job->id);
+	bool open, full, alone, crowded = false;
 	struct reply *reply;
 	struct redis_cmd c;
-	int rc;
 
 	*may = true;
-	if (!s->full || !s->source.encoded)
+	if (!s->source.encoded)
 		return 0;
 	cmd_init(&c);
 	cmd_line(&c, "HMGET", key.text, "epoch", "state", "split", "fail", "left", "texts", NULL);
-	if ((rc = redis_do(s->commands, &c, &reply, e)) == 0) {
-		*may = !is_open(s, reply) || !is_full(s, reply);
-		reply_free(&reply);
+	if (redis_do(s->commands, &c, &reply, e) != 0) {
+		cmd_clear(&c);
+		return -1;
 	}
+	open = is_open(s, reply);
+	full = is_full(s, reply);
+	alone = reply_int(reply_at(reply, 5)) == 0;
+	reply_free(&reply);
 	cmd_clear(&c);
-	return rc;
+	if (open && !full && !alone && is_crowded(s, &crowded, e) != 0)
+		return -1;
+	*may = !open || (!full && !crowded);
+	return 0;
 }

@@ -6,7 +6,7 @@ import zlib
 
 import test_chunks
 from encoded import ENCODERS, EncodedStack
-from harness import PATIENCE_S, SOUND, children, collection, kill, until
+from harness import PATIENCE_S, SOUND, Stack, children, collection, kill, sign, until
 from test_chunks import CRS, WIDE, mixture
 
 
@@ -46,6 +46,40 @@ def outcome(stack, job, info):
         seen += [info["counts"], stack.get("/v1/jobs/%s/report" % job).lines(),
                  stack.get("/v1/jobs/%s/results" % job, "application/geo+json-seq").body]
     return seen
+
+
+class Backlog(unittest.TestCase):
+    """Many that wait, each of which becomes fourteen times as long: their text that waits in Redis does not fill it."""
+
+    DOCUMENTS = 16
+
+    @staticmethod
+    def document():
+        pick = random.Random(5)
+
+        def position():
+            return "[%.9f,%.9f]" % (pick.uniform(0, 50), pick.uniform(0, 50))
+        line, features = [position() for _ in range(80)], []
+        for i in range(2000):
+            line[::8] = [position() for _ in range(10)]
+            features.append('{"type":"Feature","id":%d,"properties":null,"geometry":{"type":"LineString","coordinates":'
+                            '[%s]}}' % (i, ",".join(line)))
+        return ('{"type":"FeatureCollection","features":[%s]}' % ",".join(features)).encode()
+
+    def test_all_end(self):
+        body = gzip.compress(self.document())
+        stack = Stack(start=("server",), environ={"GEOSLUICE_WORKER_PROCESSES": "2"})
+        self.addCleanup(stack.close)
+        stack.redis("CONFIG", "SET", "maxmemory", str(40 << 20))
+        jobs = []
+        for _ in range(self.DOCUMENTS):
+            answer = stack.post("acme", body, signed=dict(sign("acme", body), **{"content-encoding": "gzip"}))
+            self.assertEqual(answer.status, 202, answer)
+            jobs.append(answer.json()["jobID"])
+        stack.start("worker")
+        for job in jobs:
+            self.assertEqual(stack.wait_for(job, 4 * PATIENCE_S)["status"], "successful")
+        self.assertNotIn("OOM", stack.log("worker"))
 
 
 class Both(unittest.TestCase):

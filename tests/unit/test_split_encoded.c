@@ -264,6 +264,32 @@ static void no_more_text_is_out_than_may_be(void **state)
 	job_clear(&j);
 }
 
+/* Many documents, each within its bound, would fill it: then nobody could take a chunk, and none would ever be done. */
+static void text_does_not_fill_the_memory_of_redis(void **state)
+{
+	struct splitter *s;
+	struct part p;
+	struct job j;
+
+	(void)state;
+	divided_text(&j, DOC, strlen(DOC));
+	s = splitter_new(settings, redis, body, &j, &e);
+	seed_drop(redis, "CONFIG", "SET", "maxmemory", seed_text(redis, "EVAL",
+	    "return string.format('%d', redis.call('INFO', 'memory'):match('used_memory:(%d+)') / 0.78)", "0", NULL), NULL);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);	/* one alone, so that it gets on */
+	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);
+	taken(&p, &j, 0);
+	assert_int_equal(end_of(&p, "features"), PART_DONE);
+	part_clear(&p);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);
+	seed_drop(redis, "CONFIG", "SET", "maxmemory", "0", NULL);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);
+	splitter_free(&s);
+	job_clear(&j);
+}
+
 static void what_is_done_holds_nothing(void **state)
 {
 	struct part p;
@@ -510,6 +536,7 @@ int main(void)
 		TEST(chunks_hold_the_text_in_order),
 		TEST(another_splitter_gives_out_the_rest),
 		TEST(no_more_text_is_out_than_may_be),
+		TEST(text_does_not_fill_the_memory_of_redis),
 		TEST(what_is_done_holds_nothing),
 		TEST(neither_does_what_failed),
 		TEST(given_up_it_is_any_workers_again),
