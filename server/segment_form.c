@@ -58,6 +58,8 @@ size_t segment_form_add(struct segment_form *f, struct redis_cmd *c, const char 
 	f->raw = wire_key("raw", job);
 	cmd_str(c, "XADD");
 	cmd_str(c, f->raw.text);
+	if (number > 1)		/* where those before it were taken away, nobody would ever take this one */
+		cmd_str(c, "NOMKSTREAM");
 	cmd_str(c, f->id);
 	cmd_str(c, "d");
 	if (give)

@@ -6,6 +6,8 @@ import threading
 import time
 import unittest
 
+from test_room import Upload
+from test_signatures import message_signed
 from harness import SOUND, Stack, StackTest, PATIENCE_S, children, collection, is_alive, kill, mixed, sign, until
 
 
@@ -116,6 +118,25 @@ class Kills(unittest.TestCase):
         self.stack.start("server")
         until(lambda: not any(":raw:" in k or ":staging" in k for k in self.stack.redis.keys()),
               "the janitor took the segments away", 60)
+
+    def test_a_server_that_slept_too_long_in_mid_upload_and_is_killed_leaves_nothing(self):
+        """The janitor has taken its upload for dead, and looks for it no more: what comes then must not stay."""
+        def left():
+            return [k for k in stack.redis.keys() if ":raw:" in k]
+        stack = Stack("[source message]\nscheme = rfc9421\nsecret = open\n")  # room is kept for all of the body
+        self.addCleanup(stack.close)
+        body = b" " * (8 << 20)
+        upload = Upload(stack, "message", body, 1 << 20, signed=message_signed("localhost", body))
+        until(left, "the upload has begun")
+        os.kill(stack.pid("server"), signal.SIGSTOP)
+        until(lambda: not left(), "the janitor took the segments away", 60)
+        os.kill(stack.pid("server"), signal.SIGCONT)
+        upload.go_on(1 << 20)
+        time.sleep(1)       # in which they are sent on
+        stack.kill("server")
+        upload.client.close()
+        time.sleep(3)       # two rounds of the janitor
+        self.assertEqual(left(), [])
 
     @staticmethod
     def slow_pieces(stop):
