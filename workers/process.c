@@ -253,6 +253,8 @@ static int work_part(struct process *p, struct message *m, struct err *e)
 		rc = queue_drop(&p->queue, m, e);
 	} else if (rc == TRANSFORM_LEFT) {
 		log_info("chunk_left", LOG_STR("job", m->job), LOG_INT("chunk", m->n));
+		if (settings_source(p->settings, part.job.source) == NULL)	/* else it is another worker's */
+			queue_lay_down(&p->queue, m);
 	} else if (rc == TRANSFORM_AGAIN || (rc < 0 && is_stopped(e))) {
 		part_give_back(p, &part);
 	}
@@ -309,6 +311,8 @@ static int work_job(struct process *p, const struct message *m, struct err *e)
 	p->again = rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || recycling_due(&p->recycling);
 	if (rc == TRANSFORM_AGAIN || rc == TRANSFORM_FULL || (rc < 0 && is_stopped(e)))
 		give_back(p, &j, rc == TRANSFORM_FULL);
+	if (rc == TRANSFORM_LEFT)
+		queue_lay_down(&p->queue, m);
 	if (rc == TRANSFORM_STALE) {
 		log_info("job_let_go", LOG_STR("job", j.id), LOG_INT("epoch", j.epoch));
 		queue_look_back(&p->queue);	/* it may still be ours to acknowledge */

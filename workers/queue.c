@@ -11,6 +11,7 @@
 #define SCAN_MS 1000	/* a job that was released is taken up so soon */
 
 #define BUSY_BLOCK_MS 20
+#define NOBODY "nobody"		/* a consumer that reads nothing */
 
 static const char *const names[STREAM_COUNT] = { "jobs", "chunks", "splits" };
 
@@ -103,12 +104,12 @@ int queue_drop(struct queue *q, const struct message *m, struct err *e)
 	return 0;
 }
 
-static int claim_idle(struct queue *q, const struct message *m, long long idle_ms, struct err *e)
+static int claim_idle(struct queue *q, const struct message *m, const char *consumer, long long idle_ms, struct err *e)
 {
 	struct reply *reply;
 	int rc;
 
-	cmd_line(&q->cmd, "XCLAIM", q->keys[m->stream].text, GROUP_WORKERS, q->consumer, "0", m->id, "IDLE", NULL);
+	cmd_line(&q->cmd, "XCLAIM", q->keys[m->stream].text, GROUP_WORKERS, consumer, "0", m->id, "IDLE", NULL);
 	cmd_int(&q->cmd, idle_ms);
 	cmd_str(&q->cmd, "JUSTID");
 	rc = redis_do(q->redis, &q->cmd, &reply, e);
@@ -118,12 +119,19 @@ static int claim_idle(struct queue *q, const struct message *m, long long idle_m
 
 int queue_renew(struct queue *q, const struct message *m, struct err *e)
 {
-	return claim_idle(q, m, 0, e);
+	return claim_idle(q, m, q->consumer, 0, e);
 }
 
 int queue_release(struct queue *q, const struct message *m, struct err *e)
 {
-	return claim_idle(q, m, RELEASED_IDLE_MS, e);
+	return claim_idle(q, m, q->consumer, RELEASED_IDLE_MS, e);
+}
+
+void queue_lay_down(struct queue *q, const struct message *m)
+{
+	struct err ignored = ERR_INIT;
+
+	(void)claim_idle(q, m, NOBODY, 0, &ignored);
 }
 
 int queue_hold(struct queue *q, struct err *e)

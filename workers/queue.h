@@ -66,6 +66,9 @@ int queue_next(struct queue *q, bool busy, struct message *m, struct err *e);
 int queue_renew(struct queue *q, const struct message *m, struct err *e);
 /* m is for any worker to take at once. Tries once. */
 int queue_release(struct queue *q, const struct message *m, struct err *e);
+/* Nothing can be done about it for now: it is nobody's until a lease is over, whatever becomes of this process or its
+ * connection until then. Where Redis does not take that, it stays this consumer's. */
+void queue_lay_down(struct queue *q, const struct message *m);
 
 /* The same two for what was delivered to us and not yet handed out. */
 int queue_hold(struct queue *q, struct err *e);

@@ -1,4 +1,5 @@
 """Leases: who is slow keeps its work, who is dead loses it; and what a worker does not understand it leaves."""
+import hmac
 import json
 import os
 import random
@@ -39,6 +40,32 @@ LEASE_MS = int(1500 * min(TIMES, 2.5))
 SCRIBBLES = 8 + int(3 * LEASE_MS / 1000 * 1.8 / SCRIBBLE_S)     # more than three leases, if nobody else does
 SETTINGS = {"GEOSLUICE_WORKER_LEASE_MS": str(LEASE_MS), "GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS": str(LEASE_MS - 100),
             "GEOSLUICE_WORKER_PROCESSES": "2", "GEOSLUICE_WORKER_SPLIT_BYTES": str(1 << 30)}
+
+
+class Unknown(unittest.TestCase):
+    """A source that no worker knows yet: its documents wait max_deliveries leases for one that does."""
+
+    LATE = "[source late]\nscheme = github\nsecret = open sesame\n"
+
+    def test_a_redis_that_comes_and_goes_does_not_shorten_that(self):
+        stack = Stack(self.LATE, start=("server",), environ={"GEOSLUICE_WORKER_PROCESSES": "1"})
+        self.addCleanup(stack.close)
+        body = collection(SOUND)
+        answer = stack.post("late", body, signed={
+            "x-hub-signature-256": "sha256=" + hmac.new(b"open sesame", body, "sha256").hexdigest()})
+        self.assertEqual(answer.status, 202, answer)
+        job = "gs:{p0}:job:" + answer.json()["jobID"]
+        with open(stack.config) as f:
+            known = f.read()
+        with open(stack.config, "w") as f:
+            f.write(known.replace(self.LATE, ""))
+        stack.start("worker")
+        until(lambda: "source_unknown" in stack.log("worker"), "the worker has met it")
+        for _ in range(8):      # within two leases
+            stack.redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            time.sleep(0.5)
+        self.assertEqual(stack.redis("HGET", job, "state"), b"running")
+        self.assertLess(int(stack.redis("HGET", job, "attempts")), 4)
 
 
 class Slow(unittest.TestCase):
