@@ -444,13 +444,16 @@ static void geos_gives_up_when_it_is_told_to(void **state)
 	struct geos *patient = geos_new(never, NULL), *hurried = geos_new(at_once, &asked);
 	struct geometry *g = made_ring(shapes_reset(), 50000, 0);
 	struct geos_fault fault;
+	enum geos_verdict verdict;
 
 	(void)state;
-	assert_int_equal(geos_check(hurried, g, NULL), GEOS_UNDECIDED);
-	assert_int_equal(geos_check(hurried, g, &fault), GEOS_UNDECIDED);
-	assert_int_equal(asked, 2);	/* and then no more */
 	assert_null(geos_round(hurried, g, shapes_arena));
-	assert_int_equal(asked, 3);
+	assert_int_equal(asked, 1);	/* and then no more */
+	/* GEOS 3.13 does not ask here. */
+	verdict = geos_check(hurried, g, NULL);
+	assert_int_equal(verdict, asked > 1 ? GEOS_UNDECIDED : GEOS_VALID);
+	assert_int_equal(geos_check(hurried, g, &fault), verdict);
+	assert_int_equal(asked, verdict == GEOS_UNDECIDED ? 3 : 1);
 	assert_int_equal(geos_check(hurried, shape("POLYGON((0 0,4 0,4 4,0 0))"), NULL), GEOS_VALID);
 	assert_int_equal(geos_check(patient, g, NULL), GEOS_VALID);
 	assert_non_null(geos_round(patient, g, shapes_arena));

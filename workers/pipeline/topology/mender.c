@@ -48,6 +48,16 @@ static struct repair_limits limits(struct mender *m)
 	return l;
 }
 
+/* Not all of GEOS's versions can be stopped in the midst of this; so at least it is not begun. */
+static enum geos_verdict ask_geos(struct mender *m, const struct geometry *g, struct geos_fault *fault)
+{
+	if (!mender_expired(m))
+		return geos_check(m->geos, g, fault);
+	if (fault != NULL)
+		*fault = (struct geos_fault){ .reason = "time is up" };
+	return GEOS_UNDECIDED;
+}
+
 /* Where the sweep gives up there is too much to find, and GEOS names the first of it. */
 enum geos_verdict mender_check(struct mender *m, const struct geometry *g, struct geos_fault *fault)
 {
@@ -62,7 +72,7 @@ enum geos_verdict mender_check(struct mender *m, const struct geometry *g, struc
 		return GEOS_VALID;
 	if (fault == NULL && m->open != NULL && repair_crosses(m->open))
 		return GEOS_INVALID;
-	return geos_check(m->geos, g, fault);
+	return ask_geos(m, g, fault);
 }
 
 /* GEOS's verdict on what was made, from fewer positions where those decide it. */
@@ -70,8 +80,8 @@ static bool confirmed(struct mender *m, const struct geometry *g, struct arena *
 {
 	const struct geometry *small = condense(g, a);
 
-	return (small != NULL && geos_check(m->geos, small, NULL) == GEOS_VALID)
-	    || geos_check(m->geos, g, NULL) == GEOS_VALID;
+	return (small != NULL && ask_geos(m, small, NULL) == GEOS_VALID)
+	    || ask_geos(m, g, NULL) == GEOS_VALID;
 }
 
 static void keep_kind(struct geometry *out, const struct geometry *g)
