@@ -86,9 +86,11 @@ static uint64_t info_number(const char *info, const char *name)
 	return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
-/* Has Redis no memory for text that waits? Where it does not say, it has. */
+/* Has Redis no memory for text that waits? Where it does not say, it has; and where no chunk is out, one more is to be,
+ * since nothing else makes room. */
 static int is_crowded(const struct splitter *s, bool *crowded, struct err *e)
 {
+	struct key chunks = wire_key("chunks", NULL);
 	struct err mine = ERR_INIT;
 	struct reply *reply;
 	struct redis_cmd c;
@@ -98,41 +100,46 @@ static int is_crowded(const struct splitter *s, bool *crowded, struct err *e)
 	cmd_init(&c);
 	cmd_line(&c, "INFO", "memory", NULL);
 	rc = redis_do(s->commands, &c, &reply, &mine);
-	cmd_clear(&c);
 	used = info_number(reply_str(reply, NULL), "\nused_memory:");
 	most = info_number(reply_str(reply, NULL), "\nmaxmemory:");
 	reply_free(&reply);
 	*crowded = most > 0 && used + s->packed.len > most / 4 * MEMORY_QUARTERS;
+	if (*crowded) {
+		cmd_line(&c, "XLEN", chunks.text, NULL);
+		rc = redis_do(s->commands, &c, &reply, &mine);
+		*crowded = reply_int(reply) > 0;
+		reply_free(&reply);
+	}
+	cmd_clear(&c);
 	return rc != 0 && mine.cls == ERR_RETRY ? err_set(e, mine.cls, mine.code, "%s", mine.text) : 0;
 }
 
 /*
  * A message with text is not sent to be told only that it may not be outstanding. Nor does text fill Redis: nobody
  * could take a chunk any more, and only who does them makes room. All documents that wait may become text, each within
- * its own bound; so each has one chunk out at a time then.
+ * its own bound; so where memory is short one chunk is out at a time, of all.
  */
 int splitter_may_give(struct splitter *s, bool *may, struct err *e)
 {
 	struct key key = wire_key("job", s->job->id);
-	bool open, full, alone, crowded = false;
+	bool open, full, crowded = false;
 	struct reply *reply;
 	struct redis_cmd c;
+	int rc;
 
 	*may = true;
 	if (!s->source.encoded)
 		return 0;
 	cmd_init(&c);
 	cmd_line(&c, "HMGET", key.text, "epoch", "state", "split", "fail", "left", "texts", NULL);
-	if (redis_do(s->commands, &c, &reply, e) != 0) {
-		cmd_clear(&c);
+	rc = redis_do(s->commands, &c, &reply, e);
+	cmd_clear(&c);
+	if (rc != 0)
 		return -1;
-	}
 	open = is_open(s, reply);
 	full = is_full(s, reply);
-	alone = reply_int(reply_at(reply, 5)) == 0;
 	reply_free(&reply);
-	cmd_clear(&c);
-	if (open && !full && !alone && is_crowded(s, &crowded, e) != 0)
+	if (open && !full && is_crowded(s, &crowded, e) != 0)
 		return -1;
 	*may = !open || (!full && !crowded);
 	return 0;

@@ -267,6 +267,7 @@ static void no_more_text_is_out_than_may_be(void **state)
 /* Many documents, each within its bound, would fill it: then nobody could take a chunk, and none would ever be done. */
 static void text_does_not_fill_the_memory_of_redis(void **state)
 {
+	struct key chunks = wire_key("chunks", NULL);
 	struct splitter *s;
 	struct part p;
 	struct job j;
@@ -274,9 +275,12 @@ static void text_does_not_fill_the_memory_of_redis(void **state)
 	(void)state;
 	divided_text(&j, DOC, strlen(DOC));
 	s = splitter_new(settings, redis, body, &j, &e);
+	seed_drop(redis, "XADD", chunks.text, "*", "v", "1", "job", "0-another", "n", "0", NULL);
 	seed_drop(redis, "CONFIG", "SET", "maxmemory", seed_text(redis, "EVAL",
 	    "return string.format('%d', redis.call('INFO', 'memory'):match('used_memory:(%d+)') / 0.78)", "0", NULL), NULL);
-	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);	/* one alone, so that it gets on */
+	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);	/* another document's is out */
+	seed_drop(redis, "XTRIM", chunks.text, "MAXLEN", "0", NULL);
+	assert_int_equal(splitter_step(s, &e), SPLIT_MORE);	/* one, so that they get on */
 	assert_int_equal(splitter_step(s, &e), SPLIT_FULL);
 	taken(&p, &j, 0);
 	assert_int_equal(end_of(&p, "features"), PART_DONE);

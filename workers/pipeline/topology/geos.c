@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Up to GEOS 3.11 it asks at each monotone chain, far more often than a clock needs reading; 3.13 at every three
- * hundredth, and not at all while it checks validity. */
-#define INTERRUPT_STRIDE 8
+/* GEOS 3.11 asks at each monotone chain, far more often than a clock needs reading; 3.13 at every three hundredth, and
+ * not at all while it checks validity. */
+#define INTERRUPT_STRIDE (GEOS_VERSION_MAJOR == 3 && GEOS_VERSION_MINOR < 12 ? 256 : 1)
 
 struct geos {
 	GEOSContextHandle_t handle;
