@@ -91,6 +91,7 @@ class BodyKey(unittest.TestCase):
 
     def test_another_key_makes_no_body_another(self):
         """It cannot be told then: rather two jobs than one that is refused, and lost."""
+        self.stack.environ["GEOSLUICE_SERVER_THREADS"] = "1"    # each looks for the key by itself
         self.stack.start("server")
         jobs = [self.taken(BODY), self.taken(LARGE, "large")]
         before = self.seen()

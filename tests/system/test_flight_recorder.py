@@ -9,7 +9,7 @@ from harness import BUILD, SANITISED, SOUND, Stack, StackTest, children, collect
 
 WORKER = os.path.join(BUILD, "tests", "geosluice-worker")
 SETTINGS = {
-    "GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS": "1500",
+    "GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS": "3000",     # to fill memory takes a while where others are at work
     "GEOSLUICE_WORKER_LEASE_MS": "20000",
     "GEOSLUICE_WORKER_MEMORY_BYTES": str(96 << 20),
     "ASAN_OPTIONS": "handle_segv=0",    # a sanitised worker dies of it as any other does
