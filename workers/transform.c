@@ -92,6 +92,15 @@ static int written(struct transform *t, int rc, struct err *e)
 	return err_set(e, ERR_RETRY, 0, "the job is another worker's");
 }
 
+/*
+ * Would a fresh process have more room? This one may be as fresh as any: then what is full is full of what is at hand,
+ * and the next one comes no further. So it goes on, until its limit says which feature is too much.
+ */
+static bool helps_to_renew(const struct transform *t)
+{
+	return !t->fresh || (t->part == NULL && !t->trial && chunk_writer_next(t->writer) > t->job->next);
+}
+
 int transform_go_on(struct transform *t, struct err *e)
 {
 	uint64_t now = clock_mono_ms();
@@ -99,7 +108,7 @@ int transform_go_on(struct transform *t, struct err *e)
 
 	if (now >= t->memory_at_ms) {
 		t->memory_at_ms = now + MEMORY_CHECK_MS;
-		t->again = recycling_full(t->recycling);
+		t->again = helps_to_renew(t) && recycling_full(t->recycling);
 	}
 	if (!patience_over() && !t->again)
 		return heartbeat(t, e);

@@ -35,7 +35,7 @@ enum transformed {
 	TRANSFORM_ENDED,	/* successful or failed */
 	TRANSFORM_STALE,	/* it went to another worker, or was dismissed */
 	TRANSFORM_AGAIN,	/* not ended: a fresh process has to go on */
-	TRANSFORM_FULL,		/* the same, but this one was fresh: what it had to do filled its memory */
+	TRANSFORM_FULL,		/* the same, but this one was fresh: what it did filled its memory */
 	TRANSFORM_LAST,		/* of a chunk: done, and its job can be ended (part_watch) */
 	TRANSFORM_LEFT		/* not ended, its message left: its source is unknown here, or another has it */
 };

@@ -21,6 +21,7 @@ struct transform {
 	alive_fn alive;
 	void *alive_ctx;
 	bool worked;		/* on features: the process is no longer fresh */
+	bool fresh;		/* it was when it began what is at hand */
 
 	/* of the job or chunk at hand */
 	struct job *job;

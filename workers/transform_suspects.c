@@ -105,10 +105,10 @@ int transform_unreadable(const struct suspect *s, struct err *why)
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why)
 {
-	bool fresh = !t->worked;
 	struct suspect s;
 	int rc;
 
+	t->fresh = !t->worked;
 	if (suspects_unreadable(t->job->suspects, first, behind, &s))
 		return transform_unreadable(&s, why);
 	mask_undecodable(t, first, behind);
@@ -117,7 +117,7 @@ int transform_work(struct transform *t, const struct pipeline_options *o, uint64
 	if (rc == 0 && (rc = t->open(t, o, why)) == 0)
 		rc = t->pass(t, why);
 	if (rc < 0 && t->again && why->cls == ERR_RETRY && !t->stale)
-		return fresh ? TRANSFORM_WORK_FULL : TRANSFORM_WORK_AGAIN;
+		return t->fresh ? TRANSFORM_WORK_FULL : TRANSFORM_WORK_AGAIN;
 	return rc;
 }
 

@@ -338,18 +338,24 @@ static void without_a_bbox_nothing_is_said_of_reach(void **state)
 	assert_string_equal(seed_field(redis, m.job, "reach"), "");
 }
 
-/* Or it would be tried for ever, by one fresh process after the other. */
-static void a_job_that_fills_a_fresh_process_was_tried(void **state)
+/* A fresh one that is full goes on, for the next would come no further; one that is not makes way for it. */
+static void a_job_that_fills_a_process_is_a_fresh_ones(void **state)
 {
 	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
 	struct message m;
 	struct job j;
 
 	(void)state;
-	seeded(&m, "acme", NULL, COLLECTION(MIXED));
 	recycling_init(&recycling, 1 << 20);	/* less than it has to begin with */
+	seeded(&m, "acme", NULL, COLLECTION(MIXED));
 	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
-	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_FULL);
+	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_ENDED);
+	check_counts(m.job, "2", "2", "2");
+	job_clear(&j);
+	patience_sleep(1100);	/* until it looks at its memory again */
+	seeded(&m, "acme", NULL, COLLECTION(MIXED));
+	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
+	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_AGAIN);
 	assert_int_equal(job_release(&j, redis, true, true, &e), 0);
 	assert_string_equal(seed_field(redis, m.job, "tries"), "1");
 	assert_int_equal(job_release(&j, redis, true, false, &e), 0);
@@ -648,7 +654,7 @@ int main(void)
 		TEST(a_worker_that_is_to_stop_leaves_the_job_at_a_checkpoint),
 		TEST(the_collections_bbox_is_of_all_features),
 		TEST(without_a_bbox_nothing_is_said_of_reach),
-		TEST(a_job_that_fills_a_fresh_process_was_tried),
+		TEST(a_job_that_fills_a_process_is_a_fresh_ones),
 		TEST(a_suspect_is_tried_in_a_process_that_worked_on_nothing),
 		TEST(a_crs_behind_the_features_means_a_second_pass),
 		TEST(the_crs_is_the_requests_then_the_documents_then_the_sources),
