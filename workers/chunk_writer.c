@@ -11,6 +11,7 @@
 
 #define FRAME_MAX_BYTES ((size_t)256 << 20)	/* Redis takes 512 MiB in one value */
 #define LETTERS_MAX_BYTES ((size_t)1 << 30)
+#define PACKED 4		/* times smaller than its text a result is, about */
 #define KEEP_BYTES ((size_t)1 << 20)	/* memory that a buffer keeps from chunk to chunk */
 
 struct lines {
@@ -25,6 +26,8 @@ struct chunk_writer {
 	struct chunk_limits limits;
 	struct chunk chunk;
 	bool hold;
+	uint64_t largest;	/* the feature of the chunk at hand that takes the most room, and how much, about */
+	size_t largest_bytes;
 	struct lines results, report;
 	struct args letters;
 	struct buf line;
@@ -103,7 +106,8 @@ static void empty(struct chunk_writer *w, uint64_t next)
 	lines_reset(&w->results);
 	lines_reset(&w->report);
 	args_reset(&w->letters, KEEP_BYTES);
-	c->first = c->behind = next;
+	c->first = c->behind = w->largest = next;
+	w->largest_bytes = 0;
 	c->accepted = c->repaired = c->rejected = 0;
 }
 
@@ -126,6 +130,11 @@ uint64_t chunk_writer_next(const struct chunk_writer *w)
 	return w->chunk.behind;
 }
 
+uint64_t chunk_writer_largest(const struct chunk_writer *w)
+{
+	return w->largest;
+}
+
 static int report(struct chunk_writer *w, const struct verdict *v, struct err *e)
 {
 	if (v->outcome == OUTCOME_ACCEPTED && v->feature->finding_count == 0)
@@ -144,10 +153,21 @@ static int bury(struct chunk_writer *w, const struct verdict *v, const char *crs
 	return w->letters.failed ? err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a dead letter") : 0;
 }
 
+static void weigh(struct chunk_writer *w, const struct verdict *v, size_t letter_bytes)
+{
+	size_t bytes = v->outcome == OUTCOME_REJECTED ? letter_bytes : v->text_len / PACKED;
+
+	if (bytes > w->largest_bytes) {
+		w->largest = v->feature->index;
+		w->largest_bytes = bytes;
+	}
+}
+
 int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char *crs, size_t letter_bytes,
     uint64_t parsed, struct err *e)
 {
 	struct chunk *c = &w->chunk;
+	size_t letters = w->letters.text.len;
 
 	assert(v->feature->index == c->behind);
 	if ((v->outcome == OUTCOME_REJECTED ? bury(w, v, crs, letter_bytes, e)
@@ -159,6 +179,7 @@ int chunk_writer_add(struct chunk_writer *w, const struct verdict *v, const char
 	c->repaired += v->outcome == OUTCOME_REPAIRED;
 	c->rejected += v->outcome == OUTCOME_REJECTED;
 	collection_reach_add(&c->reach, v);
+	weigh(w, v, w->letters.text.len - letters);
 	c->behind++;
 	if (w->hold || (c->behind - c->first < w->limits.features &&
 	    w->results.plain + w->report.plain + w->letters.text.len < w->limits.bytes))

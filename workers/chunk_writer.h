@@ -32,6 +32,8 @@ void chunk_writer_free(struct chunk_writer **w);
 void chunk_writer_begin(struct chunk_writer *w, const struct job *j, uint64_t next, bool hold);
 /* Index of the feature that is to come next. Those before it are written. */
 uint64_t chunk_writer_next(const struct chunk_writer *w);
+/* Of what waits: the feature that takes the most room. */
+uint64_t chunk_writer_largest(const struct chunk_writer *w);
 
 /* v is the verdict on feature chunk_writer_next; crs the source CRS in effect; letter_bytes what a dead letter may keep
  * of its text, if that is less than usual; parsed as in the chunk. */

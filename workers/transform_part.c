@@ -179,20 +179,37 @@ static int tail_done(struct transform *t, struct err *e)
 	return rc;
 }
 
+/* There was no memory for what came of the chunk: the largest of it is left out the next time. */
+static int too_much(struct transform *t, const struct err *why)
+{
+	struct flight *f = t->flight;
+
+	if (!transform_no_memory(why))
+		return -1;
+	f->no_memory = true;
+	f->place.feature = chunk_writer_largest(t->writer);
+	f->place.stage = AT_DECODE;
+	f->place.since_ms = clock_mono_ms();
+	return -1;
+}
+
+/* The decoder goes first: what it holds of a large feature is room for its result, or its dead letter. */
 static int part_done(struct transform *t, uint64_t began_us, struct err *e)
 {
 	const struct chunk_message *m = &t->part->chunk;
 	struct part_end end = { .kind = "features", .bytes = m->to - m->from };
+	int rc;
 
 	if (m->tail)
 		return tail_done(t, e);
 	end.units = 8 * m->features + m->vertices + end.bytes / 64;
 	if (t->job->coding != CODING_NONE)
 		end.bytes = m->received;
+	transform_close(t);
 	if ((end.chunk = chunk_writer_take(t->writer, e)) == NULL)
-		return -1;
+		return too_much(t, e);
 	end.us = clock_cpu_us() - began_us;
-	return ended(t, &end, e);
+	return (rc = ended(t, &end, e)) < 0 ? too_much(t, e) : rc;
 }
 
 static int whole(struct transform *t, struct err *e)

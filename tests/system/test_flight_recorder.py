@@ -204,5 +204,40 @@ class LittleMemory(unittest.TestCase):
         self.assertEqual(len(letters), 1, "the largest is too large")
 
 
+@unittest.skipIf(SANITISED, "memory has no limit there")
+class LittleMemoryInChunks(unittest.TestCase):
+    """The same where a chunk goes out in one step, with the dead letter of a feature that was too large."""
+
+    check_counts = StackTest.check_counts
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ={"GEOSLUICE_WORKER_MEMORY_BYTES": str(64 << 20), "GEOSLUICE_WORKER_PROCESSES": "1",
+                                   "GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS": "10000",
+                                   "GEOSLUICE_WORKER_LEASE_MS": "20000"})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.close()
+
+    def delivers_neighbours(self, large, code):
+        small = json.dumps(SOUND)
+        body = '{"type":"FeatureCollection","features":[%s,%s,%s]}' % (small, large, small)
+        job, info = self.stack.run("acme", body.encode())
+        self.assertEqual(info["status"], "successful", info)
+        self.check_counts(info, 3, 1)
+        letters = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]
+        self.assertEqual([(x["index"], x["code"]) for x in letters], [(1, code)])
+
+    def test_one_that_is_too_large(self):
+        points = ",".join(['{"type":"Point","coordinates":[1,2]}'] * 168000)
+        self.delivers_neighbours('{"type":"Feature","properties":null,"geometry":{"type":"GeometryCollection",'
+                                 '"geometries":[%s]}}' % points, "FEATURE_MEMORY")
+
+    def test_one_whose_dead_letter_is_large(self):
+        self.delivers_neighbours('{"type":"Feature","geometry":null,"properties":[%s]}' % ",".join(["1"] * 6200000),
+                                 "PROPERTIES_TYPE")
+
+
 if __name__ == "__main__":
     unittest.main()
