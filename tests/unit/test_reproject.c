@@ -8,6 +8,7 @@
 
 #include "tests/fakes/apart.h"
 #include "tests/unit/shapes.h"
+#include "workers/pipeline/crs.h"
 #include "workers/pipeline/reproject.h"
 
 #define C "/geometry/coordinates"
@@ -51,6 +52,28 @@ static void many_names_for_one_crs(void **state)
 		assert_false(f->geometry_changed);
 		reproject_free(&r);
 	}
+}
+
+/* Of eight hundred in one name PROJ looks up all, for half a second, before it says that they are too many. */
+static void more_than_two_in_one_name_are_not_looked_up(void **state)
+{
+	static const char *const two[] = {
+		"EPSG:4326+EPSG:5773", "EPSG:4326+5773", "urn:ogc:def:crs,crs:EPSG::27700,crs:EPSG::5701",
+		"http://www.opengis.net/def/crs-compound?1=http://www.opengis.net/def/crs/EPSG/0/27700"
+		"&2=http://www.opengis.net/def/crs/EPSG/0/5701",
+	};
+	static const char *const three[] = {
+		"EPSG:4326+EPSG:5773+EPSG:5773", "urn:ogc:def:crs,crs:EPSG::27700,crs:EPSG::5701,crs:EPSG::5701",
+		"http://www.opengis.net/def/crs-compound?1=http://www.opengis.net/def/crs/EPSG/0/27700"
+		"&2=http://www.opengis.net/def/crs/EPSG/0/5701&3=http://www.opengis.net/def/crs/EPSG/0/5701",
+	};
+	char name[CRS_NAME_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(two); i++)
+		assert_true(crs_name(two[i], name, sizeof(name)));
+	for (size_t i = 0; i < ARRAY_LEN(three); i++)
+		assert_false(crs_name(three[i], name, sizeof(name)));
 }
 
 static void what_is_no_crs_is_refused(void **state)
@@ -302,6 +325,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_crs_is_not_unknown_for_want_of_memory),	/* first: others leave memory */
 		cmocka_unit_test(many_names_for_one_crs),
+		cmocka_unit_test(more_than_two_in_one_name_are_not_looked_up),
 		cmocka_unit_test(what_is_no_crs_is_refused),
 		cmocka_unit_test(x_comes_first_and_heights_go_along),
 		cmocka_unit_test(gaps_in_heights_stay_gaps),

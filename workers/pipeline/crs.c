@@ -12,14 +12,24 @@ static bool has_prefix(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
-/* AUTHORITY:CODE, or more of them joined with +. */
+/* Two CRSs make one, and each has one such sign before it, or between: of more PROJ would look up every one. */
+static bool has_most(const char *s, char sign, unsigned most)
+{
+	unsigned n = 0;
+
+	for (; *s != '\0'; s++)
+		n += *s == sign;
+	return n <= most;
+}
+
+/* AUTHORITY:CODE, or two of them joined with +. */
 static bool is_code(const char *s)
 {
 	size_t authority = strspn(s, LETTERS DIGITS "_");
 	const char *code = s + authority + 1;
 
 	return authority > 0 && s[authority] == ':' && *code != '\0'
-	    && code[strspn(code, LETTERS DIGITS "_:+.")] == '\0';
+	    && code[strspn(code, LETTERS DIGITS "_:+.")] == '\0' && has_most(code, '+', 1);
 }
 
 static bool is_wkt(const char *s)
@@ -38,7 +48,7 @@ static bool is_urn_or_url(const char *s)
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (has_prefix(s, prefixes[i]))
-			return true;
+			return has_most(s, ',', 2) && has_most(s, '&', 1);
 	return false;
 }
 
