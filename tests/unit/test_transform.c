@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include "tests/fakes/seed.h"
 #include "tests/fakes/worker_steps.h"
 #include "workers/patience.h"
+#include "workers/splitter.h"
 #include "workers/suspects.h"
 #include "workers/transform.h"
 
@@ -368,6 +370,55 @@ static void a_job_that_fills_a_process_is_a_fresh_ones(void **state)
 	check_counts(m.job, "2", "2", "2");
 }
 
+static struct err part_end_fails = ERR_INIT;	/* so, if it has a text */
+int __real_part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *err);
+int __wrap_part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *err);
+
+int __wrap_part_end(const struct part *p, struct redis *r, const struct part_end *end, struct err *err)
+{
+	if (part_end_fails.text[0] == '\0')
+		return __real_part_end(p, r, end, err);
+	*err = part_end_fails;
+	return -1;
+}
+
+/* It had no place for what came of it, and so will the next process: the largest feature is what it dies of. */
+static void what_a_chunk_has_no_memory_for_is_its_largest_feature(void **state)
+{
+	struct transform *t = transform_new(settings, redis, body, &flight, &recycling, alive, NULL, &e);
+	char id[JOB_ID_LEN + 1];
+	struct message m;
+	struct part p;
+	struct job j;
+
+	(void)state;
+	settings->worker.split_bytes = 1;
+	seed_job(redis, "acme", NULL, COLLECTION(MIXED), strlen(COLLECTION(MIXED)), 50, id);
+	steps_divide(&stage, &j, strlen(COLLECTION("")) - 2);
+	assert_int_equal(steps_cut(&stage, &j), SPLIT_DONE);
+	steps_message(&stage, "w-1", STREAM_CHUNKS, id, &m);
+	assert_int_equal(part_take(&p, redis, &m, "w-1", 5, &e), CLAIM_RUN);
+	memset(&flight, 0, sizeof(flight));
+	err_set(&part_end_fails, ERR_RETRY, 0, "Redis is away");
+	assert_int_equal(transform_part(t, &p, &e), -1);
+	assert_false(flight.no_memory);
+	assert_int_equal(flight.place.since_ms, 0);
+	err_clear(&part_end_fails);
+	err_set(&part_end_fails, ERR_SYSTEM, ENOMEM, "no memory for a command");
+	assert_int_equal(transform_part(t, &p, &e), -1);
+	assert_true(flight.no_memory && flight.place.since_ms > 0);
+	assert_string_equal(flight.job, id);
+	assert_int_equal(flight.place.feature, p.chunk.first + 1);
+	assert_int_equal(flight.place.stage, AT_DECODE);
+	err_clear(&part_end_fails);
+	err_clear(&e);
+	assert_int_equal(transform_part(t, &p, &e), TRANSFORM_ENDED);
+	settings->worker.split_bytes = 2 << 20;
+	part_clear(&p);
+	job_clear(&j);
+	transform_free(&t);
+}
+
 /* Claims and works, as the process that t is of. */
 static int work(struct transform *t, const struct message *m)
 {
@@ -655,6 +706,7 @@ int main(void)
 		TEST(the_collections_bbox_is_of_all_features),
 		TEST(without_a_bbox_nothing_is_said_of_reach),
 		TEST(a_job_that_fills_a_process_is_a_fresh_ones),
+		TEST(what_a_chunk_has_no_memory_for_is_its_largest_feature),
 		TEST(a_suspect_is_tried_in_a_process_that_worked_on_nothing),
 		TEST(a_crs_behind_the_features_means_a_second_pass),
 		TEST(the_crs_is_the_requests_then_the_documents_then_the_sources),
