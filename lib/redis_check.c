@@ -1,19 +1,35 @@
 /* redis_check - see redis_check.h. */
 #include "lib/redis_check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Does the line "name:value" stand in info, with a value that begins so? */
-static bool info_says(const char *info, const char *name, const char *value)
+/* What stands behind "name:" in its line of info, and all behind that. NULL: there is no such line. */
+static const char *info_value(const char *info, const char *name)
 {
 	size_t n = strlen(name);
 
 	for (const char *line = info; line != NULL; line = strchr(line, '\n')) {
 		line += *line == '\n';
 		if (strncmp(line, name, n) == 0 && line[n] == ':')
-			return strncmp(line + n + 1, value, strlen(value)) == 0;
+			return line + n + 1;
 	}
-	return false;
+	return NULL;
+}
+
+/* Does the value begin so? */
+static bool info_says(const char *info, const char *name, const char *value)
+{
+	const char *has = info_value(info, name);
+
+	return has != NULL && strncmp(has, value, strlen(value)) == 0;
+}
+
+uint64_t redis_info_number(const char *info, const char *name)
+{
+	const char *value = info_value(info, name);
+
+	return value != NULL ? strtoull(value, NULL, 10) : 0;
 }
 
 int redis_check_info(const char *info, bool allow_volatile, struct err *e)

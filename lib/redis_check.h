@@ -7,6 +7,7 @@
 #define GS_LIB_REDIS_CHECK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/redis.h"
 
@@ -19,5 +20,8 @@ int redis_check(struct redis *r, bool allow_volatile, struct err *e);
 
 /* The same for the text of an INFO reply. */
 int redis_check_info(const char *info, bool allow_volatile, struct err *e);
+
+/* The number in the line `name` of such a text; 0 if there is none. */
+uint64_t redis_info_number(const char *info, const char *name);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/redis_check.h"
+
 #define SLOW_AT 0.8
 #define OPEN_BELOW 0.6
 #define FULL_AT 1.0
@@ -118,15 +120,6 @@ void room_take_held(struct room *m, const struct reply *hash)
 		m->sources_active += m->source[i] > 0;
 }
 
-static uint64_t info_number(const char *info, const char *name)
-{
-	const char *at = info;
-
-	while ((at = strstr(at, name)) != NULL && at != info && at[-1] != '\n')
-		at++;
-	return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
-}
-
 void room_take_queue(struct room *m, const struct reply *queue)
 {
 	m->queued = (uint64_t)reply_int(reply_at(queue, 0));
@@ -156,8 +149,8 @@ bool room_take_info(struct room *m, const char *info)
 	enum room_level before = m->level;
 	double fill;
 
-	m->used = info_number(info, "used_memory:");
-	m->most = info_number(info, "maxmemory:");
+	m->used = redis_info_number(info, "used_memory");
+	m->most = redis_info_number(info, "maxmemory");
 	if (m->settings->redis.max_held_bytes == 0)
 		m->limit = (uint64_t)((double)m->most * HELD_SHARE);
 	fill = fill_of(m);

@@ -333,7 +333,6 @@ int splitter_step(struct splitter *s, struct err *e)
 		splitter_learn(s, reply);
 		rc = given(s);
 	}
-	s->full = rc == SPLIT_FULL;
 	reply_free(&reply);
 	return rc;
 }

@@ -1,10 +1,10 @@
 /*
  * splitter_give - gives chunks out, no more than may be outstanding. See splitter.h.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "lib/clock.h"
+#include "lib/redis_check.h"
 #include "schema/scripts.h"
 #include "workers/splitter_parts.h"
 
@@ -79,13 +79,6 @@ static bool is_open(const struct splitter *s, const struct reply *job)
 	    && *reply_str(reply_at(job, 2), NULL) != '\0' && *reply_str(reply_at(job, 3), NULL) == '\0';
 }
 
-static uint64_t info_number(const char *info, const char *name)
-{
-	const char *at = strstr(info, name);
-
-	return at != NULL ? strtoull(at + strlen(name), NULL, 10) : 0;
-}
-
 /* Has Redis no memory for text that waits? Where it does not say, it has; and where no chunk is out, one more is to be,
  * since nothing else makes room. */
 static int is_crowded(const struct splitter *s, bool *crowded, struct err *e)
@@ -100,8 +93,8 @@ static int is_crowded(const struct splitter *s, bool *crowded, struct err *e)
 	cmd_init(&c);
 	cmd_line(&c, "INFO", "memory", NULL);
 	rc = redis_do(s->commands, &c, &reply, &mine);
-	used = info_number(reply_str(reply, NULL), "\nused_memory:");
-	most = info_number(reply_str(reply, NULL), "\nmaxmemory:");
+	used = redis_info_number(reply_str(reply, NULL), "used_memory");
+	most = redis_info_number(reply_str(reply, NULL), "maxmemory");
 	reply_free(&reply);
 	*crowded = most > 0 && used + s->packed.len > most / 4 * MEMORY_QUARTERS;
 	if (*crowded) {

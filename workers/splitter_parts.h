@@ -24,7 +24,6 @@ struct splitter {
 	struct split_source source;
 	struct scan scan;
 	struct ids ids;
-	bool full;			/* the last answer was that no more may be outstanding */
 	uint64_t chunk;			/* number of the next */
 	uint64_t units;			/* that a chunk may come to */
 	struct mark start, begin, last;	/* of the scan, of this chunk, of its last boundary */

@@ -20,7 +20,7 @@
 #include "workers/patience.h"
 #include "workers/splitter.h"
 #include "workers/suspects.h"
-#include "workers/transform.h"
+#include "workers/transform_parts.h"
 
 #define SQUARE "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[2,0],[2,2],[0,2],[0,0]]]}"
 #define BOWTIE "{\"type\":\"Polygon\",\"coordinates\":[[[0,0],[2,2],[2,0],[0,2],[0,0]]]}"
@@ -354,7 +354,7 @@ static void a_job_that_fills_a_process_is_a_fresh_ones(void **state)
 	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_ENDED);
 	check_counts(m.job, "2", "2", "2");
 	job_clear(&j);
-	patience_sleep(1100);	/* until it looks at its memory again */
+	t->memory_at_ms = 0;	/* it looks at its memory at once */
 	seeded(&m, "acme", NULL, COLLECTION(MIXED));
 	assert_int_equal(job_claim(&j, redis, &m, "w-0", 5, &e), CLAIM_RUN);
 	assert_int_equal(transform_run(t, &j, &e), TRANSFORM_AGAIN);
