@@ -250,10 +250,11 @@ check-docs: $(BUILD)/tools/print-docs
 	@$(SCRIPT) tools/check-proofs
 
 install: $(PROGRAMS)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/geosluice
+	install -d $(DESTDIR)$(PREFIX)/bin $(addprefix $(DESTDIR)$(PREFIX)/share/doc/geosluice/,docs docker schema)
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 README.md CHANGELOG.md LICENSE openapi.yaml docs/*.md \
-		$(DESTDIR)$(PREFIX)/share/doc/geosluice
+	for f in README.md CHANGELOG.md LICENSE openapi.yaml docs/*.md docs/*.svg docker/README.md schema/wire.md; do \
+		install -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/geosluice/$$f || exit 1; \
+	done
 
 clean:
 	rm -rf build build-san build-fuzz build-nomem

@@ -23,7 +23,8 @@ static const char usage[] =
 "       geosluice dlq drop ID\n"
 "\n"
 "  --source NAME  --job ID  --code CODE    filters: those of this source, job or code\n"
-"  --url URL      of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n";
+"  --url URL      of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n"
+"  --token T      where the server asks for one (default: GEOSLUICE_TOKEN)\n";
 
 struct asking {
 	const char *base;

@@ -16,7 +16,7 @@ static const struct {
 	{ "convert", cli_convert, "write a file's features valid and in another CRS" },
 	{ "send", cli_send, "sign a file and stream it to a server" },
 	{ "job", cli_job, "show a job, or wait for its end" },
-	{ "dlq", cli_dlq, "list, show, replay or drop dead letters" },
+	{ "dlq", cli_dlq, "list, show, edit, replay or drop dead letters" },
 	{ "sign", cli_sign, "print the headers that sign a file" },
 	{ "token", cli_token, "make a token for those who read or operate" },
 	{ "ready", cli_ready, "say whether the server of this machine takes documents" },

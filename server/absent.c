@@ -19,6 +19,8 @@ void absent_refuse_now(struct http_request *q, enum problem p)
 /* role: NULL where Redis cannot be asked any more. */
 static void judge(struct http_request *q, const struct reply *role, enum problem p)
 {
+	if (role == NULL)
+		reactor_doubt(reactor_of(q));	/* perhaps ROLE may not be asked: that is said where all look */
 	if (role == NULL || strcmp(reply_str(reply_at(role, 0), NULL), "slave") == 0)
 		reactor_refuse_as(q, P_STORE_UNAVAILABLE, "Redis is failing over; try again.");
 	else

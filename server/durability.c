@@ -42,6 +42,14 @@ static bool is_at_least(const char *version, long major, long minor)
 	return a > major || (a == major && b >= minor);
 }
 
+/* appendfsync is "" where CONFIG may not be asked. */
+static int refuse_aof(const char *source, const char *version, const char *appendfsync, struct err *e)
+{
+	return err_set(e, ERR_INPUT, 0, "[source %s] ack = aof cannot be had from this Redis (%.*s): %s", source,
+	    (int)strcspn(version, "\r\n"), version, *appendfsync == '\0' ? "its user may not run CONFIG GET appendfsync"
+	    : "set its appendfsync to always, or take Redis 7.2 or later with everysec");
+}
+
 int durability_read(struct durability *d, const struct settings *s, const char *info, const char *appendfsync,
     bool at_run_time, struct err *e)
 {
@@ -57,9 +65,7 @@ int durability_read(struct durability *d, const struct settings *s, const char *
 		return err_set(e, ERR_RETRY, 0, "Redis is a replica and takes no writes");
 	for (size_t i = 0; !at_run_time && i < s->source_count; i++)
 		if (s->sources[i].ack == ACK_AOF && !durability_can(d, s, ACK_AOF))
-			return err_set(e, ERR_INPUT, 0, "[source %s] ack = aof cannot be had from this Redis (%.20s): "
-			    "set its appendfsync to always, or take Redis 7.2 or later with everysec",
-			    s->sources[i].name, find(info, "redis_version"));
+			return refuse_aof(s->sources[i].name, find(info, "redis_version"), appendfsync, e);
 	return redis_check_info(info, s->redis.allow_volatile, e);
 }
 

@@ -9,6 +9,7 @@
 
 #include "schema/wire.h"
 #include "server/handlers.h"
+#include "server/judgement.h"
 #include "server/reactor.h"
 
 static const char up[] = "{\"status\":\"up\"}\n", ready[] = "{\"status\":\"ready\"}\n";
@@ -45,7 +46,7 @@ static const struct {
 	const char *metric;
 	const char *help;
 } lengths[] = {
-	{ "jobs", "XLEN", "jobs_waiting", "Jobs that are waiting or being processed." },
+	{ "jobs", "XLEN", "jobs_waiting", "Jobs that wait or are worked on, but for those that are cut into chunks." },
 	{ "dead", "XLEN", "dead_letters", "Dead letters kept." },
 	{ "outbox", "XLEN", "callbacks_owed", "Callbacks not yet delivered or given up." },
 	{ "staging", "ZCARD", "uploads_staged", "Uploads that have segments in Redis." },
@@ -76,13 +77,20 @@ static void scrape_finish(struct scrape *s)
 	free(s);
 }
 
+/* A command that Redis refuses it has been reached with. */
+static void note_away(struct scrape *s, const struct reply *reply, const struct err *e)
+{
+	char words[sizeof(e->text)];
+
+	s->failed |= reply == NULL && !judgement_refusal(words, sizeof(words), e->text);
+}
+
 static void on_length(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct scrape *s = ctx;
 	size_t i = s->at++;
 
-	(void)e;
-	s->failed |= reply == NULL;
+	note_away(s, reply, e);
 	if (reply != NULL)
 		buf_printf(&s->text, "# HELP geosluice_%s %s\n# TYPE geosluice_%s gauge\ngeosluice_%s %lld\n",
 		    lengths[i].metric, lengths[i].help, lengths[i].metric, lengths[i].metric, reply_int(reply));
@@ -99,8 +107,7 @@ static void on_stats(void *ctx, const struct reply *reply, const struct err *e)
 {
 	struct scrape *s = ctx;
 
-	(void)e;
-	s->failed |= reply == NULL;
+	note_away(s, reply, e);
 	for (size_t i = 0; i + 1 < reply_count(reply); i += 2) {
 		const char *name = reply_str(reply_at(reply, i), NULL);
 

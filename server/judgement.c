@@ -20,6 +20,7 @@ struct judgement {
 	struct err e;		/* of a write that changes nothing, or what this user may not do */
 	char said[192];		/* Redis's own words where e has others */
 	bool rights;		/* it is asked what this user may do */
+	bool no_role;		/* ROLE is among what it may not */
 	const char *no_waits[ACK_LEVELS];	/* what it may not run of what this level takes */
 };
 
@@ -141,6 +142,15 @@ static void on_probe(void *ctx, const struct reply *reply, const struct err *e)
 	judgement_done(j);
 }
 
+/* No script may call it. Without it nobody knows whether what is missing here was lost in a failover: see absent. */
+static void on_may_role(void *ctx, const struct reply *reply, const struct err *e)
+{
+	struct judgement *j = ctx;
+
+	j->no_role = reply == NULL && is_refusal(e->text);
+	judgement_done(j);
+}
+
 /* What may.lua found. A script that Redis has lost will have found it half a second later. */
 static void on_may(void *ctx, const struct reply *reply, const struct err *e)
 {
@@ -151,6 +161,8 @@ static void on_may(void *ctx, const struct reply *reply, const struct err *e)
 	for (size_t i = 0; i < reply_count(reply) && n < sizeof(names) - 32; i++)
 		n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%.24s", n > 0 ? ", " : "",
 		    reply_str(reply_at(reply, i), NULL));
+	if (j->no_role)
+		n += (size_t)snprintf(names + n, sizeof(names) - n, "%sROLE", n > 0 ? ", " : "");
 	if (n > 0 && j->e.cls == ERR_NONE)
 		err_set(&j->e, ERR_RETRY, 0, "NOPERM Redis lets this user not run: %s", names);
 	if (reply == NULL && j->r != NULL)
@@ -298,6 +310,8 @@ static void ask_rights(struct judgement *j)
 
 	j->rights = true;
 	r->rights_at_ms = clock_mono_ms() + RIGHTS_MS;	/* a refusal or a doubt sets it back */
+	cmd_line(&r->cmd, "ROLE", NULL);
+	owe(j, on_may_role);
 	cmd_script(&r->cmd, &script_may, 1);
 	cmd_str(&r->cmd, probe.text);
 	owe(j, on_may);

@@ -36,24 +36,45 @@ static void on_signal(void *ctx)
 	server_stop(ctx);
 }
 
+static void add_name(char names[96], const char *name, bool changed)
+{
+	size_t n = strlen(names);
+
+	if (changed)
+		snprintf(names + n, 96 - n, "%s%s", n > 0 ? ", " : "", name);
+}
+
+/* The old text for the new one. */
+static int keep_text(const char *old, char **new, struct err *e)
+{
+	char *text = strdup(old);
+
+	if (text == NULL)
+		return err_errno(e, "settings");
+	free(*new);
+	*new = text;
+	return 0;
+}
+
 /* What was made for the process's whole life stays, and so does what the settings say of it. */
 static int keep_unchanged(const struct settings *old, struct settings *new, struct err *e)
 {
-	const char *name = strcmp(old->server.listen, new->server.listen) != 0 ? "server.listen"
-	    : old->server.threads != new->server.threads ? "server.threads"
-	    : old->server.log_level != new->server.log_level ? "server.log_level"
-	    : strcmp(old->redis.url, new->redis.url) != 0 ? "redis.url" : NULL;
-	char *url = strdup(old->redis.url);
+	char names[96] = "";
 
-	if (url == NULL)
-		return err_errno(e, "settings");
-	free(new->redis.url);	/* the same text, or one that is not used */
-	new->redis.url = url;
+	add_name(names, "server.listen", strcmp(old->server.listen, new->server.listen) != 0);
+	add_name(names, "server.threads", old->server.threads != new->server.threads);
+	add_name(names, "server.log_level", old->server.log_level != new->server.log_level);
+	add_name(names, "redis.url", strcmp(old->redis.url, new->redis.url) != 0);
+	new->server.threads = old->server.threads;
+	new->server.log_level = old->server.log_level;
+	if (keep_text(old->server.listen, &new->server.listen, e) != 0
+	    || keep_text(old->redis.url, &new->redis.url, e) != 0)
+		return -1;
 	/* There is nothing that could be kept instead: whoever set it would speak in the clear, or to nobody. */
 	if ((*old->server.tls_key == '\0') != (*new->server.tls_key == '\0'))
 		return err_set(e, ERR_INPUT, 0, "[server] tls_key: TLS begins and ends with a restart");
-	if (name != NULL)
-		log_warn("reload_needs_restart", LOG_STR("setting", name));
+	if (*names != '\0')
+		log_warn("reload_needs_restart", LOG_STR("setting", names));
 	return 0;
 }
 
@@ -179,7 +200,7 @@ static int run(struct server *s, struct terms **terms, struct settings *set, str
 int main(int argc, char **argv)
 {
 	struct settings *set = settings_from_args(argc, argv, "geosluice-server",
-	    "Takes signed GeoJSON by HTTP, puts it into Redis and answers 202.");
+	    "takes signed GeoJSON by HTTP, puts it into Redis and answers 202");
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
 	struct server s = { .count = set->server.threads > 0 ? (size_t)set->server.threads
 	    : cores > 0 ? (size_t)cores : 1 };

@@ -116,6 +116,7 @@ static bool reload(void *ctx, unsigned *grace_s)
 	}
 	if (new->worker.processes != w->settings->worker.processes)
 		log_warn("reload_needs_restart", LOG_STR("setting", "worker.processes"));
+	new->worker.processes = w->settings->worker.processes;
 	settings_free(&w->settings);
 	w->settings = new;
 	log_init("worker", (enum log_level)new->worker.log_level);

@@ -378,11 +378,21 @@ class Forbidden(unittest.TestCase):
         self.stack.start("server")
         self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 202)
 
+    def test_one_that_refuses_what_only_metrics_need_is_up(self):
+        self.user("-zcard")
+        self.stack.start("server")
+        text = self.stack.get("/metrics").body.decode()
+        self.assertIn("\ngeosluice_redis_up 1\n", text)
+        self.assertIn("\ngeosluice_jobs_waiting 0\n", text)
+        self.assertNotIn("geosluice_uploads_staged", text)
+
     def test_what_it_may_not_is_named_and_nothing_is_taken(self):
         self.stack.start("server")
-        for command in ("xadd", "hset", "evalsha", "multi", "exec", "info"):
+        for command in ("xadd", "hset", "evalsha", "multi", "exec", "info", "role"):
             with self.subTest(command):
                 self.user("-" + command)
+                if command == "role":       # asked where something is missing
+                    self.assertEqual(self.stack.get("/v1/jobs/0-00000000000000000000000000").status, 503)
                 if command in ("xadd", "hset"):     # looked at every 30 s, and once it was refused
                     self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
                 words = until(lambda: self.ready() is not True and self.ready(), "it is noticed")
@@ -398,14 +408,14 @@ class Forbidden(unittest.TestCase):
         self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 202)
 
     def test_it_is_found_when_the_connection_is_made(self):
-        for rules, word in ((("-script",), "script"), (("-hincrby", "-xrange"), "hincrby, xrange"),
+        for rules, word in ((("-script",), "script"), (("-hincrby", "-xrange", "-role"), "hincrby, xrange, role"),
                             (("resetkeys", "~other:*"), "noperm")):
             with self.subTest(rules):
                 self.user(*rules)
                 self.stack.start("server", ready=False)
                 until(lambda: word in str(self.ready()).lower(), "it says so")
                 self.assertEqual(self.stack.post("acme", collection(SOUND)).status, 503)
-                self.user("+script", "+hincrby", "+xrange", "resetkeys", "~gs:*")
+                self.user("+script", "+hincrby", "+xrange", "+role", "resetkeys", "~gs:*")
                 until(lambda: self.ready() is True, "it is ready")
                 self.assertEqual(self.stack.stop("server"), 0)
 
@@ -502,10 +512,10 @@ class Forbidden(unittest.TestCase):
                 for n in re.findall(r'cmd_(?:line|str)\([^;"]*"([A-Z]{3,})"', read(path))}
         self.assertTrue({"XADD", "HGETALL", "WAITAOF"} <= sent, sent)
         # Asked by themselves, or not needed; and a word of XADD's.
-        elsewhere = {"PING", "INFO", "CONFIG", "WAIT", "WAITAOF", "ROLE", "NOMKSTREAM"}
+        elsewhere = {"PING", "INFO", "CONFIG", "WAIT", "WAITAOF", "NOMKSTREAM"}
         beside = set(re.findall(r'cmd_line\([^;"]*"([A-Z]+)"', re.search(
             r"^static void ask_rights.*?^}", read("server/judgement.c"), re.S | re.M).group()))
-        self.assertEqual(beside, {"INCR", "WAIT", "WAITAOF"})
+        self.assertEqual(beside, {"INCR", "ROLE", "WAIT", "WAITAOF"})
         self.assertEqual((called | sent) - tried - beside - elsewhere, set())
         self.assertEqual(tried - called - sent, set(), "what nobody calls is not needed")
 

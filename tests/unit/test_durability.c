@@ -80,9 +80,33 @@ static void levels_and_refusals(void **state)
 	settings_free(&set);
 }
 
+/* What to do about it depends on what is known of it. */
+static void a_level_that_cannot_be_had_says_why(void **state)
+{
+	static const struct {
+		const char *fsync, *why;
+	} cases[] = {
+		{ "everysec", "(7.0.15): set its appendfsync to always, or take Redis 7.2 or later with everysec" },
+		{ "", "(7.0.15): its user may not run CONFIG GET appendfsync" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err e = ERR_INIT;
+		struct durability d;
+
+		assert_int_equal(read_info(&d, SAFE, V70 MASTER "aof_enabled:1\r\n" SOUND, cases[i].fsync, false, &e), -1);
+		assert_non_null(strchr(e.text, '('));
+		assert_string_equal(strchr(e.text, '('), cases[i].why);
+	}
+	settings_free(&set);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(levels_and_refusals) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(levels_and_refusals), cmocka_unit_test(a_level_that_cannot_be_had_says_why),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
