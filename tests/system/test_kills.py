@@ -84,10 +84,11 @@ class Kills(unittest.TestCase):
         try:
             self.stack.start("worker")
             self.stack.wait_for(job, 2 * PATIENCE_S)
-            for pid in reversed(frozen):    # the supervisor last: it ends who was silent for too long
+            for pid in frozen[1:]:
                 os.kill(pid, signal.SIGCONT)    # it wakes up in the middle of what is done already
             until(lambda: re.search("event=(job|chunk|split)_let_go", self.stack.log("worker")),
                   "who was frozen finds that the job is another's")
+            os.kill(frozen[0], signal.SIGCONT)  # the supervisor last: it ends who was silent for too long
             self.ends_once(job, rejected)
         finally:
             for pid in frozen:
