@@ -55,10 +55,12 @@ class Courier(Owing):
 
     def test_each_attempt_has_a_signature_of_its_own_and_retry_after_is_respected(self):
         self.stack.environ = {"GEOSLUICE_COURIER_BACKOFF_MAX_MS": "60000"}
-        stamp = email.utils.formatdate(time.time() + 4, usegmt=True)
-        self.receiver.answers += [(503, {"retry-after": "2"}), (429, {"retry-after": stamp})]
+        self.receiver.answers.append((503, {"retry-after": "2"}))
         self.stack.start("courier")
         job, _ = self.owe()
+        self.assertTrue(self.receiver.wait(lambda: self.receiver.about(job), PATIENCE_S))
+        stamp = email.utils.formatdate(time.time() + 4, usegmt=True)    # two seconds behind the second call
+        self.receiver.answers.append((429, {"retry-after": stamp}))
         self.settled(job, "delivered")
         calls = self.receiver.about(job)
         self.assertEqual(len(calls), 3)
