@@ -74,7 +74,9 @@ class Case(unittest.TestCase):
 
     def start(self, config=None):
         self.up = Up(self.folder, config)
-        return self.up.ready()
+        url = self.up.ready()
+        until(lambda: len(self.up.family()) == 4, "the last has become what it is to be")
+        return url
 
     def send(self, *args, **kwargs):
         return subprocess.run([GEOSLUICE, "send", "--source", "demo", "--secret-file",
