@@ -87,7 +87,7 @@ static void async_survives_restart_and_silence(void **state)
 	late_is_failure(s.loop);
 	s.redis = redis_async_new(s.loop, server.url, scripts, on_state, &s, &e);
 	assert_non_null(s.redis);
-	redis_async_timeout(s.redis, 300);
+	redis_async_timeout(s.redis, 1000);
 	cmd_script(&c, &twice, 0);
 	cmd_int(&c, 21);
 	assert_int_equal(redis_async_do(s.redis, &c, on_reply, &s, &e), -1);	/* not up yet */
