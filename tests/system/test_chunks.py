@@ -144,7 +144,7 @@ class Chunks(StackTest):
         self.assertIsNone(self.stack.redis("HGET", hash_key, "whole"))
         # Enough for a second or more; these are gone already.
         self.stack.redis("EVAL", "local t = {} for i = 1, 1000 do t[i] = '1-1' end "
-                         "for i = 1, 1000 do redis.call('RPUSH', KEYS[1], unpack(t)) end", 1, deadof)
+                         "for i = 1, 400 do redis.call('RPUSH', KEYS[1], unpack(t)) end", 1, deadof)
         for pid in frozen:
             with contextlib.suppress(ProcessLookupError):   # it was still for too long
                 os.kill(pid, signal.SIGCONT)
@@ -189,7 +189,7 @@ class Chunks(StackTest):
             self.assertFalse(self.was_split(job))
 
     def test_one_that_is_dismissed_leaves_nothing(self):
-        job = self.stack.post("acme", collection(*mixture(5000))).json()["jobID"]
+        job = self.stack.post("acme", collection(*mixture(20000))).json()["jobID"]
         until(lambda: self.stack.redis("HGET", "gs:{p0}:job:" + job, "split"), "it is being split")
         self.stack.request("DELETE", "/v1/jobs/" + job)
         until(lambda: not self.stack.redis("XLEN", "gs:{p0}:chunks") and not self.stack.redis("XLEN", "gs:{p0}:splits"),
