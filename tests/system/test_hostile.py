@@ -141,6 +141,7 @@ class Hostile(StackTest):
                 client.send(data + SMUGGLED)
                 self.check_refused(client, 400, "REQUEST_MALFORMED")
         self.assertEqual(self.refused("REQUEST_MALFORMED") - before[0], len(self.MALFORMED))
+        until(lambda: self.logged("REQUEST_MALFORMED") >= before[1] + len(self.MALFORMED), "the last is logged, too")
         self.assertEqual(self.logged("REQUEST_MALFORMED") - before[1], len(self.MALFORMED))
 
     def test_versions(self):
