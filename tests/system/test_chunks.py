@@ -102,6 +102,12 @@ class Chunks(StackTest):
             os.kill(other, signal.SIGSTOP)
         return frozen
 
+    @staticmethod
+    def go_on(frozen):
+        for pid in frozen:
+            with contextlib.suppress(ProcessLookupError):   # it was still for too long
+                os.kill(pid, signal.SIGCONT)
+
     def test_a_collection_of_all_outcomes(self):
         job, info = self.comes_out_right(collection(*mixture(3000), name="x"), 3000)
         self.assertTrue(self.was_split(job))
@@ -145,9 +151,7 @@ class Chunks(StackTest):
         # Enough for a second or more; these are gone already.
         self.stack.redis("EVAL", "local t = {} for i = 1, 1000 do t[i] = '1-1' end "
                          "for i = 1, 400 do redis.call('RPUSH', KEYS[1], unpack(t)) end", 1, deadof)
-        for pid in frozen:
-            with contextlib.suppress(ProcessLookupError):   # it was still for too long
-                os.kill(pid, signal.SIGCONT)
+        self.go_on(frozen)
         for _ in range(2):
             before = self.stack.redis("LLEN", deadof)
             until(lambda: self.stack.redis("HGET", hash_key, "whole") and self.stack.redis("LLEN", deadof) < before,
@@ -197,12 +201,15 @@ class Chunks(StackTest):
         self.leaves_nothing(job)
 
     def test_a_chunk_whose_message_is_lost(self):
-        body = collection(*mixture(3000), bbox=WIDE)
+        body = collection(*mixture(20000), bbox=WIDE)
         job = self.stack.post("acme", body).json()["jobID"]
-        until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks"), "it has chunks")
+        frozen = self.only_its_splitter_works(job)
+        until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks") >= 4, "it has chunks, more than are at hand")
         self.stack.redis("DEL", "gs:{p0}:chunks")
-        info = self.stack.wait_for(job)
-        self.check_counts(info, 3000)
+        self.go_on(frozen)
+        info = self.stack.wait_for(job, 2 * PATIENCE_S)
+        self.assertRegex(self.stack.log("worker"), "event=work_put_back job=%s chunks=[1-9]" % job)
+        self.check_counts(info, 20000)
         self.same_as_convert(job, body)
 
     def test_all_chunks_that_are_out_are_lost(self):
@@ -286,8 +293,7 @@ class Chunks(StackTest):
         for pid in frozen:      # a disk may be slow
             os.kill(pid, signal.SIGSTOP)
         shutil.copytree(files, before)
-        for pid in reversed(frozen):
-            os.kill(pid, signal.SIGCONT)
+        self.go_on(reversed(frozen))
         until(lambda: chunks() >= 60, "others are, too")
         self.assertEqual(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split"), b"open")
         self.stack.kill("redis")
