@@ -292,7 +292,10 @@ class Chunks(StackTest):
         frozen = [self.stack.pid("worker"), *children(self.stack.pid("worker"))]
         for pid in frozen:      # a disk may be slow
             os.kill(pid, signal.SIGSTOP)
+        # All is in the file then: with everysec it is not while a sync is under way, and the job could be lost as well.
+        self.stack.redis("CONFIG", "SET", "appendfsync", "always")
         shutil.copytree(files, before)
+        self.stack.redis("CONFIG", "SET", "appendfsync", "everysec")
         self.go_on(reversed(frozen))
         until(lambda: chunks() >= 60, "others are, too")
         self.assertEqual(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split"), b"open")

@@ -161,7 +161,7 @@ class Slow(unittest.TestCase):
         self.assertEqual(info["status"], "successful", info)
         self.check_counts(info, SCRIBBLES)
         self.assertNotEqual(stack.redis("HGET", key, "worker"), holder)
-        self.assertEqual(stack.redis("HGET", key, "attempts"), b"2")
+        self.assertGreaterEqual(int(stack.redis("HGET", key, "attempts")), 2)   # more, if the other had no time for it
 
 
 class NextVersion(unittest.TestCase):
