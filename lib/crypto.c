@@ -2,16 +2,17 @@
 #include "lib/crypto.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #define SHA256_BLOCK 64
 
@@ -409,8 +410,16 @@ long base64_decode(void *out, const char *text, size_t len)
 
 void random_bytes(void *out, size_t n)
 {
-	if (RAND_bytes(out, (int)n) != 1)
-		abort();
+	unsigned char *p = out;
+
+	while (n > 0) {
+		ssize_t got = getrandom(p, n, 0);
+
+		if (got < 0 && errno != EINTR)
+			abort();	/* a kernel without it */
+		p += got > 0 ? got : 0;
+		n -= got > 0 ? (size_t)got : 0;
+	}
 }
 
 void secret_wipe(void *p, size_t n)

@@ -1,12 +1,17 @@
 """The courier alone: what it does with callbacks owed, and with answers."""
 import base64
+import contextlib
 import email.utils
+import fcntl
 import http.server
+import os
+import signal
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import PATIENCE_S, SECRETS, until
+from harness import BUILD, PATIENCE_S, SECRETS, until
 from owing import CALLBACK_SECRET, OUTBOX, Owing, job_id
 
 
@@ -272,6 +277,50 @@ class Courier(Owing):
         finally:
             first.terminate()
             self.assertEqual(first.wait(PATIENCE_S), 0)
+
+
+class Rounds(Owing):
+    """Each reload begins a round of its own."""
+
+    def told(self, log, words):
+        text = b""
+        while words not in text:
+            text += os.read(log, 4096)
+
+    def waits_in(self, pid):
+        with open("/proc/%d/wchan" % pid) as f:
+            return f.read()
+
+    def ended(self, courier, log):
+        with contextlib.suppress(BlockingIOError):
+            while os.read(log, 4096):
+                pass
+        return courier.poll() is not None
+
+    def test_what_it_is_told_between_two_of_them_counts(self):
+        """Held up there by a log that nobody reads."""
+        log, end = os.pipe()
+        self.addCleanup(os.close, log)
+        fcntl.fcntl(end, fcntl.F_SETPIPE_SZ, 4096)
+        full = os.open("/proc/self/fd/%d" % end, os.O_WRONLY | os.O_NONBLOCK)
+        with subprocess.Popen([os.path.join(BUILD, "geosluice-courier"), "--config", self.stack.config], stderr=end,
+                              env=dict(os.environ, **self.stack.environ)) as courier:
+            os.close(end)
+            try:
+                self.told(log, b"event=redis state=up")
+                courier.send_signal(signal.SIGHUP)
+                self.told(log, b"event=reloaded")
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        os.write(full, b"\n" * 64)
+                os.close(full)
+                until(lambda: self.waits_in(courier.pid).startswith("poll"), "it waits for its log")
+                courier.send_signal(signal.SIGTERM)
+                os.set_blocking(log, False)
+                until(lambda: self.ended(courier, log), "it ends")
+                self.assertEqual(courier.returncode, 0)
+            finally:
+                courier.kill()
 
 
 if __name__ == "__main__":

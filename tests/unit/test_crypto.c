@@ -5,8 +5,13 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -185,6 +190,35 @@ static void hex_is_strict(void **state)
 	assert_false(hex_decode(out, " 0", 1));
 }
 
+/* A pause has some dice in it, and one that is made because there is no memory as well. */
+static void random_bytes_take_no_memory(void **state)
+{
+#ifndef __SANITIZE_ADDRESS__
+	const struct rlimit none = { 0, 0 };
+	unsigned char out[16] = { 0 };
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &none);
+		setrlimit(RLIMIT_DATA, &none);
+		for (size_t n = 1 << 16; n >= 16; n /= 2) {
+			while (malloc(n) != NULL)
+				;
+		}
+		random_bytes(out, sizeof(out));
+		_exit(memcmp(out, (unsigned char[16]){ 0 }, sizeof(out)) == 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+#else
+	(void)state;
+	skip();
+#endif
+}
+
 int main(void)
 {
 	static bool copies = true, none = false;
@@ -195,7 +229,7 @@ int main(void)
 		{ "gmac_vectors_where_it_cannot_be_copied", gmac_vectors, NULL, NULL, &none },
 		cmocka_unit_test(digests),
 		cmocka_unit_test(base64_of_rfc_4648),
-		cmocka_unit_test(hex_is_strict),
+		cmocka_unit_test(hex_is_strict), cmocka_unit_test(random_bytes_take_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

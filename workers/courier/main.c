@@ -6,6 +6,8 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -16,21 +18,21 @@ struct round {
 	const struct settings *settings;
 	struct courier *courier;
 	struct settings *next;	/* to go on with; NULL: to end */
+	int signals;		/* a signalfd: what comes between two rounds waits for the next */
+	bool over;		/* it was told to end, and goes on for nobody */
 };
 
-static void on_signal(void *ctx)
+static void on_end(struct round *r)
 {
-	struct round *r = ctx;
-
 	log_info("ending");
+	r->over = true;
 	settings_free(&r->next);
 	courier_end(r->courier);
 }
 
 /* A file that is wrong changes nothing. */
-static void on_reload(void *ctx)
+static void on_reload(struct round *r)
 {
-	struct round *r = ctx;
 	struct err e = ERR_INIT;
 	struct settings *new = settings_load(r->settings->file, &e);
 
@@ -44,16 +46,35 @@ static void on_reload(void *ctx)
 	courier_end(r->courier);
 }
 
-/* Between two rounds nobody would take them. */
-static void hold_signals(int how)
+static void on_signals(void *ctx, bool readable, bool writable)
+{
+	struct round *r = ctx;
+	struct signalfd_siginfo s;
+
+	(void)readable;
+	(void)writable;
+	while (read(r->signals, &s, sizeof(s)) == (ssize_t)sizeof(s)) {
+		if (s.ssi_signo != SIGHUP)
+			on_end(r);
+		else if (!r->over)
+			on_reload(r);
+	}
+}
+
+/* From here on they are read, not taken. -1: e. */
+static int signals_open(struct err *e)
 {
 	sigset_t set;
+	int fd;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
-	sigprocmask(how, &set, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	if ((fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC)) < 0)
+		err_errno(e, "signals");
+	return fd;
 }
 
 /* Until it is to end, or has others to begin with. */
@@ -61,22 +82,17 @@ static int run(struct round *r, struct err *e)
 {
 	struct loop *l = loop_new(e);
 	struct courier *c = r->courier = l ? courier_new(l, r->settings, e) : NULL;
-	struct loop_signal *term = c ? loop_signal_new(l, SIGTERM, on_signal, r, e) : NULL;
-	struct loop_signal *intr = term ? loop_signal_new(l, SIGINT, on_signal, r, e) : NULL;
-	struct loop_signal *hup = intr ? loop_signal_new(l, SIGHUP, on_reload, r, e) : NULL;
+	struct loop_io *io = c ? loop_io_new(l, r->signals, on_signals, r, e) : NULL;
 	int rc = -1;
 
-	if (hup != NULL) {
-		hold_signals(SIG_UNBLOCK);
+	if (io != NULL) {
 		log_info("started");
+		loop_io_set(io, true, false);
 		loop_run(l);
 		log_info("ended");
-		hold_signals(SIG_BLOCK);
 		rc = 0;
 	}
-	loop_signal_free(&hup);
-	loop_signal_free(&intr);
-	loop_signal_free(&term);
+	loop_io_free(&io);
 	courier_free(&c);
 	loop_free(&l);
 	return rc;
@@ -87,19 +103,23 @@ int main(int argc, char **argv)
 	struct settings *s = settings_from_args(argc, argv, "geosluice-courier",
 	    "tells receivers that their jobs have ended");
 	struct err e = ERR_INIT;
-	int rc;
+	int signals, rc = -1;
 
 	signal(SIGPIPE, SIG_IGN);
-	hold_signals(SIG_BLOCK);
-	do {
-		struct round r = { .settings = s };
+	log_init("courier", (enum log_level)s->courier.log_level);
+	signals = signals_open(&e);
+	while (s != NULL && signals >= 0) {
+		struct round r = { .settings = s, .signals = signals };
 
 		log_init("courier", (enum log_level)s->courier.log_level);
-		if ((rc = run(&r, &e)) != 0)
-			log_error("start", LOG_STR("error", e.text));
+		rc = run(&r, &e);
 		settings_free(&s);
 		s = r.next;
-	} while (rc == 0 && s != NULL);
+	}
+	if (rc != 0)
+		log_error("start", LOG_STR("error", e.text));
 	settings_free(&s);
+	if (signals >= 0)
+		close(signals);
 	return rc == 0 ? 0 : 1;
 }
