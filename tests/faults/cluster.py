@@ -254,7 +254,7 @@ class Cluster:
             code = process.wait()
         early = code == -signal.SIGTERM and "event=started" not in self.log(name, self.began[name])
         if code not in (0, -signal.SIGKILL) and not early:     # before its first words it has begun nothing
-            self.odd.append("%s ended with %d on SIGTERM" % (name, code))
+            self.odd.append("%s ended with %d on SIGTERM:\n%s" % (name, code, self.log(name, self.began[name])[-2000:]))
         self.see_them_end(name, below)
 
     def see_them_end(self, name, pids):
