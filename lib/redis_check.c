@@ -4,8 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What stands behind "name:" in its line of info, and all behind that. NULL: there is no such line. */
-static const char *info_value(const char *info, const char *name)
+const char *redis_info_value(const char *info, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -14,22 +13,18 @@ static const char *info_value(const char *info, const char *name)
 		if (strncmp(line, name, n) == 0 && line[n] == ':')
 			return line + n + 1;
 	}
-	return NULL;
+	return "";
 }
 
 /* Does the value begin so? */
 static bool info_says(const char *info, const char *name, const char *value)
 {
-	const char *has = info_value(info, name);
-
-	return has != NULL && strncmp(has, value, strlen(value)) == 0;
+	return strncmp(redis_info_value(info, name), value, strlen(value)) == 0;
 }
 
 uint64_t redis_info_number(const char *info, const char *name)
 {
-	const char *value = info_value(info, name);
-
-	return value != NULL ? strtoull(value, NULL, 10) : 0;
+	return strtoull(redis_info_value(info, name), NULL, 10);
 }
 
 int redis_check_info(const char *info, bool allow_volatile, struct err *e)

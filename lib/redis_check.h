@@ -21,7 +21,9 @@ int redis_check(struct redis *r, bool allow_volatile, struct err *e);
 /* The same for the text of an INFO reply. */
 int redis_check_info(const char *info, bool allow_volatile, struct err *e);
 
-/* The number in the line `name` of such a text; 0 if there is none. */
+/* What stands behind "name:" in its line of such a text, and all behind that; "" if there is no such line. */
+const char *redis_info_value(const char *info, const char *name);
+/* The number there; 0 if there is none. */
 uint64_t redis_info_number(const char *info, const char *name);
 
 #endif

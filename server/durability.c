@@ -22,17 +22,6 @@ const char *ack_words(enum ack a)
 	return words[a];
 }
 
-/* The text behind "\nname:". */
-static const char *find(const char *info, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *at = info; (at = strstr(at, name)) != NULL; at++)
-		if ((at == info || at[-1] == '\n') && at[n] == ':')
-			return at + n + 1;
-	return "";
-}
-
 /* Valkey names here the version of Redis that it stands for. */
 static bool is_at_least(const char *version, long major, long minor)
 {
@@ -45,27 +34,30 @@ static bool is_at_least(const char *version, long major, long minor)
 /* appendfsync is "" where CONFIG may not be asked. */
 static int refuse_aof(const char *source, const char *version, const char *appendfsync, struct err *e)
 {
+	const char *why = *appendfsync == '\0' ? "CONFIG GET appendfsync, which would tell, is refused"
+	    : "set its appendfsync to always, or take Redis 7.2 or later with everysec";
+
 	return err_set(e, ERR_INPUT, 0, "[source %s] ack = aof cannot be had from this Redis (%.*s): %s", source,
-	    (int)strcspn(version, "\r\n"), version, *appendfsync == '\0' ? "its user may not run CONFIG GET appendfsync"
-	    : "set its appendfsync to always, or take Redis 7.2 or later with everysec");
+	    (int)strcspn(version, "\r\n"), version, why);
 }
 
 int durability_read(struct durability *d, const struct settings *s, const char *info, const char *appendfsync,
     bool at_run_time, struct err *e)
 {
-	const char *run_id = find(info, "run_id");
+	const char *run_id = redis_info_value(info, "run_id");
 
-	d->aof = find(info, "aof_enabled")[0] == '1';
+	d->aof = redis_info_value(info, "aof_enabled")[0] == '1';
 	d->always = d->aof && strcmp(appendfsync, "always") == 0;
 	/* With appendfsync no, nothing would ever answer it. */
-	d->waitaof = d->aof && is_at_least(find(info, "redis_version"), 7, 2) && strcmp(appendfsync, "everysec") == 0;
+	d->waitaof = d->aof && is_at_least(redis_info_value(info, "redis_version"), 7, 2)
+	    && strcmp(appendfsync, "everysec") == 0;
 	snprintf(d->run_id, sizeof(d->run_id), "%.*s", (int)strcspn(run_id, "\r\n"), run_id);
-	d->replicas = strtol(find(info, "connected_slaves"), NULL, 10);
-	if (strncmp(find(info, "role"), "slave", 5) == 0)
+	d->replicas = strtol(redis_info_value(info, "connected_slaves"), NULL, 10);
+	if (strncmp(redis_info_value(info, "role"), "slave", 5) == 0)
 		return err_set(e, ERR_RETRY, 0, "Redis is a replica and takes no writes");
 	for (size_t i = 0; !at_run_time && i < s->source_count; i++)
 		if (s->sources[i].ack == ACK_AOF && !durability_can(d, s, ACK_AOF))
-			return refuse_aof(s->sources[i].name, find(info, "redis_version"), appendfsync, e);
+			return refuse_aof(s->sources[i].name, redis_info_value(info, "redis_version"), appendfsync, e);
 	return redis_check_info(info, s->redis.allow_volatile, e);
 }
 

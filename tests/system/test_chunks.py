@@ -51,6 +51,25 @@ def run_cli(stack, verb, body, *more):
     return done.stdout
 
 
+def freeze(pids):
+    """Returns them."""
+    frozen = list(pids)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    return frozen
+
+
+def go_on(frozen):
+    for pid in reversed(frozen):    # who watches over the others last: it ends who is silent
+        with contextlib.suppress(ProcessLookupError):   # it was still for too long
+            os.kill(pid, signal.SIGCONT)
+
+
+def family(stack):
+    """The worker's supervisor, and those below."""
+    return [stack.pid("worker"), *children(stack.pid("worker"))]
+
+
 class Chunks(StackTest):
     @classmethod
     def setUpClass(cls):
@@ -97,16 +116,7 @@ class Chunks(StackTest):
             return held and held[0][1].decode().rsplit("-", 1)[1]
         slot = until(splitter, "somebody splits " + job)
         pid = re.findall(r"event=child_started role=transform slot=%s pid=(\d+)" % slot, self.stack.log("worker"))[-1]
-        frozen = [other for other in children(self.stack.pid("worker")) if other != int(pid)]
-        for other in frozen:
-            os.kill(other, signal.SIGSTOP)
-        return frozen
-
-    @staticmethod
-    def go_on(frozen):
-        for pid in frozen:
-            with contextlib.suppress(ProcessLookupError):   # it was still for too long
-                os.kill(pid, signal.SIGCONT)
+        return freeze(other for other in children(self.stack.pid("worker")) if other != int(pid))
 
     def test_a_collection_of_all_outcomes(self):
         job, info = self.comes_out_right(collection(*mixture(3000), name="x"), 3000)
@@ -144,14 +154,12 @@ class Chunks(StackTest):
         job = self.stack.post("acme", body).json()["jobID"]
         hash_key, deadof = "gs:{p0}:job:" + job, "gs:{p0}:deadof:" + job
         until(lambda: self.stack.redis("LLEN", deadof), "chunks have left dead letters")
-        frozen = children(self.stack.pid("worker"))
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        frozen = freeze(children(self.stack.pid("worker")))
         self.assertIsNone(self.stack.redis("HGET", hash_key, "whole"))
         # Enough for a second or more; these are gone already.
         self.stack.redis("EVAL", "local t = {} for i = 1, 1000 do t[i] = '1-1' end "
                          "for i = 1, 400 do redis.call('RPUSH', KEYS[1], unpack(t)) end", 1, deadof)
-        self.go_on(frozen)
+        go_on(frozen)
         for _ in range(2):
             before = self.stack.redis("LLEN", deadof)
             until(lambda: self.stack.redis("HGET", hash_key, "whole") and self.stack.redis("LLEN", deadof) < before,
@@ -206,7 +214,7 @@ class Chunks(StackTest):
         frozen = self.only_its_splitter_works(job)
         until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks") >= 4, "it has chunks, more than are at hand")
         self.stack.redis("DEL", "gs:{p0}:chunks")
-        self.go_on(frozen)
+        go_on(frozen)
         info = self.stack.wait_for(job, 2 * PATIENCE_S)
         self.assertRegex(self.stack.log("worker"), "event=work_put_back job=%s chunks=[1-9]" % job)
         self.check_counts(info, 20000)
@@ -289,14 +297,12 @@ class Chunks(StackTest):
             return int(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split_chunk") or 0)
         until(lambda: chunks() >= 20, "some chunks are given out")
         files, before = self.stack.dir + "/appendonlydir", self.stack.dir + "/before"
-        frozen = [self.stack.pid("worker"), *children(self.stack.pid("worker"))]
-        for pid in frozen:      # a disk may be slow
-            os.kill(pid, signal.SIGSTOP)
+        frozen = freeze(family(self.stack))     # a disk may be slow
         # All is in the file then: with everysec it is not while a sync is under way, and the job could be lost as well.
         self.stack.redis("CONFIG", "SET", "appendfsync", "always")
         shutil.copytree(files, before)
         self.stack.redis("CONFIG", "SET", "appendfsync", "everysec")
-        self.go_on(reversed(frozen))
+        go_on(frozen)
         until(lambda: chunks() >= 60, "others are, too")
         self.assertEqual(self.stack.redis("HGET", "gs:{p0}:job:" + job, "split"), b"open")
         self.stack.kill("redis")
@@ -317,19 +323,16 @@ class Chunks(StackTest):
 
     def test_chunks_that_wait_are_seen(self):
         job = self.stack.post("acme", collection(*mixture(20000))).json()["jobID"]
-        frozen = set(self.only_its_splitter_works(job))
+        frozen = self.only_its_splitter_works(job)
         try:
             until(lambda: self.stack.redis("XLEN", "gs:{p0}:chunks") >= 6, "it has chunks")
-            frozen |= {self.stack.pid("worker"), *children(self.stack.pid("worker"))}
-            for pid in frozen:
-                os.kill(pid, signal.SIGSTOP)
+            frozen = freeze(family(self.stack))
             found = until(lambda: re.search(rb"geosluice_queue_chunks ([1-9]\d*)\n", self.stack.get("/metrics").body),
                           "the server sees them")
             until(lambda: float(re.search(rb"geosluice_queue_age_seconds ([\d.]+)\n",
                                           self.stack.get("/metrics").body).group(1)) > 0.5, "and that they wait")
         finally:
-            for pid in frozen:
-                os.kill(pid, signal.SIGCONT)
+            go_on(frozen)
         self.assertLessEqual(int(found.group(1)), 8)
         self.check_counts(self.stack.wait_for(job, 2 * PATIENCE_S), 20000)
 
@@ -366,13 +369,11 @@ class Whole(StackTest):
     @contextlib.contextmanager
     def still(self):
         """The worker does nothing meanwhile."""
-        frozen = [self.stack.pid("worker"), *children(self.stack.pid("worker"))]
-        for pid in frozen:
-            os.kill(pid, signal.SIGSTOP)
+        frozen = freeze(family(self.stack))
         try:
             yield
         finally:
-            Chunks.go_on(reversed(frozen))
+            go_on(frozen)
 
     def idle_of_split(self):
         held = self.stack.redis("XPENDING", "gs:{p0}:splits", "workers", "-", "+", "10")

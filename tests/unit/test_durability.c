@@ -87,7 +87,7 @@ static void a_level_that_cannot_be_had_says_why(void **state)
 		const char *fsync, *why;
 	} cases[] = {
 		{ "everysec", "(7.0.15): set its appendfsync to always, or take Redis 7.2 or later with everysec" },
-		{ "", "(7.0.15): its user may not run CONFIG GET appendfsync" },
+		{ "", "(7.0.15): CONFIG GET appendfsync, which would tell, is refused" },
 	};
 
 	(void)state;
