@@ -1,11 +1,10 @@
 """A wrong setting is refused at start, with the line, the value and what is allowed."""
 import os
-import signal
 import subprocess
 import tempfile
 import unittest
 
-from harness import BUILD, PATIENCE_S, PROGRAMS, Stack, until
+from harness import BUILD, PATIENCE_S, PROGRAMS, Stack, heeds_sigterm, until
 
 GOOD = "[redis]\nurl = unix:///nonexistent/redis.sock\n"
 
@@ -94,12 +93,6 @@ class Settings(unittest.TestCase):
             stack.close()
 
 
-def caught(status):
-    """The signals that a process has handlers for, as a mask."""
-    with open(status, encoding="ascii") as f:
-        return next(int(line.split()[1], 16) for line in f if line.startswith("SigCgt:"))
-
-
 class NoStreams(unittest.TestCase):
     """A program whose standard streams are closed opens nothing in their place."""
 
@@ -111,8 +104,7 @@ class NoStreams(unittest.TestCase):
                 process = subprocess.Popen([os.path.join(BUILD, program), "--config", f.name],
                                            preexec_fn=lambda: [os.close(fd) for fd in (0, 1, 2)])
                 try:
-                    status = "/proc/%d/status" % process.pid
-                    until(lambda: caught(status) & 1 << signal.SIGTERM - 1, program + " catches SIGTERM")
+                    until(lambda: heeds_sigterm(process.pid), program + " heeds SIGTERM")
                     for fd in range(3):
                         self.assertEqual(os.readlink("/proc/%d/fd/%d" % (process.pid, fd)), "/dev/null", program)
                 finally:
