@@ -228,6 +228,10 @@ class Cluster:
             f.seek(at)
             return f.read()
 
+    def has_begun(self, name):
+        """Its first words are said. Before them it has begun nothing, and may end as it likes."""
+        return re.search("event=(started|listening)", self.log(name, self.began[name])) is not None
+
     def gone(self, name):
         """Takes it from what runs; its process."""
         with self.lock:
@@ -252,8 +256,8 @@ class Cluster:
             self.odd.append("%s does not end on SIGTERM" % name)
             process.kill()
             code = process.wait()
-        early = code == -signal.SIGTERM and "event=started" not in self.log(name, self.began[name])
-        if code not in (0, -signal.SIGKILL) and not early:     # before its first words it has begun nothing
+        early = code == -signal.SIGTERM and not self.has_begun(name)
+        if code not in (0, -signal.SIGKILL) and not early:
             self.odd.append("%s ended with %d on SIGTERM:\n%s" % (name, code, self.log(name, self.began[name])[-2000:]))
         self.see_them_end(name, below)
 

@@ -102,7 +102,10 @@ def limited(pids, low_s, high_s, f):
 
 def starved(program):
     def fault(f):
-        limited([f.cluster.running[f.one_of(program)].pid], 0.5, 3, f)
+        name = f.one_of(program)
+        process = f.cluster.running[name]
+        until(lambda: f.cluster.has_begun(name), name + " begins", 60)
+        limited([process.pid], 0.5, 3, f)
     return fault
 
 
