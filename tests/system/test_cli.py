@@ -211,6 +211,8 @@ class OnFiles(unittest.TestCase):
 
 
 class AgainstAServer(StackTest):
+    EXTRA = "[worker]\ndead_letter_bytes = 1000\n"
+
     def setUp(self):
         self.url = "http://%s:%d" % self.stack.address
         self.secret = ["--secret", SECRETS["acme"]]
@@ -279,6 +281,42 @@ class AgainstAServer(StackTest):
         self.assertIn(b"LON_RANGE", run("dlq", "show", "--url", self.url, letter))
         said = run("dlq", "replay", "--url", self.url, letter).decode()
         self.assertEqual(self.stack.wait_for(self.job_of(said)["jobID"])["counts"]["rejected"], 1)
+
+    def dlq_replay(self, *args):
+        """What became of which letters, and what is said of it."""
+        done = call("dlq", "replay", "--url", self.url, *args)
+        pages = lines(done.stdout)
+        return (done, [r["deadLetter"] for page in pages for r in page["replayed"]],
+                [(s["deadLetter"], s["code"]) for page in pages for s in page["skipped"]])
+
+    def test_all_that_fit_the_filters_are_replayed_and_what_fails_again_is_not(self):
+        self.stack.run("metric", collection(*[FAR_AWAY] * 50))
+        query = "/v1/dead-letters?limit=1000&source=metric"
+        letters = [d["id"] for d in self.stack.get(query).json()["deadLetters"]]
+        self.assertEqual(len(letters), 50)
+        done, replayed, skipped = self.dlq_replay("--source", "metric")
+        self.assertEqual((done.returncode, replayed, skipped), (0, letters, []), done)
+        self.assertIn(b"50 replayed", done.stderr)
+        for page in lines(done.stdout):
+            for again in page["replayed"]:
+                self.assertEqual(self.stack.wait_for(again["job"])["counts"]["rejected"], 1)
+        # By hand: a page, and from its end the next one.
+        done, replayed, _ = self.dlq_replay("--source", "metric", "--limit", "7")
+        self.assertEqual((done.returncode, len(replayed), set(replayed) & set(letters)), (0, 7, set()))
+        done, more, _ = self.dlq_replay("--source", "metric", "--cursor", lines(done.stdout)[0]["next"])
+        self.assertEqual((done.returncode, len(more), set(replayed) & set(more)), (0, 20, set()))
+
+    def test_what_cannot_be_replayed_is_told_by_the_exit_code(self):
+        job, _ = self.stack.run("acme", collection(FAR_AWAY, dict(FAR_AWAY, properties={"name": "x" * 1000})))
+        letters = {d["cut"]: d["id"] for d in self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"]}
+        for _ in range(2):
+            done, replayed, skipped = self.dlq_replay("--job", job)
+            self.assertEqual((done.returncode, replayed, skipped),
+                             (1, [letters[False]], [(letters[True], "LETTER_CUT")]), done)
+        done, replayed, _ = self.dlq_replay("--job", job, "--limit", "1", "--cursor", "1")
+        self.assertEqual((done.returncode, replayed), (0, [letters[False]]), done)
+        done, _, _ = self.dlq_replay("--job", "0")
+        self.assertEqual((done.returncode, b"QUERY_WRONG" in done.stderr), (2, True), done)
 
     def edit(self, letter, editor, code=0):
         """dlq edit with a script as the editor."""
