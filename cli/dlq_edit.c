@@ -74,13 +74,13 @@ static int post(const char *base, const char *id, FILE *text)
 	return status == 202 ? EXIT_GOOD : EXIT_FAILED;
 }
 
-/* Appends the letter's text. */
+/* Appends the letter's text, if that is whole. */
 static int fetch(const char *base, const char *id, struct buf *text)
 {
 	char url[2048], path[160];
 	const struct http_request q = { .method = "GET", .url = url, .timeout_ms = TIMEOUT_MS };
 	struct err e = ERR_INIT;
-	struct json_text raw;
+	struct json_text raw, cut;
 	struct buf answer;
 	int status, rc = -1;
 
@@ -89,6 +89,10 @@ static int fetch(const char *base, const char *id, struct buf *text)
 	buf_init(&answer, HTTP_ANSWER_MAX);
 	if ((status = http_do(&q, &answer, &e)) != 200)
 		http_complain(status, &answer, &e);
+	else if (json_get(&cut, answer.data, answer.len, "cut") && *cut.p == 't')
+		fprintf(stderr, "geosluice: the letter does not hold its whole text, and is replayed only once: mend "
+		    "the whole feature\nand give it with geosluice dlq edit %s --file FILE (up to "
+		    "worker.dead_letter_bytes), or send it as a new document\n", id);
 	else if (!json_get(&raw, answer.data, answer.len, "raw"))
 		fprintf(stderr, "geosluice: the letter has no text of a feature: send its document again\n");
 	else

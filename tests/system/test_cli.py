@@ -340,6 +340,15 @@ class AgainstAServer(StackTest):
         self.assertEqual(result["geometry"]["coordinates"], [40, 1])
         self.assertEqual(result["properties"]["name"], "é\t\"\\\U0001f600")
 
+    def test_a_text_that_is_cut_is_not_edited(self):
+        job, _ = self.stack.run("acme", collection(dict(FAR_AWAY, properties={"name": "x" * 1000})))
+        letter = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"][0]["id"]
+        done = call("dlq", "edit", "--url", self.url, letter, environ={"VISUAL": "sed -i s/x/y/"})
+        self.assertEqual((done.returncode, done.stdout), (2, b""), done)
+        self.assertIn(b"geosluice dlq edit %s --file" % letter.encode(), done.stderr)
+        said = run("dlq", "edit", "--url", self.url, letter, "--file", self.file(json.dumps(SOUND).encode())).decode()
+        self.assertEqual(self.stack.wait_for(self.job_of(said)["jobID"])["counts"]["accepted"], 1)
+
     def test_a_mended_text_that_is_refused_is_kept(self):
         job, _ = self.stack.run("acme", collection(FAR_AWAY))
         letter = self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"][0]["id"]
