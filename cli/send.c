@@ -27,7 +27,8 @@
 static const char usage[] =
 "usage: geosluice send --url URL --source NAME [options] FILE|-\n"
 "\n"
-"Signs FILE and posts it to URL/v1/ingest/NAME. Prints the job's id.\n"
+"Signs FILE and posts it to URL/v1/ingest/NAME. Prints the job's id; where that fails, the option that makes\n"
+"another attempt the same delivery, which is one job however often it is sent.\n"
 "\n"
 "  --url URL           of the server (default: GEOSLUICE_URL, else http://127.0.0.1:8080)\n"
 "  --source NAME       as the server's configuration has it\n"
@@ -206,6 +207,15 @@ static int post(struct sending *s, FILE *f, struct buf *answer, struct err *e)
 	return status;
 }
 
+/* The same delivery again is the same job, should the server have taken this one. A Stripe signature is its own id. */
+static void say_how_again(const struct signing *s)
+{
+	if (s->scheme == SCHEME_STRIPE && s->timestamp != 0)
+		fprintf(stderr, "geosluice: the same delivery again: --timestamp %lld\n", s->timestamp);
+	else if (*s->id != '\0')
+		fprintf(stderr, "geosluice: the same delivery again: --id %s\n", s->id);
+}
+
 static int finish(struct sending *s, struct buf *answer, struct err *e)
 {
 	char id[64];
@@ -218,6 +228,7 @@ static int finish(struct sending *s, struct buf *answer, struct err *e)
 	}
 	if ((status = job_wait(s->base, id, answer, e)) != 200) {
 		http_complain(status, answer, e);
+		say_how_again(&s->signing);
 		return EXIT_FAILED;
 	}
 	job_print(s->base, answer);
@@ -248,6 +259,8 @@ int cli_send(int argc, char **argv)
 	}
 	if (status < 0 && e.cls != ERR_NONE)
 		fprintf(stderr, "geosluice: %s\n", e.text);
+	if (f != NULL && status != 200 && status != 202)
+		say_how_again(&s.signing);
 	if (f != NULL)
 		fclose(f);
 	signing_clear(&s.signing);

@@ -267,6 +267,19 @@ class AgainstAServer(StackTest):
         self.secret = ["--secret", "whsec_AAAA"]
         self.send(self.file(collection(SOUND)), code=2)
 
+    def test_a_delivery_that_failed_can_be_sent_again(self):
+        path, sent = self.file(collection(SOUND)), ["send", "--source", "acme"]
+        for url, secret, words in (("http://127.0.0.1:1", SECRETS["acme"], b"127.0.0.1 port 1"),
+                                   (self.url, "whsec_AAAA", b"SIGNATURE_WRONG")):
+            done = call(*sent, "--url", url, "--secret", secret, path)
+            self.assertEqual((done.returncode, words in done.stderr), (2, True), done)
+            again = re.search(r"again: (--id msg_\w+)$", done.stderr.decode(), re.M).group(1).split()
+            job = self.send(path, *again)
+            self.assertEqual(self.send(path, *again), job)
+        done = call(*sent, "--url", "http://127.0.0.1:1", "--scheme", "stripe", "--secret", "s", path)
+        self.assertRegex(done.stderr.decode(), r"again: --timestamp \d+$")
+        self.assertNotIn(b"again: ", call(*sent, "--secret", "s", "/nowhere").stderr)
+
     def test_job_waits_for_the_end(self):
         job = self.stack.post("acme", collection(SOUND)).json()["jobID"]
         said = run("job", "--url", self.url, "--wait", job)
