@@ -1,8 +1,9 @@
 /*
  * convert - `geosluice convert`: the whole pipeline on a file, one Feature per line.
  *
- * The output appears under its name when it is complete, or not at all. What stands there and is no plain
- * file (a device, a pipe, a link) is written into, also when all is complete.
+ * The output appears under its name when it is complete, or not at all; a file that stands there is replaced, and its
+ * rights stay. What stands there and is no plain file (a device, a pipe, a link) is written into, also when all is
+ * complete.
  */
 #include <errno.h>
 #include <signal.h>
@@ -112,13 +113,32 @@ static FILE *spool_open(const char *out, char **name)
 	return temporary_buffered(f);
 }
 
+/* Who may do what with the new file: as with the one whose place it takes, and nobody more than there. */
+static int set_rights(int fd, const char *out)
+{
+	mode_t mask = umask(0), owner, group, others;
+	struct stat old;
+
+	umask(mask);
+	if (lstat(out, &old) != 0 || !S_ISREG(old.st_mode))
+		return fchmod(fd, 0666 & ~mask);
+	owner = old.st_mode >> 6 & 7;
+	group = old.st_mode >> 3 & 7;
+	others = old.st_mode & 7;
+	if (fchown(fd, old.st_uid, old.st_gid) != 0) {	/* who was the owner, or of the group, is now of the others */
+		others &= owner;
+		group &= owner;
+		if (fchown(fd, (uid_t)-1, old.st_gid) != 0)
+			group = others = group & others;
+	}
+	return fchmod(fd, owner << 6 | group << 3 | others);
+}
+
 static int spool_publish(struct convert *c, const char *name)
 {
-	mode_t mask = umask(0);
 	FILE *out;
 	int rc;
 
-	umask(mask);
 	if (c->t.out == NULL)
 		return spool_copy(c->t.spool, stdout);
 	if (*name == '\0') {
@@ -126,7 +146,7 @@ static int spool_publish(struct convert *c, const char *name)
 		rc = spool_copy(c->t.spool, out);
 		return out != NULL && fclose(out) != 0 ? -1 : rc;
 	}
-	if (fflush(c->t.spool) != 0 || fchmod(fileno(c->t.spool), 0666 & ~mask) != 0)
+	if (fflush(c->t.spool) != 0 || set_rights(fileno(c->t.spool), c->t.out) != 0)
 		return -1;
 	return rename(name, c->t.out);
 }
@@ -199,6 +219,7 @@ int cli_convert(int argc, char **argv)
 	    "Feature per line; a bare geometry becomes a Feature without properties. FILE may be gzip;\n"
 	    "\"-\" is stdin. Rejected features are named on stderr, as by `geosluice check`.\n"
 	    "Exit status: 0 all good, 1 some rejected, 2 the file failed (nothing is written).\n\n"
-	    "  -o, --output OUT  file to write (default: stdout)\n%s", transform_help);
+	    "  -o, --output OUT  file to write (default: stdout); one that is there keeps its rights\n%s",
+	    transform_help);
 	return rc == 1 ? EXIT_GOOD : EXIT_FAILED;
 }

@@ -197,6 +197,43 @@ class OnFiles(unittest.TestCase):
         with open(os.path.join(self.dir, "link-0"), "rb") as f:
             self.assertEqual(f.read(), run("convert", path))
 
+    def rights(self, path):
+        found = os.stat(path)
+        return found.st_mode & 0o7777, found.st_uid, found.st_gid
+
+    def test_convert_keeps_the_rights_of_what_it_replaces(self):
+        path, out, new = self.file("a.geojson", collection(SOUND)), self.file("out", b"old"), self.dir + "/new"
+        for mode in (0o600, 0o640, 0o666, 0o406):
+            os.chmod(out, mode)
+            before = self.rights(out)
+            run("convert", "-o", out, path)
+            self.assertEqual(self.rights(out), before)
+        umask = os.umask(0)
+        os.umask(umask)
+        run("convert", "-o", new, path)
+        self.assertEqual(self.rights(new)[0], 0o666 & ~umask)
+
+    @unittest.skipIf(os.geteuid() != 0, "only root can make files for others")
+    def test_convert_gives_nobody_more_than_there_was(self):
+        program, out = self.dir + "/geosluice", self.dir + "/out"
+        shutil.copy(GEOSLUICE, program)
+        os.chmod(self.dir, 0o777)
+        for who, mode, owner, group, want in (
+                (0, 0o640, 1001, 1002, (0o640, 1001, 1002)),            # root can keep all
+                (1003, 0o640, 1001, 1002, (0o600, 1003, 1003)),
+                (1003, 0o644, 1001, 1003, (0o644, 1003, 1003)),
+                (1003, 0o606, 1001, 1002, (0o600, 1003, 1003)),         # the group had less than all others
+                (1003, 0o666, 1001, 1002, (0o666, 1003, 1003)),
+                (1003, 0o464, 1003, 1002, (0o444, 1003, 1003))):        # its own, of a group that it has left
+            with self.subTest(who=who, mode=oct(mode), owner=owner, group=group):
+                with open(out, "wb") as f:
+                    os.fchown(f.fileno(), owner, group)
+                    os.fchmod(f.fileno(), mode)
+                done = subprocess.run([program, "convert", "-o", out, "-"], input=collection(SOUND), check=False,
+                                      stderr=subprocess.PIPE, timeout=PATIENCE_S, user=who, group=who, extra_groups=[])
+                self.assertEqual((done.returncode, self.rights(out)), (0, want), done)
+                os.unlink(out)
+
     def test_wrong_arguments_are_refused_in_words(self):
         for args in ([], ["frobnicate"], ["check"], ["convert"], ["send"], ["check", "--frobnicate", "x"]):
             with self.subTest(args):
