@@ -24,6 +24,7 @@
 #include "cli/own.h"
 #include "cli/port.h"
 #include "cli/up_files.h"
+#include "cli/up_say.h"
 #include "lib/loop.h"
 #include "lib/redis.h"
 #include "schema/settings.h"
@@ -34,7 +35,6 @@
 #define SPARE_MS 10000		/* beyond a program's own grace time */
 #define STEADY_MS 10000		/* who lived so long has not failed to start */
 #define TRIES 5
-#define LINE_BYTES 4096
 
 enum role { REDIS, SERVER, WORKER, COURIER, ROLES };
 
@@ -58,8 +58,8 @@ struct up {
 	bool was_ready;		/* ever */
 
 	int server_out[2];	/* what the server logs passes here, so that its port is known */
-	char line[LINE_BYTES];
-	size_t line_len;
+	char said[UP_SAY_MAX + 1];
+	size_t said_len;
 	bool tls;	/* the settings have a certificate */
 	char url[128];
 
@@ -78,11 +78,6 @@ static const char usage[] =
 "  --config FILE       settings (default: GEOSLUICE_CONFIG, else DIR/geosluice.ini, which is made\n"
 "                      with a source \"demo\" where it is missing); its Redis is not used\n"
 "  --ready-file FILE   gets the server's URL as soon as it takes documents\n";
-
-static void say(const char *what, const char *how)
-{
-	fprintf(stderr, "geosluice up: %s%s\n", what, how);
-}
 
 /* ---- starting ---- */
 
@@ -131,7 +126,7 @@ static void start(struct up *u, enum role r)
 	p->pid = r == REDIS ? start_redis(u, &e) : start_program(u, r, &e);
 	if (p->pid < 0) {
 		p->pid = 0;
-		say("", e.text);
+		up_say("", e.text);
 		end_all(u, EXIT_FAILED);
 	}
 }
@@ -156,12 +151,12 @@ static void ask_redis(struct up *u)
 /* ---- what the server says ---- */
 
 /* "… event=listening addr=127.0.0.1:8080 …" */
-static void read_line(struct up *u)
+static void read_lines(struct up *u)
 {
-	const char *addr = strstr(u->line, " addr=");
+	const char *addr = strstr(u->said, " event=listening ");
 	char listen[100];
 
-	if (strstr(u->line, " event=listening ") == NULL || addr == NULL)
+	if (addr == NULL || (addr = strstr(addr, " addr=")) == NULL)
 		return;
 	addr += strlen(" addr=");
 	addr += *addr == '"';
@@ -172,21 +167,36 @@ static void read_line(struct up *u)
 static void on_server_said(void *ctx, bool readable, bool writable)
 {
 	struct up *u = ctx;
-	char piece[LINE_BYTES];
-	ssize_t n = readable ? read(u->server_out[0], piece, sizeof(piece)) : 0;
+	ssize_t n = readable ? read(u->server_out[0], u->said + u->said_len, UP_SAY_MAX - u->said_len) : 0;
+	size_t whole;
+	char next;
 
 	(void)writable;
-	for (ssize_t i = 0; i < n; i++) {
-		if (u->line_len < sizeof(u->line) - 1)
-			u->line[u->line_len++] = piece[i];
-		if (piece[i] == '\n') {
-			u->line[u->line_len] = '\0';
-			read_line(u);
-			u->line_len = 0;
-		}
-	}
-	if (n > 0 && write(STDERR_FILENO, piece, (size_t)n) < 0)
-		return;		/* nobody listens any more; the server must not wait for that */
+	if (n <= 0)
+		return;
+	whole = u->said_len += (size_t)n;
+	while (whole > 0 && u->said[whole - 1] != '\n')
+		whole--;
+	if (whole == 0 && u->said_len == UP_SAY_MAX)
+		whole = UP_SAY_MAX;
+	next = u->said[whole];
+	u->said[whole] = '\0';
+	read_lines(u);
+	u->said[whole] = next;
+	if (whole > 0)
+		up_pass(u->said, whole);
+	u->said_len -= whole;
+	memmove(u->said, u->said + whole, u->said_len);
+}
+
+static void print_ready(const struct up *u)
+{
+	printf("geosluice is ready.\n  server    %s\n  settings  %s\n  Redis     %s\n", u->url,
+	    u->files.config, u->files.redis_url);
+	if (*u->files.secret != '\0')
+		printf("\n  geosluice send --url %s --source demo --secret-file %s --wait FILE\n", u->url,
+		    u->files.secret);
+	fflush(stdout);
 }
 
 static void ask_server(struct up *u)
@@ -198,15 +208,11 @@ static void ask_server(struct up *u)
 	if (!u->ready)
 		return;
 	u->was_ready = true;
-	printf("geosluice is ready.\n  server    %s\n  settings  %s\n  Redis     %s\n", u->url,
-	    u->files.config, u->files.redis_url);
-	if (*u->files.secret != '\0')
-		printf("\n  geosluice send --url %s --source demo --secret-file %s --wait FILE\n", u->url,
-		    u->files.secret);
-	fflush(stdout);
+	if (up_has_room(STDOUT_FILENO))
+		print_ready(u);
 	snprintf(url, sizeof(url), "%s\n", u->url);
 	if (u->ready_file != NULL && up_write(u->ready_file, url, &e) != 0)
-		say("", e.text);
+		up_say("", e.text);
 }
 
 /* ---- ending ---- */
@@ -265,7 +271,7 @@ static void ended(struct up *u, enum role r, int exit_code, const char *how)
 		/* A program that has just been started may not have come to taking the signal in order. */
 		if (exit_code != 0 && exit_code != 128 + SIGTERM && !u->killing) {
 			snprintf(text, sizeof(text), "%s ended with %s", names[r], how);
-			say(text, "");
+			up_say(text, "");
 			u->rc = EXIT_FAILED;
 		}
 		end_next(u);
@@ -274,12 +280,12 @@ static void ended(struct up *u, enum role r, int exit_code, const char *how)
 	p->failures = now - p->since_ms > STEADY_MS ? 1 : p->failures + 1;
 	if (!u->was_ready || p->failures > TRIES) {
 		snprintf(text, sizeof(text), "%s ended with %s; all end", names[r], how);
-		say(text, r == REDIS ? " (see redis.log)" : "");
+		up_say(text, r == REDIS ? " (see redis.log)" : "");
 		end_all(u, EXIT_FAILED);
 		return;
 	}
 	snprintf(text, sizeof(text), "%s ended with %s; it is started again", names[r], how);
-	say(text, "");
+	up_say(text, "");
 	p->again_at_ms = now + p->failures * 500;
 	if (r == SERVER) {
 		u->ready = false;
@@ -307,7 +313,7 @@ static void tick(void *ctx)
 
 	if (u->ending) {
 		if (now > u->end_by_ms && !u->killing) {
-			say("it does not end; all are killed", "");
+			up_say("it does not end; all are killed", "");
 			kill_all(u);
 		}
 		return;
@@ -367,6 +373,7 @@ static int run(struct up *u, struct err *e)
 	/* What the server said last. */
 	fcntl(u->server_out[0], F_SETFL, O_NONBLOCK);
 	on_server_said(u, true, false);
+	up_pass(u->said, u->said_len);
 	return 0;
 }
 
@@ -376,7 +383,7 @@ static int up(struct up *u, const char *dir, const char *config)
 
 	if (up_files_open(&u->files, dir, config, &e) != 0 || read_settings(u, &e) != 0 ||
 	    (u->loop = loop_new(&e)) == NULL || run(u, &e) != 0) {
-		say("", e.text);
+		up_say("", e.text);
 		u->rc = EXIT_FAILED;
 	}
 	if (u->ready_file != NULL)

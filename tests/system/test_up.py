@@ -19,14 +19,14 @@ ENVIRON = {k: v for k, v in os.environ.items() if not k.startswith("GEOSLUICE_")
 
 
 class Up:
-    def __init__(self, folder, config=None):
+    def __init__(self, folder, config=None, out=None):
         self.folder = folder
         self.ready_file = os.path.join(folder, "ready")
         self.log = open(os.path.join(folder, "up.log"), "ab")
         argv = [GEOSLUICE, "up", "--dir", os.path.join(folder, "var"), "--ready-file", self.ready_file]
         self.process = subprocess.Popen(
-            argv + (["--config", config] if config else []), stdin=subprocess.DEVNULL, stdout=self.log,
-            stderr=self.log, env=dict(ENVIRON, GEOSLUICE_LISTEN="127.0.0.1:0"), cwd=folder)
+            argv + (["--config", config] if config else []), stdin=subprocess.DEVNULL, stdout=out or self.log,
+            stderr=out or self.log, env=dict(ENVIRON, GEOSLUICE_LISTEN="127.0.0.1:0"), cwd=folder)
 
     def said(self):
         with open(self.log.name, errors="replace") as f:
@@ -72,8 +72,8 @@ class Case(unittest.TestCase):
         if self.up and self.up.process.poll() is None:
             self.up.end()
 
-    def start(self, config=None):
-        self.up = Up(self.folder, config)
+    def start(self, config=None, out=None):
+        self.up = Up(self.folder, config, out)
         url = self.up.ready()
         until(lambda: len(self.up.family()) == 4, "the last has become what it is to be")
         return url
@@ -133,6 +133,30 @@ class Running(Case):
         until(lambda: self.up.family().get("server") not in (None, before["server"]), "the server runs again")
         until(lambda: self.up.url() not in ("", url), "the server is ready again")
         self.assertEqual(self.send("--url", self.up.url(), "--wait", "-", input=collection(SOUND)).returncode, 0)
+
+    def test_nobody_reads_what_it_says(self):
+        out, full = os.pipe()
+        self.addCleanup(os.close, out)
+        with open(full, "wb", buffering=0) as pipe:
+            os.set_blocking(full, False)
+            while pipe.write(b"." * 4096):
+                pass
+            os.set_blocking(full, True)
+            url = self.start(out=pipe)
+        before = self.up.family()
+        os.kill(before["worker"], signal.SIGKILL)
+        until(lambda: self.up.family().get("worker") not in (None, before["worker"]), "the worker runs again")
+        # Then somebody does, and is told what is missing.
+        os.set_blocking(out, False)
+        read = bytearray()
+
+        def is_told():
+            self.send("--url", url, "-", input=collection(SOUND))
+            with contextlib.suppress(BlockingIOError):
+                read.extend(os.read(out, 65536))
+            return re.search(rb"geosluice up: \d+ lines lost, which nobody read\n.* prog=server ", read, re.S)
+        until(is_told, "it says what was lost")
+        self.assertEqual(self.up.end(), 0)
 
     def test_two_that_die_at_once_are_started_again(self):
         url = self.start()
