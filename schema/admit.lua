@@ -1,11 +1,12 @@
--- admit: may this upload begin? Asked by the server before the body of one that will not fit one segment: a delivery
--- that is known is settled, else room is kept for the body and a sign of life is given.
+-- admit: may this upload begin? Asked by the server before the body of one that will not fit one segment, or whose
+-- sender waits for a word: a delivery that is known is settled, else room is kept for the body and a sign of life is
+-- given.
 --
 -- KEYS staging, room, staged, seen (or room again where the delivery has no id)
 -- ARGV 1 job id, 2 now ms, 3 source, 4 bytes that must fit, 5 limit of all sources, 6 limit of this one (0: none),
 --      7 digest that the headers prove the body to have ('' if they do not), 8 bytes declared (-1: not),
---      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning, 10… proofs: what
---      commit.lua was given if this is the same delivery, signature and all
+--      9 bytes to keep room for now: who has proven nothing yet gets no more than a beginning (0: none is kept, and
+--      no sign given), 10… proofs: what commit.lua was given if this is the same delivery, signature and all
 -- Returns {'go'}; {'full', bytes that all hold} or {'greedy', bytes that this source holds} where there is no room;
 -- {'same', job} if this delivery was committed before; {'other', job, state} if its id was, with what is
 -- proven to be another body. All but 'go' change nothing; what is known is told by a primary alone.
@@ -41,7 +42,9 @@ local why, bytes = no_room(room, source, want, tonumber(ARGV[5]), tonumber(ARGV[
 if why then
 	return {why, bytes}
 end
-redis.call('ZADD', staging, now, id)
-redis.call('HSET', staged, id, ARGV[9] .. ' ' .. source)
-redis.call('HINCRBY', room, 'staged:' .. source, ARGV[9])
+if ARGV[9] ~= '0' then
+	redis.call('ZADD', staging, now, id)
+	redis.call('HSET', staged, id, ARGV[9] .. ' ' .. source)
+	redis.call('HINCRBY', room, 'staged:' .. source, ARGV[9])
+end
 return {'go'}

@@ -108,9 +108,10 @@ static bool is_remembered(const struct ingest *in)
 
 /* ---- admission ---- */
 
+/* More than the one segment that it would get now: parts of it would be in Redis before it is proven. */
 static bool is_large(struct http_request *q)
 {
-	return q->declared < 0 || q->declared > reactor_of(q)->settings->server.segment_bytes;
+	return q->declared < 0 || (uint64_t)q->declared > segment_size(&reactor_of(q)->segments);
 }
 
 static bool may_go(const struct http_request *q)
@@ -315,6 +316,12 @@ static void ingest_end(struct http_request *q)
 	if (!in->proven)
 		rate_add_bytes(rate_of(in), in->source, in->bytes, clock_mono_us());
 	ingest_prove(in);
+	if (in->reserved == 0 || ingest_has_room(in))
+		ingest_finish(in);
+}
+
+void ingest_finish(struct ingest *in)
+{
 	in->created_ms = clock_unix_ms();
 	if (segment_failed(in->writer) || ingest_commit(in) != 0) {
 		ingest_refuse_store(in, "Redis did not take all of the body.");

@@ -1,8 +1,8 @@
 /*
  * ingest_hold - what only Redis knows, before a body that does not come with its headers.
  *
- * In:  an upload that was admitted. Out: it goes on with room kept for it, or is answered: its delivery is known
- * already, or there is no room. Depends on admit.lua and extend.lua.
+ * In:  an upload that was admitted. Out: it goes on, a large one with room kept for it, or is answered: its delivery is
+ * known already, or there is no room. Depends on admit.lua and extend.lua.
  *
  * A delivery is known again before its body only by proof: a signed digest, or the very MAC that was accepted before
  * over the same id and time. All else the commit decides: a length that another body had is proof of nothing.
@@ -22,8 +22,7 @@
 
 static bool is_held(const struct ingest *in)
 {
-	return in->declared < 0 || in->declared > in->reactor->settings->server.segment_bytes
-	    || http_header(in->q, "Expect") != NULL;
+	return in->large || http_header(in->q, "Expect") != NULL;
 }
 
 static uint64_t least(uint64_t n, uint64_t limit, uint64_t shares)
@@ -60,12 +59,15 @@ static uint64_t must_fit(const struct ingest *in)
 
 /*
  * Bytes that room is kept for: all, where the headers prove who sends. Else a beginning, and more as it comes: words
- * alone must not keep others out.
+ * alone must not keep others out. None for a body that has no place, of which there may be any number: it counts when
+ * it is proven.
  */
 static uint64_t first_step(const struct ingest *in)
 {
 	uint64_t whole = must_fit(in);
 
+	if (!in->large)
+		return 0;
 	return in->proven || whole < step_of(in) ? whole : step_of(in);
 }
 
@@ -83,7 +85,7 @@ static void add_proofs(struct ingest *in, struct redis_cmd *c, struct proofs *p)
 	body_digest_proof(s, p->digest);
 	cmd_str(c, p->digest);
 	cmd_int(c, in->declared);
-	cmd_int(c, (long long)first_step(in));
+	cmd_int(c, (long long)in->step);
 	for (size_t i = 0; i < s->macs; i++)
 		signature_proof(s, s->mac[i], SHA256_BYTES, p->signed_by[n++]);
 	for (size_t i = 0; i < s->ed25519s; i++)
@@ -105,6 +107,7 @@ static int send_admit(struct ingest *in)
 	    seen = delivery != NULL ? wire_seen_key(in->source->name, delivery) : held;
 	struct proofs proofs;
 
+	in->step = first_step(in);
 	cmd_script(c, &script_admit, 4);
 	cmd_str(c, staging.text);
 	cmd_str(c, held.text);
@@ -134,7 +137,7 @@ static void answer_held(struct ingest *in, const struct reply *reply)
 	const char *verdict = reply_str(reply_at(reply, 0), NULL);
 
 	if (strcmp(verdict, "go") == 0) {
-		in->let_in = first_step(in);
+		in->let_in = in->step;
 		in->let_in_at = in->reactor->room.reads;
 		room_let_in(&in->reactor->room, in->source, in->let_in);
 		http_release(in->q);
@@ -163,8 +166,8 @@ static void on_admit(void *ctx, const struct reply *reply, const struct err *e)
 	}
 	in->retried = false;
 	/* Without a reply it may have kept room all the same. */
-	if (reply == NULL || strcmp(reply_str(reply_at(reply, 0), NULL), "go") == 0) {
-		in->reserved = first_step(in);
+	if (in->step > 0 && (reply == NULL || strcmp(reply_str(reply_at(reply, 0), NULL), "go") == 0)) {
+		in->reserved = in->step;
 		segment_is_held(in->writer);
 	}
 	if (in->q != NULL) {
@@ -192,7 +195,7 @@ bool ingest_hold(struct ingest *in)
 
 	ingest_fits(in, &in->no_room);
 	if (!is_held(in) && in->no_room.problem == P_NONE)
-		return true;	/* it counts when it is proven: words alone keep no room */
+		return true;
 	if (!is_held(in)) {
 		reactor_refuse(in->q, &in->no_room);
 	} else if ((in->asking = send_admit(in) == 0)) {
@@ -206,7 +209,7 @@ bool ingest_hold(struct ingest *in)
 
 static int send_extend(struct ingest *in);
 
-/* Is more room still wanted? Not once the body is whole: it fitted. */
+/* Is more room still wanted? */
 static bool still_comes(const struct ingest *in)
 {
 	return in->q != NULL && !in->asking && in->q->status == 0;
@@ -228,14 +231,17 @@ static void on_extend(void *ctx, const struct reply *reply, const struct err *e)
 			return;
 	}
 	in->extended_again = false;
-	if (strcmp(verdict, "go") == 0)
+	if (strcmp(verdict, "go") == 0) {
 		in->reserved += in->step;
-	else if (!still_comes(in))
+		if (in->ended && still_comes(in) && ingest_has_room(in))
+			ingest_finish(in);
+	} else if (!still_comes(in)) {
 		return;
-	else if (reply != NULL && strcmp(verdict, "lost") != 0)
+	} else if (reply != NULL && strcmp(verdict, "lost") != 0) {
 		refuse_room(in, verdict);
-	else
+	} else {
 		ingest_refuse_store(in, "Redis did not keep room for more of the body.");
+	}
 }
 
 /* Among its segments: it must not come behind the commit. */
@@ -265,4 +271,17 @@ void ingest_extend(struct ingest *in)
 	if (in->declared >= 0 && (uint64_t)in->declared - in->reserved < in->step)
 		in->step = (uint64_t)in->declared - in->reserved;
 	in->extending = send_extend(in) == 0;
+}
+
+bool ingest_has_room(struct ingest *in)
+{
+	if (in->bytes <= in->reserved)
+		return true;
+	in->ended = true;
+	if (in->extending)
+		return false;
+	in->step = in->bytes - in->reserved;
+	if (!(in->extending = send_extend(in) == 0))
+		ingest_refuse_store(in, "Redis cannot be reached.");
+	return false;
 }

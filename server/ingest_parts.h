@@ -49,6 +49,7 @@ struct ingest {
 	bool large;			/* it counts as one of max_uploads */
 	unsigned *unproven;		/* and in its address's count; NULL once that is not so */
 	bool extending, extended_again;	/* after a NOSCRIPT */
+	bool ended;			/* all has come, and waits for room */
 	bool gone;			/* freed when extend.lua has answered */
 	struct refusal no_room;
 };
@@ -65,6 +66,8 @@ const char *ingest_delivery(const struct ingest *in);	/* NULL where it has no id
 /* What it is known again by: the same, or what stands for it once the body is proven. NULL: none is remembered. */
 const char *ingest_dedupe(const struct ingest *in);
 const char *ingest_proof(const struct ingest *in);	/* body_check_proof where it is remembered, else "" */
+/* Room is kept for all that has come: Redis is asked to make it a job. */
+void ingest_finish(struct ingest *in);
 void ingest_prove(struct ingest *in);	/* it comes from who may sign, and counts for the source's rate from now on */
 
 /* ---- ingest_hold.c ---- */
@@ -77,6 +80,8 @@ bool ingest_hold(struct ingest *in);
 void ingest_let_out(struct ingest *in);
 /* Bytes have come: asks for more room where it was not kept for all. */
 void ingest_extend(struct ingest *in);
+/* All has come: true if room is kept for it. Else that is asked for: ingest_finish comes in the end, or a refusal. */
+bool ingest_has_room(struct ingest *in);
 
 /* ---- ingest_commit.c ---- */
 

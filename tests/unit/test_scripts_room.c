@@ -265,6 +265,10 @@ static void room_is_kept_for_uploads_and_given_back(void **state)
 	struct key staging = wire_key("staging", NULL), staged = wire_key("staged", NULL);
 
 	(void)state;
+	assert_string_equal(call(&script_admit, JOB_A, (const char *const[]){ "staging", "room", "staged", "room" }, 4, JOB_A,
+	    "1000", "acme", "100", "150", "0", "", "100", "0", NULL), "go");
+	hold(0, 0, 0, 0, 0);
+	assert_int_equal(seed_int(redis, "EXISTS", staging.text, staged.text, NULL), 0);
 	assert_string_equal(admit(JOB_A, "100", "150", "0"), "go");
 	hold(100, 0, 0, 0, 0);
 	assert_string_equal(admit(JOB_B, "51", "150", "0"), "full");
