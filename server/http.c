@@ -11,6 +11,9 @@
 #define FIELDS_MAX 8192		/* of an answer's own header lines */
 #define FIELDS_ROOM 128		/* two that are usual */
 #define JOINED_MAX (1u << 20)
+#define LARGE_ANSWER 65536
+#define ANSWERS_MOST (64u << 20)	/* bytes of large ones that wait for their readers; but for a single one */
+#define ANSWERS_RETRY_S 2
 
 struct looked_up {
 	struct looked_up *next;
@@ -57,6 +60,7 @@ void exchange_over(struct conn *c)
 	}
 	head_clear(&x->head);
 	buf_clear(&x->fields);
+	c->http->answers -= x->body.len >= LARGE_ANSWER ? x->body.len : 0;
 	buf_clear(&x->body);
 	free(x);
 }
@@ -101,10 +105,31 @@ static void decide(struct exchange *x, unsigned status, const char *type)
 	http_wake(&x->pub);
 }
 
+/* An answer is in memory until its client has read it: of large ones there is not any number. */
+static bool has_room(struct exchange *x, struct buf *body)
+{
+	struct http *h = x->conn->http;
+	struct refusal why = { .problem = P_NONE };
+
+	if (body->len < LARGE_ANSWER)
+		return true;
+	if (h->answers > 0 && h->answers + body->len > ANSWERS_MOST) {
+		buf_clear(body);
+		refuse_for_now(&why, P_ANSWERS_FULL, ANSWERS_RETRY_S, "Answers of %zu bytes wait for their readers.",
+		    h->answers);
+		exchange_refuse(x, &why);
+		return false;
+	}
+	h->answers += body->len;
+	return true;
+}
+
 void http_answer(struct http_request *q, unsigned status, const char *type, struct buf *body)
 {
 	struct exchange *x = (struct exchange *)q;
 
+	if (!has_room(x, body))
+		return;
 	x->broken = x->broken || body->failed;
 	x->body = *body;
 	x->text = x->body.data;

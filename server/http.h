@@ -124,7 +124,7 @@ bool http_make_way(struct http *h, uint64_t rate, bool (*may_go)(const struct ht
 void http_note_job(struct http_request *q, const char *job);
 
 /* Answers with the bytes of body, whose memory http takes over. The answer leaves when the callback that is
- * running returns; until then headers may be added. */
+ * running returns; until then headers may be added. Where too many large answers wait to be read it is ANSWERS_FULL. */
 void http_answer(struct http_request *q, unsigned status, const char *type, struct buf *body);
 /* The same with bytes that stay for ever; type NULL: there is no body. */
 void http_answer_static(struct http_request *q, unsigned status, const char *type, const char *text, size_t n);

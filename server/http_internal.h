@@ -113,6 +113,7 @@ struct http {
 	struct conn_list waiting[TIMING_COUNT];
 	struct conn *due_first, *due_last, *graveyard;
 	size_t open, active;
+	size_t answers;		/* bytes of large ones that their clients have not read */
 	bool stopping;
 	long date_s;
 	char date[32];

@@ -3,7 +3,8 @@ import gzip
 import json
 import unittest
 
-from harness import BOW_TIE, FAR_AWAY, SOUND, UNCLOSED, StackTest, collection
+from harness import BOW_TIE, FAR_AWAY, SOUND, UNCLOSED, Stack, StackTest, collection, peak_rss_mb, until
+from raw_client import RawClient
 
 
 class DeadLetters(StackTest):
@@ -127,6 +128,35 @@ class DeadLetters(StackTest):
         letter = self.letters("job=" + job)[0]["id"]
         self.assertIn(self.stack.request("DELETE", "/v1/dead-letters/" + letter).status, (200, 204))
         self.assertEqual(self.letters("job=" + job), [])
+
+
+class Unread(StackTest):
+    """Clients ask for large letters, and read nothing."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ={"GEOSLUICE_SERVER_THREADS": "1"})
+
+    def test_they_do_not_take_all_memory(self):
+        far = {"type": "LineString", "coordinates": [[400.123456, 1.123456]] * 300_000}
+        job, _ = self.stack.run("hub", collection({"type": "Feature", "properties": {}, "geometry": far}))
+        path = "/v1/dead-letters/" + self.stack.get("/v1/dead-letters?job=" + job).json()["deadLetters"][0]["id"]
+        size = len(self.stack.get(path).body)
+        self.assertGreater(size, 5_000_000)
+        room = (64 << 20) // size
+        clients = [RawClient(self.stack.address, 60, receive_buffer=4096) for _ in range(4 * room)]
+        for client in clients:
+            client.send(("GET %s HTTP/1.1\r\nhost: localhost\r\n\r\n" % path).encode())
+        heads = [client.answer(body=False) for client in clients]
+        self.assertEqual([status for status, _, _ in heads].count(200), room)
+        refused = next(headers for status, headers, _ in heads if status != 200)
+        self.assertEqual(refused["retry-after"], "2")
+        self.assertLess(peak_rss_mb(self.stack.pid("server")), 160)
+        self.assertEqual(self.check_problem(self.stack.get(path), 503)["code"], "ANSWERS_FULL")
+        self.assertEqual(self.stack.get("/v1/jobs/" + job).status, 200)     # what is small goes on
+        for client in clients:
+            client.vanish()
+        until(lambda: self.stack.get(path).status == 200, "their memory is there for others")
 
 
 if __name__ == "__main__":
