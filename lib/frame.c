@@ -54,6 +54,11 @@ void frame_writer_free(struct frame_writer **w)
 	*w = NULL;
 }
 
+static int code_of(size_t said)
+{
+	return ZSTD_getErrorCode(said) == ZSTD_error_memory_allocation ? ENOMEM : 0;
+}
+
 static int compress(struct frame_writer *w, const void *bytes, size_t n, ZSTD_EndDirective how,
     struct buf *out, struct err *e)
 {
@@ -68,8 +73,7 @@ static int compress(struct frame_writer *w, const void *bytes, size_t n, ZSTD_En
 		left = ZSTD_compressStream2(w->ctx, &to, &in, how);
 		out->len = to.pos;
 		if (ZSTD_isError(left))
-			return err_set(e, ERR_SYSTEM, ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation ? ENOMEM
-			    : 0, "zstd: %s", ZSTD_getErrorName(left));
+			return err_set(e, ERR_SYSTEM, code_of(left), "zstd: %s", ZSTD_getErrorName(left));
 	} while (in.pos < in.size || (how == ZSTD_e_end && left > 0));
 	return 0;
 }
@@ -102,7 +106,7 @@ int frame_pack(struct frame_writer *w, const void *bytes, size_t n, size_t room,
 		return 1;
 	}
 	return ZSTD_getErrorCode(got) == ZSTD_error_dstSize_tooSmall ? 0
-	    : err_set(e, ERR_SYSTEM, 0, "zstd: %s", ZSTD_getErrorName(got));
+	    : err_set(e, ERR_SYSTEM, code_of(got), "zstd: %s", ZSTD_getErrorName(got));
 }
 
 int frame_pack_numbers(const void *bytes, size_t n, size_t room, struct buf *out)
@@ -118,7 +122,7 @@ int frame_pack_numbers(const void *bytes, size_t n, size_t room, struct buf *out
 static int fault_of(size_t said, struct err *e)
 {
 	if (ZSTD_getErrorCode(said) == ZSTD_error_memory_allocation)
-		return err_set(e, ERR_SYSTEM, 0, "no memory to read a zstd frame");
+		return err_set(e, ERR_SYSTEM, ENOMEM, "no memory to read a zstd frame");
 	return err_set(e, ERR_INPUT, 0, "zstd: %s", ZSTD_getErrorName(said));
 }
 

@@ -1,6 +1,7 @@
 /* inflate - see inflate.h. */
 #include "lib/inflate.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ struct inflate *inflate_new(enum coding c, struct err *e)
 		z->coding = c;
 	if (z == NULL || !start(z)) {
 		inflate_free(&z);
-		err_set(e, ERR_SYSTEM, 0, "no memory for a decoder");
+		err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a decoder");
 	}
 	return z;
 }
@@ -159,7 +160,7 @@ static int step_zlib(struct inflate *z, size_t *n, struct err *e)
 	*n = OUT_BYTES - z->zlib.avail_out;
 	z->more = z->zlib.avail_out == 0;
 	if (rc == Z_MEM_ERROR)
-		return err_set(e, ERR_SYSTEM, 0, "no memory for a decoder");
+		return err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a decoder");
 	if (rc != Z_OK && rc != Z_BUF_ERROR && rc != Z_STREAM_END)
 		return damaged(z, z->zlib.msg != NULL ? z->zlib.msg : "it needs a dictionary", e);
 	z->whole = rc == Z_STREAM_END;
@@ -212,7 +213,7 @@ static int take_zstd(struct inflate *z, size_t *n, struct err *e)
 		z->left -= from.pos;
 		z->in_bytes += from.pos;
 		if (ZSTD_getErrorCode(rc) == ZSTD_error_memory_allocation)
-			return err_set(e, ERR_SYSTEM, 0, "no memory for a decoder");
+			return err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a decoder");
 		if (ZSTD_isError(rc))
 			return damaged(z, ZSTD_getErrorName(rc), e);
 		z->whole = rc == 0;

@@ -169,6 +169,10 @@ static int split_on(struct process *p, struct err *e)
 		split_close(p);
 		return rc < 0 ? -1 : 0;
 	}
+	if (rc < 0 && why.cls != ERR_RETRY) {	/* the next one may fare no better: that was a try */
+		give_back(p, &p->split, true);
+		split_close(p);
+	}
 	if (rc < 0)
 		return err_set(e, why.cls, why.code, "%s", why.text);
 	if (rc == SPLIT_DONE || rc == SPLIT_STALE) {

@@ -1,6 +1,7 @@
 /* segment_reader - see segment_reader.h. */
 #include "workers/segment_reader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static int unpack(struct segment_reader *s, const struct reply *length, const ch
 	if (plain < 1 || plain > SEGMENT_BYTES_MAX)
 		return err_set(e, ERR_INPUT, 0, "a segment of no such length");
 	if (buf_reserve(&s->plain, (size_t)plain) != 0)
-		return err_set(e, ERR_SYSTEM, 0, "no memory for a segment");
+		return err_set(e, ERR_SYSTEM, ENOMEM, "no memory for a segment");
 	if (frame_unpack(*bytes, *n, s->plain.data, (size_t)plain, e) != 0)
 		return -1;
 	*bytes = s->plain.data;

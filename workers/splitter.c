@@ -1,6 +1,7 @@
 /* splitter - see splitter.h. */
 #include "workers/splitter_parts.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +144,7 @@ static int add_text(struct splitter *s, struct mark m, bool tail, struct err *e)
 	c->received = (tail ? s->job->bytes : m.received) - s->begin.received;
 	c->text = NULL;
 	c->text_len = 0;
-	if (c->to == 0)
+	if (c->to == 0 || c->whole)
 		return 0;
 	if (split_source_pack(&s->source, (size_t)(c->to - c->from), e) != 0)
 		return -1;
@@ -311,7 +312,7 @@ static int given(struct splitter *s)
 	return s->message.tail ? SPLIT_DONE : SPLIT_MORE;
 }
 
-int splitter_step(struct splitter *s, struct err *e)
+static int step(struct splitter *s, struct err *e)
 {
 	struct reply *reply;
 	const char *said;
@@ -335,4 +336,17 @@ int splitter_step(struct splitter *s, struct err *e)
 	}
 	reply_free(&reply);
 	return rc;
+}
+
+/* Without memory it gives up, too: who reads the document as a whole holds no text that waits. */
+int splitter_step(struct splitter *s, struct err *e)
+{
+	int rc = step(s, e);
+
+	if (rc >= 0 || e->cls != ERR_SYSTEM || e->code != ENOMEM || s->message.whole)
+		return rc;
+	err_clear(e);
+	split_source_clear(&s->source);
+	buf_clear(&s->packed);
+	return give_up(s, e) != 0 ? -1 : step(s, e);
 }

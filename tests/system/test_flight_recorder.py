@@ -1,11 +1,14 @@
 """Features that crash, hang and eat memory, in a worker that obeys them: each costs itself alone."""
+import base64
+import gzip
 import json
 import os
+import random
 import signal
 import subprocess
 import unittest
 
-from harness import BUILD, SANITISED, SOUND, Stack, StackTest, children, collection, until
+from harness import BUILD, SANITISED, SOUND, Stack, StackTest, children, collection, sign, until
 
 WORKER = os.path.join(BUILD, "tests", "geosluice-worker")
 SETTINGS = {
@@ -237,6 +240,43 @@ class LittleMemoryInChunks(unittest.TestCase):
     def test_one_whose_dead_letter_is_large(self):
         self.delivers_neighbours('{"type":"Feature","geometry":null,"properties":[%s]}' % ",".join(["1"] * 6200000),
                                  "PROPERTIES_TYPE")
+
+    def test_one_whose_text_does_not_fit_a_message(self):
+        """Twelve megabytes that packing leaves large: who cuts the document has no memory for them."""
+        dice = random.Random(1)
+        text = ['"%s"' % base64.b64encode(dice.randbytes(375000)).decode() for _ in range(24)]
+        large = '{"type":"Feature","geometry":null,"properties":{"t":[%s]}}' % ",".join(text)
+        small = json.dumps(SOUND)
+        body = gzip.compress(('{"type":"FeatureCollection","features":[%s]}' % ",".join(
+            [small] * 5 + [large] + [small] * 5)).encode(), 1)
+        job = self.stack.post("acme", body, signed=dict(sign("acme", body), **{"content-encoding": "gzip"})).json()
+        _, info = self.stack.run("acme", small.encode())
+        self.assertEqual(info["status"], "successful", info)
+        info = self.stack.wait_for(job["jobID"])
+        self.assertEqual(info["status"], "successful", info)
+        letters = self.stack.get("/v1/dead-letters?job=" + job["jobID"]).json()["deadLetters"]
+        self.check_counts(info, 11, len(letters))
+        self.assertIn([(x["index"], x["code"]) for x in letters], ([], [(5, "FEATURE_MEMORY")]))
+
+
+class CannotBeCut(unittest.TestCase):
+    """The splitter fails each time that it is at it."""
+
+    def test_it_is_tried_so_often_and_no_more(self):
+        stack = Stack(environ=dict(
+            SETTINGS, GEOSLUICE_WORKER_FEATURE_TIMEOUT_MS="15000", GEOSLUICE_WORKER_PROCESSES="1",
+            GEOSLUICE_WORKER_SPLIT_BYTES="1", GEOSLUICE_WORKER_CHUNK_FEATURES="1",
+            GEOSLUICE_WORKER_CHUNKS_OUTSTANDING="1"), programs={"worker": WORKER})
+        try:
+            job = stack.post("acme", collection(*poisoned(5, {0: "stop"}))).json()["jobID"]
+            stopped = until(lambda: [pid for pid in children(stack.pid("worker")) if state(pid) == "T"], "it is cut")
+            stack.redis("HSET", "gs:{p0}:job:" + job, "split_chunk", "x")
+            os.kill(stopped[0], signal.SIGCONT)
+            info = stack.wait_for(job)
+            self.assertEqual((info["status"], info.get("code")), ("failed", "FEATURE_CRASH"), info)
+            self.assertEqual(stack.run("acme", json.dumps(SOUND).encode())[1]["status"], "successful")
+        finally:
+            stack.close()
 
 
 if __name__ == "__main__":
