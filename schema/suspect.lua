@@ -4,8 +4,8 @@
 -- ARGV 1 index of the feature, 2 code, 3 a token of this death ('tried' for a trial), 4 'decode' if it died before
 --      the feature was read, else 'work', 5 reason, 6 now ms, 7 suspicions of one job that count as progress
 -- The field `suspects` has a line for each: index, deaths, token of the last one, code, when, reason. Those before
--- the checkpoint go. Returns the feature's deaths so far; the same call again adds none. 0 if the job is gone or has
--- ended.
+-- the checkpoint go, but for those that died while they were read: whoever goes on from there reads them again. Returns
+-- the feature's deaths so far; the same call again adds none. 0 if the job is gone or has ended.
 local job = KEYS[1]
 local have = redis.call('HMGET', job, 'state', 'suspects', 'next', 'split')
 if have[1] ~= 'accepted' and have[1] ~= 'running' then
@@ -14,7 +14,7 @@ end
 local lines, deaths, known = {}, 0, false
 local first = have[4] and 0 or tonumber(have[3] or '0')	-- chunks are done in any order
 for line in (have[2] or ''):gmatch('[^\n]+') do
-	local index, n, token = line:match('^(%d+) (%d+) (%S+)')
+	local index, n, token, when = line:match('^(%d+) (%d+) (%S+) %S+ (%S+)')
 	if index == ARGV[1] then
 		deaths, known = tonumber(n), token == ARGV[3]
 		if known then
@@ -22,7 +22,7 @@ for line in (have[2] or ''):gmatch('[^\n]+') do
 		elseif ARGV[3] == 'tried' then
 			lines[#lines + 1] = line:gsub('^(%d+ %d+) %S+', '%1 tried', 1)
 		end
-	elseif tonumber(index) >= first then
+	elseif tonumber(index) >= first or when == 'decode' then
 		lines[#lines + 1] = line
 	end
 end

@@ -53,9 +53,9 @@ void transform_begin(struct transform *t, struct job *j, struct part *p,
 void transform_options(struct pipeline_options *o, const struct transform *t, const struct source *src);
 void transform_end(struct transform *t);
 
-/* Trials of suspects from feature `first` to before `behind`, then all. 0 or 1: as t->pass. TRANSFORM_WORK_AGAIN: a
- * fresh process has to go on. TRANSFORM_WORK_FULL: also, but this one was fresh. -1: why. Reader and pipeline stay
- * until transform_end. */
+/* Trials of suspects from feature `first` to before `behind`, then all. A whole job is decoded from its first feature
+ * on, so those before `first` are masked there, too. 0 or 1: as t->pass. TRANSFORM_WORK_AGAIN: a fresh process has to
+ * go on. TRANSFORM_WORK_FULL: also, but this one was fresh. -1: why. Reader and pipeline stay until transform_end. */
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why);
 

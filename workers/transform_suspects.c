@@ -105,13 +105,14 @@ int transform_unreadable(const struct suspect *s, struct err *why)
 int transform_work(struct transform *t, const struct pipeline_options *o, uint64_t first, uint64_t behind,
     struct err *why)
 {
+	uint64_t decoded = t->part != NULL ? first : 0;
 	struct suspect s;
 	int rc;
 
 	t->fresh = !t->worked;
-	if (suspects_unreadable(t->job->suspects, first, behind, &s))
+	if (suspects_unreadable(t->job->suspects, decoded, behind, &s))
 		return transform_unreadable(&s, why);
-	mask_undecodable(t, first, behind);
+	mask_undecodable(t, decoded, behind);
 	if ((rc = trials(t, o, first, behind, why)) == 1)
 		return TRANSFORM_WORK_AGAIN;
 	if (rc == 0 && (rc = t->open(t, o, why)) == 0)

@@ -174,6 +174,33 @@ class FlightRecorder(unittest.TestCase):
             self.assertNotIn(word, shipped)
 
 
+class BehindACheckpoint(unittest.TestCase):
+    """Who goes on decodes all that is before it, too."""
+
+    check_counts = StackTest.check_counts
+    delivers_all_but = FlightRecorder.delivers_all_but
+    deaths = FlightRecorder.deaths
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = Stack(environ=dict(SETTINGS, GEOSLUICE_WORKER_CHUNK_FEATURES="10"), programs={"worker": WORKER})
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.stack.close()
+
+    def test_what_cannot_be_read_is_not_read_again(self):
+        poisons = {3: "decode-segfault", 25: "segfault", 31: "decode-segfault"}
+        _, job = self.delivers_all_but(40, poisons, "FEATURE_CRASH")
+        self.assertEqual(self.deaths(job), 6)
+
+    def test_nor_when_all_is_done_again_for_a_late_crs(self):
+        crs = {"type": "name", "properties": {"name": "EPSG:3857"}}
+        _, job = self.delivers_all_but(40, {3: "decode-segfault", 25: "segfault"}, "FEATURE_CRASH",
+                                       lambda features: collection(*features, crs=crs))
+        self.assertIn("second_pass job=" + job, self.stack.log("worker"))
+
+
 @unittest.skipIf(SANITISED, "memory has no limit there")
 class LittleMemory(unittest.TestCase):
     """A feature that fits, but not what comes of it, beside it: its result, its dead letter, Redis's replies."""
