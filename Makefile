@@ -53,6 +53,7 @@ obj = $(patsubst %.cc,$(BUILD)/%.o,$(patsubst %.c,$(BUILD)/%.o,$(1)))
 lib_of = $(filter-out %/main.o,$(call obj,$(1)))
 
 PROGRAMS := $(addprefix $(BUILD)/,geosluice-server geosluice-worker geosluice-courier geosluice)
+TEST_PROGRAMS := $(addprefix $(BUILD)/tests/,geosluice-worker geosluice-courier slow_disk.so)
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(SRC_unit))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(SRC_fuzz))
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(SRC_bench))
@@ -112,6 +113,12 @@ $(BUILD)/tests/slow_disk.so: tests/slow_disk/slow_disk.c
 	$(Q)$(CC) -std=c17 $(OPT) -D_DEFAULT_SOURCE $(WARN) -fPIC -shared -o $@ $<
 
 $(BUILD)/geosluice-courier: $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.a $(BUILD)/libcore.a
+	$(call say,LINK $@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_courier) $(PKGS_core)) -lpthread -lm
+
+# A courier that finds one name as slowly as a test wants, for tests alone.
+$(BUILD)/tests/geosluice-courier: $(BUILD)/tests/slow_name/slow_name.o $(BUILD)/workers/courier/main.o $(BUILD)/libcourier.a \
+		$(BUILD)/libcore.a
 	$(call say,LINK $@)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PKGS_courier) $(PKGS_core)) -lpthread -lm
 
@@ -179,13 +186,13 @@ SCRIPT = BUILD=$(BUILD) $(if $(SAN),GEOSLUICE_SAN=1) $(PYTHON)
 demo: $(PROGRAMS)
 	@$(SCRIPT) tools/demo $(if $(FILE),"$(FILE)")
 
-test: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker $(BUILD)/tests/slow_disk.so check-docs
+test: $(PROGRAMS) $(UNIT) $(TEST_PROGRAMS) check-docs
 	@$(SCRIPT) tests/run unit fixtures system
 
 # ASan and UBSan over the unit tests, the fixtures and the system tests that do not measure memory.
 check-san: | $(PACKAGES)
 	@$(MAKE) --no-print-directory SAN=1 check-san-built
-check-san-built: $(PROGRAMS) $(UNIT) $(BUILD)/tests/geosluice-worker $(BUILD)/tests/slow_disk.so
+check-san-built: $(PROGRAMS) $(UNIT) $(TEST_PROGRAMS)
 	@$(SCRIPT) tests/run unit fixtures system
 
 # Every allocation fails once, under ASan; see tests/nomem/nomem.c.

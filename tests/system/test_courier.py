@@ -134,6 +134,22 @@ class Courier(Owing):
         until(lambda: int(self.field(job, "callback_attempts") or 0) >= 2, "it was tried twice")
         self.assertIsNone(self.field(job, "callback"))
 
+    def test_a_name_that_is_looked_up_slowly_holds_up_nobody(self):
+        """Neither while it is looked up, nor at the end of that attempt, nor at its own end."""
+        slow = os.path.join(self.stack.dir, "slow")
+        open(slow, "w").close()
+        self.stack.programs["courier"] = os.path.join(BUILD, "tests", "geosluice-courier")
+        self.stack.environ = {"SLOW_NAME": slow, "GEOSLUICE_COURIER_MAX_ATTEMPTS": "2"}
+        self.source("slow", "http://slow.test/")
+        self.stack.start("courier")
+        job, _ = self.owe("slow")
+        self.settled(job, "failed")
+        self.assertEqual(self.stack.log("courier").count("Timeout was reached"), 2)
+        self.owe("slow")
+        other, _ = self.owe()
+        self.until(other, "delivered")
+        self.assertEqual(self.stack.stop("courier"), 0)
+
     def test_a_source_without_callback_is_settled_in_silence(self):
         quiet = self.owe("quiet")[0]
         self.stack.start("courier")

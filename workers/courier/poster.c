@@ -226,6 +226,7 @@ static bool set_options(struct post *t, const char *url, const void *body, size_
 	    curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&	/* not from the environment either */
 	    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
 	    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+	    curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK &&	/* waits for no thread that looks up a name */
 	    curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
 	    (*t->poster->ca_file == '\0' ||
 	    curl_easy_setopt(c, CURLOPT_CAINFO, t->poster->ca_file) == CURLE_OK) &&
