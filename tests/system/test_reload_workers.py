@@ -99,6 +99,20 @@ class ReloadWorkers(unittest.TestCase):
         self.check_counts(self.stack.run("acme", collection(SOUND))[1], 1, 0)
         self.assertEqual(children(self.stack.pid("worker")), before)
 
+    def test_authorities_that_cannot_be_read_change_nothing(self):
+        """Neither others than before, nor those that it has and that are gone now."""
+        authorities = os.path.join(self.stack.dir, "authorities.pem")
+        self.write(self.settings.replace("[courier]\n", "[courier]\nca_file = %s\n" % authorities))
+        self.hang_up("courier", "reload_refused")
+        open(authorities, "w").close()
+        self.hang_up("courier")
+        os.unlink(authorities)
+        self.hang_up("courier", "reload_refused")
+        self.assertEqual(len(re.findall("level=error .*event=reload_refused .*" + re.escape(authorities),
+                                        self.stack.log("courier"))), 2)
+        job, _ = self.stack.run("acme", collection(SOUND))
+        until(lambda: self.stack.receiver.about(job), "its callback came")
+
     def test_transform_processes_do_not_end_of_it(self):
         """As a terminal does that goes: all get it."""
         for pid in children(self.stack.pid("worker")):

@@ -30,14 +30,23 @@ static void on_end(struct round *r)
 	courier_end(r->courier);
 }
 
+/* Does it find what they name? What goes away later is looked for with each attempt. */
+static int check(const struct settings *s, struct err *e)
+{
+	const char *ca_file = s->courier.ca_file;
+
+	return *ca_file == '\0' || access(ca_file, R_OK) == 0 ? 0 : err_errno(e, ca_file);
+}
+
 /* A file that is wrong changes nothing. */
 static void on_reload(struct round *r)
 {
 	struct err e = ERR_INIT;
 	struct settings *new = settings_load(r->settings->file, &e);
 
-	if (new == NULL) {
+	if (new == NULL || check(new, &e) != 0) {
 		log_error("reload_refused", LOG_STR("reason", e.text));
+		settings_free(&new);
 		return;
 	}
 	settings_free(&r->next);
@@ -108,7 +117,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	log_init("courier", (enum log_level)s->courier.log_level);
 	signals = signals_open(&e);
-	while (s != NULL && signals >= 0) {
+	if (signals < 0 || check(s, &e) != 0)
+		settings_free(&s);
+	while (s != NULL) {
 		struct round r = { .settings = s, .signals = signals };
 
 		log_init("courier", (enum log_level)s->courier.log_level);
@@ -118,7 +129,6 @@ int main(int argc, char **argv)
 	}
 	if (rc != 0)
 		log_error("start", LOG_STR("error", e.text));
-	settings_free(&s);
 	if (signals >= 0)
 		close(signals);
 	return rc == 0 ? 0 : 1;

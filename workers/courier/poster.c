@@ -4,7 +4,6 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define ANSWER_MAX_BYTES 65536	/* of an answer's body, which nobody reads */
 
@@ -175,13 +174,8 @@ static size_t drop_body(char *bytes, size_t size, size_t n, void *ctx)
 struct poster *poster_new(struct loop *l, const struct address_ranges *allow, const char *ca_file,
     unsigned timeout_ms, struct err *e)
 {
-	struct poster *p;
+	struct poster *p = calloc(1, sizeof(*p));
 
-	if (*ca_file != '\0' && access(ca_file, R_OK) != 0) {
-		err_errno(e, ca_file);
-		return NULL;
-	}
-	p = calloc(1, sizeof(*p));
 	if (p == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 	    (p->multi = curl_multi_init()) == NULL) {
 		err_set(e, ERR_SYSTEM, 0, "out of memory");
