@@ -255,19 +255,32 @@ static int sweep_consumers(struct sweep *s, struct err *e)
 	return sweep_group(s, "outbox", GROUP_COURIERS, s->settings->courier.lease_ms, e);
 }
 
+static int bound_letters(struct sweep *s, struct err *e)
+{
+	return bounds_round(s->redis, s->settings, &s->did->dropped, e);
+}
+
+static int bound_results(struct sweep *s, struct err *e)
+{
+	return bounds_results(s->redis, s->settings, &s->did->shed, e);
+}
+
+/* What makes room comes first, and nothing waits for what fails: that may be for want of room, round after round. */
 int janitor_sweep(struct redis *r, const struct settings *settings, uint64_t now_ms,
     struct janitor_report *out, struct err *e)
 {
 	static int (*const duties[])(struct sweep *, struct err *) = {
-		sweep_uploads, sweep_expired, sweep_index, sweep_letters, sweep_replays, sweep_outbox, sweep_consumers,
+		sweep_uploads, sweep_expired, sweep_letters, bound_letters, bound_results, sweep_index, sweep_replays,
+		sweep_outbox, sweep_consumers,
 	};
 	struct sweep s = { .redis = r, .settings = settings, .now_ms = now_ms, .did = out };
 	int rc = 0;
 
 	memset(out, 0, sizeof(*out));
 	cmd_init(&s.cmd);
-	for (size_t i = 0; rc == 0 && i < sizeof(duties) / sizeof(duties[0]); i++)
-		rc = duties[i](&s, e);
+	for (size_t i = 0; !patience_over() && i < sizeof(duties) / sizeof(duties[0]); i++)
+		if (duties[i](&s, e) != 0)
+			rc = -1;
 	cmd_clear(&s.cmd);
 	return rc;
 }
@@ -370,9 +383,13 @@ int janitor_run(const struct settings *s, const char *name)
 	struct redis *r = redis_open(s->redis.url, (unsigned)s->redis.timeout_ms, &e);
 	int held = 1;
 
+	if (r == NULL) {
+		log_error("janitor_ends", LOG_STR("reason", e.text));
+		return e.cls == ERR_SYSTEM ? 1 : 0;
+	}
 	if (period_ms > PERIOD_MS)
 		period_ms = PERIOD_MS;
-	while (r != NULL && !patience_over()) {
+	while (!patience_over()) {
 		if (clock_mono_ms() < due_ms) {
 			patience_sleep(NAP_MS);
 			continue;
@@ -381,22 +398,15 @@ int janitor_run(const struct settings *s, const char *name)
 		err_clear(&e);
 		held = janitor_lease(r, name, 4 * period_ms, &e);
 		if (held == 0) {
-			memset(&found, 0, sizeof(found));
-			if (janitor_sweep(r, s, clock_unix_ms(), &did, &e) == 0)
-				(void)audit_round(&audit, r, (uint64_t)s->worker.lease_ms, clock_unix_ms(), &found, &e);
-			if (e.cls == ERR_NONE)
-				(void)bounds_round(r, s, &did.dropped, &e);
-			if (e.cls == ERR_NONE)
-				(void)bounds_results(r, s, &did.shed, &e);
+			(void)janitor_sweep(r, s, clock_unix_ms(), &did, &e);
+			(void)audit_round(&audit, r, (uint64_t)s->worker.lease_ms, clock_unix_ms(), &found, &e);
 			tell(r, &did, &found);
 		}
 		if (e.cls != ERR_NONE)
 			log_warn("janitor_failed", LOG_STR("reason", e.text));
 	}
-	if (r != NULL && held == 0)
+	if (held == 0)
 		(void)janitor_resign(r, name, &e);
-	if (r == NULL)
-		log_error("janitor_ends", LOG_STR("reason", e.text));
 	redis_close(&r);
-	return r == NULL && e.cls == ERR_SYSTEM ? 1 : 0;
+	return 0;
 }

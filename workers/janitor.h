@@ -25,7 +25,7 @@ struct janitor_report {
 	uint64_t consumers;	/* idle, with nothing pending */
 };
 
-/* One round at now_ms (unix). -1: e; what was done until then stands in *out. */
+/* One round at now_ms (unix). -1: some of it failed, e says what did first; what was done stands in *out. */
 int janitor_sweep(struct redis *r, const struct settings *s, uint64_t now_ms, struct janitor_report *out,
     struct err *e);
 

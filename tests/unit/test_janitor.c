@@ -640,6 +640,36 @@ static void what_was_removed_is_logged_and_counted(void **state)
 	settings_free(&s);
 }
 
+/* A callback that was lost cannot be put back into a full Redis; what makes room goes on all the same. */
+static void what_fails_keeps_nothing_from_being_done(void **state)
+{
+	struct key list = wire_key("index", NULL), hash = wire_key("job", "j"), dead = wire_key("dead", NULL),
+	    staging = wire_key("staging", NULL);
+	char text[512], log[16384];
+	struct settings *s;
+
+	(void)state;
+	snprintf(text, sizeof(text), "[redis]\nurl = %s\nstaging_timeout_s = 5\nmax_dead_letters = 7\n"
+	    "max_result_bytes = 150\n", stage.server.url);
+	s = settings_parse(text, strlen(text), &e);
+	assert_non_null(s);
+	seed_drop(redis, "HSET", hash.text, "state", "successful", "owed", "1-1", NULL);
+	seed_drop(redis, "ZADD", list.text, number(clock_unix_ms()), "j", NULL);
+	seed_drop(redis, "SET", staging.text, "no uploads", NULL);	/* the first duty fails, too */
+	letters("one", "kept", 13, 10);
+	ended("late", "one", clock_unix_ms() + DAY_MS, 305);
+	seed_drop(redis, "CONFIG", "SET", "maxmemory", "1", NULL);
+	said(s, log, sizeof(log));
+	seed_drop(redis, "CONFIG", "SET", "maxmemory", "0", NULL);
+	assert_int_equal(seed_int(redis, "XLEN", dead.text, NULL), 7);
+	assert_false(has("out", "late"));
+	assert_non_null(strstr(log, "event=janitor_failed reason=\"WRONGTYPE "));
+	assert_non_null(strstr(log, "event=janitor uploads=0 jobs=0 letters=0 dropped=6 results=1 "));
+	said(s, log, sizeof(log));
+	assert_non_null(strstr(log, "event=work_put_back jobs=0 callbacks=1 "));
+	settings_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -661,6 +691,7 @@ int main(void)
 		TEST(who_ends_gives_up_its_own_lease_alone),
 		TEST(a_full_redis_is_swept),
 		TEST(what_was_removed_is_logged_and_counted),
+		TEST(what_fails_keeps_nothing_from_being_done),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
