@@ -194,7 +194,8 @@ int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e)
 int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *why, uint64_t offset,
     struct err *e)
 {
-	struct key job = wire_key("job", j->id), dead = wire_key("dead", NULL), of = wire_key("deadof", j->id);
+	struct key job = wire_key("job", j->id), dead = wire_key("dead", NULL), of = wire_key("deadof", j->id),
+	    jobs = wire_key(stream_name(j->message.stream), NULL);
 	struct reply *reply;
 	struct redis_cmd c;
 	long long n;
@@ -202,11 +203,15 @@ int job_forget_letters(const struct job *j, struct redis *r, enum reject_code co
 
 	do {
 		cmd_init(&c);
-		cmd_script(&c, &script_forget, 3);
+		cmd_script(&c, &script_forget, 4);
 		cmd_str(&c, job.text);
 		cmd_str(&c, dead.text);
 		cmd_str(&c, of.text);
+		cmd_str(&c, jobs.text);
 		cmd_int(&c, j->epoch);
+		cmd_str(&c, GROUP_WORKERS);
+		cmd_str(&c, j->consumer);
+		cmd_str(&c, j->message.id);
 		cmd_int(&c, FORGET_AT_ONCE);
 		if (code != R_NONE)
 			cmd_str(&c, reject_name(code));

@@ -74,7 +74,7 @@ int job_renew(struct job *j, struct redis *r, uint64_t parsed, struct err *e);
 int job_restart(struct job *j, struct redis *r, const char *crs, struct err *e);
 #define FORGET_AT_ONCE 500	/* dead letters: a few milliseconds of Redis's time */
 /* Of a job that is about to fail so, or (R_NONE) to begin anew by the CRS `why`: its dead letters go, without keeping
- * Redis from others. Also 0 where it is stale. */
+ * Redis from others; its lease is renewed meanwhile. Also 0 where it is stale. */
 int job_forget_letters(const struct job *j, struct redis *r, enum reject_code code, const char *why, uint64_t offset,
     struct err *e);
 /* Gives it back, for any worker to take at once; or keeps it for the process that follows in this slot.

@@ -396,6 +396,8 @@ int transform_bury(struct transform *t, struct job *j, struct err *e)
 		return fail_as_before(t, j, e);
 	if (settings_source(t->settings, j->source) == NULL)
 		err_set(&why, ERR_INPUT, R_SOURCE_UNKNOWN, "no worker knows the source '%s'", j->source);
+	else if (j->anew != NULL)	/* it was read to its end: no feature wore it out */
+		return transform_run(t, j, e);
 	else
 		err_set(&why, ERR_LIMIT, R_FEATURE_CRASH, "tried %lld times without getting past feature %llu",
 		    (long long)t->settings->worker.max_deliveries, (unsigned long long)j->next);

@@ -43,7 +43,7 @@ enum transformed {
 /* -1: e; ERR_RETRY where the process is to stop, and the job is ours still, at its last checkpoint. */
 int transform_run(struct transform *t, struct job *j, struct err *e);
 
-/* Ends a job that was tried too often. */
+/* Ends a job that was tried too often; as transform_run where it was about to begin anew. */
 int transform_bury(struct transform *t, struct job *j, struct err *e);
 
 /* The same for a chunk that was taken, and for one that was tried too often. */

@@ -311,6 +311,22 @@ static void a_failed_end_of_many_letters_lets_others_in_between(void **state)
 	job_clear(&j);
 }
 
+static void a_lease_outlasts_the_letters(void **state)
+{
+	struct key jobs = wire_key("jobs", NULL);
+	struct job j;
+
+	(void)state;
+	claimed(&j, "w0");
+	assert_int_equal(chunk(&j, 0, 1, true), 0);
+	seed_drop(redis, "XCLAIM", jobs.text, GROUP_WORKERS, "w0", "0", j.message.id, "IDLE", "3600000", "JUSTID", NULL);
+	assert_int_equal(seed_int(redis, "XPENDING", jobs.text, GROUP_WORKERS, "IDLE", "3600000", "-", "+", "9", NULL), 1);
+	assert_int_equal(job_forget_letters(&j, redis, R_NONE, "EPSG:2056", 0, &e), 0);
+	assert_int_equal(letters_of(&j), 0);
+	assert_int_equal(seed_int(redis, "XPENDING", jobs.text, GROUP_WORKERS, "IDLE", "3600000", "-", "+", "9", NULL), 0);
+	job_clear(&j);
+}
+
 static void letters_hold_what_the_wire_says(void **state)
 {
 	static const struct { size_t max; const char *raw, *cut; } cases[] = {
@@ -504,6 +520,7 @@ int main(void)
 		TEST(an_empty_collection_ends_well),
 		TEST(a_failed_end_delivers_nothing),
 		TEST(a_failed_end_of_many_letters_lets_others_in_between),
+		TEST(a_lease_outlasts_the_letters),
 		TEST(letters_hold_what_the_wire_says),
 		TEST(a_commit_whose_reply_was_lost_may_be_repeated),
 		TEST(a_callback_is_owed_until_it_is_settled),

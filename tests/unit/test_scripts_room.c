@@ -208,7 +208,7 @@ static void a_dismissed_job_gives_back_what_it_held(void **state)
 static void a_job_dismissed_while_its_letters_go_gives_back_theirs(void **state)
 {
 	static const char *const keys[] = { ":job", ":raw", ":out", ":report", "index" },
-	    *const forget[] = { ":job", "dead", ":deadof" };
+	    *const forget[] = { ":job", "dead", ":deadof", "jobs" };
 	char epoch[32];
 	struct job j;
 
@@ -217,7 +217,8 @@ static void a_job_dismissed_while_its_letters_go_gives_back_theirs(void **state)
 	for (uint64_t i = 0; i < 3; i++)
 		assert_int_equal(chunk(&j, i, i + 1, true), 0);
 	snprintf(epoch, sizeof(epoch), "%lld", j.epoch);
-	assert_string_equal(call(&script_forget, j.id, forget, 3, epoch, "2", "EPSG:2056", NULL), "2");
+	assert_string_equal(call(&script_forget, j.id, forget, 4, epoch, GROUP_WORKERS, "w0", j.message.id, "2", "EPSG:2056",
+	    NULL), "2");
 	assert_int_equal(all_letters(), 1);
 	hold(0, 10, 0, 15, newest_letter());
 	assert_string_equal(call(&script_dismiss, j.id, keys, 5, j.id, "5", "100000", NULL), "dismissed");
@@ -233,7 +234,7 @@ static void long_letters_go_a_few_at_a_time(void **state)
 	static const char many[] = "for i = 1, 20 do redis.call('RPUSH', KEYS[2], redis.call('XADD', KEYS[1], '*', 'raw', "
 	    "string.rep('x', 400000))) end redis.call('HSET', KEYS[3], 'dead', 20 * 400003) "
 	    "redis.call('HSET', KEYS[4], 'dead:acme', 20 * 400003)";
-	static const char *const forget[] = { ":job", "dead", ":deadof" };
+	static const char *const forget[] = { ":job", "dead", ":deadof", "jobs" };
 	char epoch[32];
 	struct job j;
 
@@ -242,7 +243,8 @@ static void long_letters_go_a_few_at_a_time(void **state)
 	snprintf(epoch, sizeof(epoch), "%lld", j.epoch);
 	seed_drop(redis, "EVAL", many, "4", wire_key("dead", NULL).text, wire_key("deadof", j.id).text,
 	    wire_key("job", j.id).text, wire_key("room", NULL).text, NULL);
-	assert_string_equal(call(&script_forget, j.id, forget, 3, epoch, "500", "EPSG:2056", NULL), "4");
+	assert_string_equal(call(&script_forget, j.id, forget, 4, epoch, GROUP_WORKERS, "w0", j.message.id, "500", "EPSG:2056",
+	    NULL), "4");
 	assert_int_equal(held("dead"), 16 * 400003);
 	assert_int_equal(job_forget_letters(&j, redis, R_NONE, "EPSG:2056", 0, &e), 0);
 	assert_int_equal(all_letters(), 0);
