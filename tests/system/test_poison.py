@@ -114,7 +114,7 @@ class Many(unittest.TestCase):
         answer = self.stack.post("acme", body, signed=signed)
         self.assertEqual(answer.status, 202, answer)
         job = answer.json()["jobID"]
-        info = self.stack.wait_for(job, max(PATIENCE_S, n / 5000))
+        info = self.stack.wait_for(job, max(PATIENCE_S, n / 1000))
         self.assertEqual((info["status"], info["counts"]["features"]), ("successful", n), info)
         print("%d features from %d bytes: %.1f s, Redis at most %d MB" % (
             n, len(body), time.monotonic() - began, int(self.stack.redis.info("used_memory_peak")) >> 20), flush=True)
@@ -132,7 +132,7 @@ class Many(unittest.TestCase):
         job, info = self.sends(b"{}", self.LETTERS)
         self.assertEqual(info["counts"]["rejected"], self.LETTERS)
         until(lambda: self.stack.redis("XLEN", "gs:{p0}:dead") == self.KEPT, "the janitor has been there",
-              max(PATIENCE_S, self.LETTERS / 5000))
+              max(PATIENCE_S, self.LETTERS / 1000))
         dropped = self.stack.job(job)["deadLettersDropped"]
         self.assertEqual(dropped, {"TYPE_MISSING": self.LETTERS - self.KEPT})
         report = self.stack.get("/v1/jobs/%s/report" % job).body
